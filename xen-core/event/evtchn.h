@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Event channels: ports, their binding, and their delivery by the 2-level and the FIFO ABI. */
+#ifndef CORE_EVTCHN_H
+#define CORE_EVTCHN_H
+
+#include "xen_abi.h"
+#include "types.h"
+#include "lib/spinlock.h"
+
+typedef uint32_t port_t; /* evtchn_port_t */
+
+struct evtchn_table; /* all ports of one domain; evtchn.c */
+
+/* Makes @d's table, for at most @max_port + 1 ports (0: the ABI's limit). -ENOMEM. */
+int evtchn_init(struct domain *d, uint32_t max_port);
+
+/*
+ * Closes all ports, in steps of at most @budget; true when all are closed. Peers see theirs turn
+ * unbound. evtchn_free() afterwards releases the table (after a grace period is over).
+ */
+bool evtchn_destroy(struct domain *d, unsigned int budget);
+void evtchn_free(struct domain *d);
+
+/* The hypercall: reads its argument, checks, asks policy, acts. Returns 0 or -errno. */
+long evtchn_op(unsigned int cmd, gva_t arg);
+
+/* XEN_DOMCTL_createdomain's helpers for tools: a Xen-side unbound port (used for DOM0's store). */
+int evtchn_alloc_unbound_for(struct domain *d, uint16_t remote, port_t *port);
+
+/*
+ * Raises VIRQ @virq: of vCPU @v for per-vCPU ones, or of the domain that has bound the global
+ * one (VIRQ_DOM_EXC, VIRQ_CONSOLE, …). Nothing happens when nobody has bound it. No locks needed.
+ */
+void evtchn_raise_virq_vcpu(struct vcpu *v, unsigned int virq);
+void evtchn_raise_virq_global(unsigned int virq);
+
+/* Sends on @port of @d from inside the core (ioreq and the like). */
+void evtchn_send_from_core(struct domain *d, port_t port);
+
+/*
+ * 2-level: an event of @v is pending when its vcpu_info says so. Whether the vCPU has an event to
+ * take now: evtchn_upcall_pending set and upcall not masked (HVM guests: pending is enough).
+ */
+bool evtchn_upcall_pending(const struct vcpu *v);
+
+/* SCHEDOP_poll: is any of @ports pending in @d? */
+bool evtchn_port_pending(struct domain *d, port_t port);
+bool evtchn_port_valid(struct domain *d, port_t port);
+
+/* A vCPU got a new vcpu_info: copies the old one's pending state there, as VCPUOP_register_vcpu_info says. */
+void evtchn_vcpu_info_moved(struct vcpu *v);
+
+/* Ports in use by @d (debug key 'e', leak tests). */
+unsigned int evtchn_in_use(const struct domain *d);
+/* Debug key 'e': prints the ports of every domain. */
+void evtchn_dump(void);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Grant tables, version 1: one domain lets another map or copy single frames of its memory. */
+#ifndef CORE_GRANT_H
+#define CORE_GRANT_H
+
+#include "xen_abi.h"
+#include "types.h"
+#include "lib/spinlock.h"
+
+struct grant_table; /* the grants of one domain and what it has mapped; grant.c */
+
+/* Makes @d's table. Limits in frames; -EINVAL when above the core's own maximum. -ENOMEM. */
+int grant_init(struct domain *d, uint32_t max_grant_frames, uint32_t max_maptrack_frames);
+
+/*
+ * Releases what a dying domain has mapped from others, in steps of at most @budget mappings; true
+ * when done. Grants that others still map stay valid memory until they unmap (frame references).
+ */
+bool grant_destroy(struct domain *d, unsigned int budget);
+void grant_free(struct domain *d);
+
+/*
+ * The hypercall: @count operations of @cmd at @arg. Returns 0, -errno, or -ERESTART_CALL with
+ * *@done operations finished, which the caller turns into a continuation.
+ */
+long grant_op(unsigned int cmd, gva_t arg, unsigned int count, unsigned int *done);
+
+/*
+ * Frame @index of @d's shared table, growing the table up to there (XENMAPSPACE_grant_table,
+ * XENMEM_acquire_resource). @status frames of version 2 do not exist: -EINVAL. The frame is
+ * FRAME_SHARED of @d, without a new reference.
+ */
+int grant_table_frame(struct domain *d, uint32_t index, mfn_t *mfn);
+
+/* Where @d has put frame @index of its table in its own memory (for XENMAPSPACE moves). */
+gfn_t grant_table_gfn(const struct domain *d, uint32_t index);
+void grant_table_set_gfn(struct domain *d, uint32_t index, gfn_t gfn);
+
+/* XEN_DOMCTL_set_gnttab_limits is gone in 4.17; sizes for domctl getdomaininfo and debug key 'g'. */
+void grant_dump(void);
+
+#endif

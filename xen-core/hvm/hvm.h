@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What hardware-assisted guests need of the platform beyond the CPU's own virtualisation. */
+#ifndef CORE_HVM_H
+#define CORE_HVM_H
+
+#include "xen_abi.h"
+#include "types.h"
+
+/* Register state of a vCPU in the core: what the exit saved; rip/rsp/rflags live in the VMCB. */
+struct guest_regs {
+	uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+	uint64_t rip, rflags;
+};
+
+/* A segment register, attributes in the VMCB's packed 12-bit form. */
+struct guest_segment {
+	uint16_t sel, attr;
+	uint32_t limit;
+	uint64_t base;
+};
+
+/*
+ * The table of operations of a virtualisation extension (x86/svm/, later x86/vmx/). The vCPU is
+ * the current one or paused, unless said otherwise.
+ */
+struct vm_ops {
+	const char *name;
+	/* Boot: 0, or -ENODEV with the reason printed. Per CPU: enable. */
+	int (*probe)(void);
+	int (*cpu_enable)(void);
+	int (*domain_init)(struct domain *d);
+	void (*domain_free)(struct domain *d);
+	int (*vcpu_init)(struct vcpu *v);
+	void (*vcpu_free)(struct vcpu *v);
+	/* Runs the current vCPU until it exits, and handles the exit. */
+	void (*run)(struct vcpu *v);
+	/* The vCPU is about to run on this CPU after another one did, and the reverse. */
+	void (*switch_to)(struct vcpu *v);
+	void (*switch_from)(struct vcpu *v);
+	/* Registers (the current vCPU's, or a paused one's). */
+	struct guest_regs *(*regs)(struct vcpu *v);
+	uint64_t (*get_cr)(struct vcpu *v, unsigned int nr); /* 0 2 3 4 8 */
+	uint64_t (*get_efer)(struct vcpu *v);
+	void (*get_segment)(struct vcpu *v, unsigned int seg, struct guest_segment *out);
+	unsigned int (*get_cpl)(struct vcpu *v);
+	/* Is the vCPU in 64-bit mode (EFER.LMA and CS.L)? */
+	bool (*long_mode)(struct vcpu *v);
+	/* State as the HVM save record and vcpu_guest_context have it; checked before it is set. */
+	int (*get_hvm_cpu)(struct vcpu *v, struct hvm_hw_cpu *out);
+	int (*set_hvm_cpu)(struct vcpu *v, const struct hvm_hw_cpu *in);
+	/* Exceptions: @error < 0 for none. Delivered at the next entry; a second one makes a double fault. */
+	void (*inject_exception)(struct vcpu *v, unsigned int vector, int64_t error);
+	void (*set_tsc_offset)(struct vcpu *v, int64_t offset);
+};
+
+/* Segment numbers for get_segment. */
+enum {
+	SEG_ES,
+	SEG_CS,
+	SEG_SS,
+	SEG_DS,
+	SEG_FS,
+	SEG_GS,
+	SEG_LDTR,
+	SEG_TR,
+	SEG_GDTR,
+	SEG_IDTR
+};
+
+extern const struct vm_ops *vm_ops;
+
+/* The hypercall hvm_op. */
+long hvm_op(unsigned int cmd, gva_t arg);
+
+/* HVM parameters: -EINVAL for what may not be set, with the side effects of setting (callback). */
+int hvm_param_set(struct domain *d, uint32_t index, uint64_t value);
+int hvm_param_get(struct domain *d, uint32_t index, uint64_t *value);
+
+/* HVM context as XEN_DOMCTL_gethvmcontext writes it, into @buf; returns the length or -errno. */
+long hvm_context_save(struct domain *d, void *buf, size_t size);
+size_t hvm_context_size(const struct domain *d);
+/* Checks all of it first, then sets. */
+int hvm_context_load(struct domain *d, const void *buf, size_t size);
+
+/*
+ * Makes vCPU @v run event upcalls: sets what the entry path looks at and kicks its CPU. Called by
+ * event channels when evtchn_upcall_pending of its vcpu_info goes from 0 to 1, and on unmask.
+ */
+void hvm_event_pending(struct vcpu *v);
+
+/*
+ * Before entry: the vector to inject now, or -1. @irq_allowed: the guest would take it now; when
+ * false and something is pending, the caller opens an interrupt window. With *ack set the vector
+ * came from the local APIC and hvm_ack_vector must be called when it is injected.
+ */
+int hvm_pending_vector(struct vcpu *v);
+void hvm_ack_vector(struct vcpu *v, int vector);
+
+/*
+ * A guest access that nested paging refused: @gpa in the page of the local APIC is emulated; an
+ * MMIO access with no handler reads all ones (the platform has no devices) or kills the guest,
+ * see hvm/mmio.c. Returns false when the guest must be crashed. Advances rip.
+ */
+bool hvm_mmio(struct vcpu *v, gpa_t gpa, bool write);
+
+/* CPUID as the guest is to see it: registers in and out. */
+void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+
+/* MSRs that are not the hardware part's: false → #GP in the guest. */
+bool hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
+bool hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
+
+/* Port I/O by a guest that owns no port: false → handled as "nothing there" by the caller. */
+bool hvm_pio(struct vcpu *v, uint16_t port, unsigned int size, bool write, uint32_t *value);
+
+#endif

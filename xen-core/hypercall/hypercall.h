@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Hypercall entry: one table of (number, handler, policy hook). */
+#ifndef CORE_HYPERCALL_H
+#define CORE_HYPERCALL_H
+
+#include "types.h"
+
+struct hypercall_args {
+	uint64_t a[6]; /* rdi rsi rdx r10 r8 r9; a continuation writes its progress back here */
+};
+
+/* Runs hypercall @nr of the current vCPU. -ERESTART_CALL: enter the guest again at the same VMMCALL. */
+long hypercall_dispatch(uint64_t nr, struct hypercall_args *args);
+
+/*
+ * Long operations ask between steps: true when the vCPU should stop and continue (WORK bits are
+ * pending, or about a millisecond has passed).
+ */
+bool hypercall_preempt(void);
+
+/* Fills a guest's hypercall page (4096 bytes). */
+void hypercall_page_fill(uint8_t *page);
+
+/* Handlers of the big multiplexers, in files of their own. */
+long do_memory_op(struct hypercall_args *args);
+long do_domctl(gva_t arg);
+long do_sysctl(gva_t arg);
+long do_platform_op(gva_t arg);
+long do_physdev_op(unsigned int cmd, gva_t arg);
+long do_xen_version(unsigned int cmd, gva_t arg);
+long do_console_io(unsigned int cmd, unsigned int count, gva_t arg);
+long do_flask_op(gva_t arg);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The core's messages: to the console ring (xl dmesg) and to the serial port. */
+#ifndef CORE_PRINTK_H
+#define CORE_PRINTK_H
+
+#include <stdarg.h>
+#include "types.h"
+
+/*
+ * printf-like: %d %i %u %x %X %o %c %s %p %% with flags "0-+# ", width, precision and the lengths
+ * hh h l ll z. Returns the length that the whole output has (as vsnprintf of C11).
+ */
+int vsnprintk(char *buf, size_t size, const char *fmt, va_list ap)
+	__attribute__((format(printf, 3, 0)));
+int snprintk(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * Levels: the message starts with one of these (none: KERN_INFO). What is at or above the
+ * threshold of `loglvl=` goes to the serial port; everything goes to the ring.
+ */
+#define KERN_ERR     "\x01"
+#define KERN_WARNING "\x02"
+#define KERN_INFO    "\x03"
+#define KERN_DEBUG   "\x04"
+
+void printk(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* As printk, at most about ten lines a second from all callers together; says how many were lost. */
+void printk_ratelimited(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Prints the message, registers, a stack trace with symbols; stops all CPUs; reboots or waits. */
+void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+#define BUG_ON(cond)                                                          \
+	do {                                                                  \
+		if (unlikely(cond))                                           \
+			panic("BUG at %s:%d: %s", __FILE__, __LINE__, #cond); \
+	} while (0)
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The C library's memory and string functions that the core uses; on the host, the library's own. */
+#ifndef CORE_STRING_H
+#define CORE_STRING_H
+
+#if __STDC_HOSTED__
+#include <string.h>
+#else
+#include "types.h"
+
+void *memcpy(void *dst, const void *src, size_t n);
+void *memmove(void *dst, const void *src, size_t n);
+void *memset(void *dst, int c, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+size_t strlen(const char *s);
+size_t strnlen(const char *s, size_t max);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t n);
+char *strchr(const char *s, int c);
+#endif
+
+/* Copies at most @size - 1 bytes and terminates always. Returns strlen(@src). */
+size_t str_copy(char *dst, const char *src, size_t size);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Access to guest memory, always by copy. Guest-virtual addresses are those of the current vCPU;
+ * its page tables are walked in software, with the guest's own permissions (supervisor access).
+ */
+#ifndef CORE_GUEST_H
+#define CORE_GUEST_H
+
+#include "types.h"
+#include "mm/p2m.h"
+
+/* 0 or -EFAULT. A copy that fails may have written a prefix. */
+int guest_read(void *dst, gva_t src, size_t len);
+int guest_write(gva_t dst, const void *src, size_t len);
+
+/* One element of an array that a handle points to. */
+#define guest_read_elem(dst, handle, index)                                                \
+	guest_read((dst), gva_add(handle_gva(handle), (uint64_t)(index) * sizeof(*(dst))), \
+		   sizeof(*(dst)))
+#define guest_write_elem(handle, index, src)                                                \
+	guest_write(gva_add(handle_gva(handle), (uint64_t)(index) * sizeof(*(src))), (src), \
+		    sizeof(*(src)))
+
+/* By guest-physical address, in any domain. -EFAULT where there is no memory (or it is read-only). */
+int guest_phys_read(struct domain *d, void *dst, gpa_t src, size_t len);
+int guest_phys_write(struct domain *d, gpa_t dst, const void *src, size_t len);
+
+/* What the current vCPU's page tables make of @va; MFN_INVALID when it is not mapped (writable). */
+mfn_t guest_translate(gva_t va, bool write, gfn_t *gfn);
+
+/*
+ * A small area in guest memory that the core reads and writes while the guest runs: vcpu_info,
+ * runstate, event array pages. Holds references to its frame (two when it crosses a page).
+ */
+struct guest_area {
+	mfn_t mfn[2];
+	uint16_t offset; /* in the first frame */
+	uint16_t size;	 /* 0: not registered */
+};
+
+/*
+ * Pins @size bytes at @gpa of @d. With @one_page, an area that crosses a page is -EINVAL.
+ * -EFAULT: not the domain's RAM. Replaces nothing: @area must be empty.
+ */
+int guest_area_pin(struct domain *d, struct guest_area *area, gpa_t gpa, size_t size);
+int guest_area_pin_va(struct guest_area *area, gva_t va, size_t size);
+void guest_area_unpin(struct guest_area *area);
+void guest_area_write(const struct guest_area *area, size_t offset, const void *src, size_t len);
+void guest_area_read(const struct guest_area *area, size_t offset, void *dst, size_t len);
+
+#endif

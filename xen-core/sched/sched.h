@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The scheduler: weights and caps (credit2's interface), a run queue for each CPU, balancing, hard
+ * and soft affinity. The core is one loop on each CPU (x86/loop.c): it asks for a vCPU, runs it
+ * until something happens, and asks again when WORK_SCHED is set.
+ */
+#ifndef CORE_SCHED_H
+#define CORE_SCHED_H
+
+#include "xen_abi.h"
+#include "types.h"
+#include "x86/cpu.h"
+
+struct cpumask {
+	unsigned long bits[MAX_CPUS / BITS_PER_LONG];
+};
+
+/* Why a vCPU does not run; it runs when v->pause_flags is 0 and v->pause_count and its domain's are too. */
+enum pause_flag {
+	PAUSE_DOWN,	/* VCPUOP_down, or never initialised */
+	PAUSE_BLOCKED,	/* SCHEDOP_block, HLT: until an event */
+	PAUSE_POLL,	/* SCHEDOP_poll */
+	PAUSE_SHUTDOWN, /* its domain has shut down */
+	PAUSE_IO,	/* waits for a device model */
+};
+
+/* What the scheduler keeps in a vCPU (v->sched) and a domain (d->sched). */
+struct sched_vcpu;
+struct sched_domain {
+	uint16_t weight; /* default 256 */
+	uint16_t cap;	 /* per cent of one CPU; 0: none */
+};
+
+/* Boot: @cpus CPUs are up, options from the command line are read. */
+void sched_boot(void);
+void sched_cpu_init(struct cpu *cpu);
+
+int sched_vcpu_init(struct vcpu *v);
+/* The vCPU is not running and never will again. */
+void sched_vcpu_free(struct vcpu *v);
+
+/*
+ * Main loop: who runs next on this CPU, or NULL to idle. Accounts for the time of who ran. Sets
+ * this_cpu()->current, v->processor, runstate; and arms the timer for the end of the time slice.
+ */
+struct vcpu *sched_next(void);
+
+/* Something that v waited for has happened, or its pause count dropped to 0. Any CPU; no locks needed. */
+void vcpu_wake(struct vcpu *v);
+
+/* Clears PAUSE_BLOCKED/PAUSE_POLL and wakes. Called for each event or interrupt that arrives. */
+void vcpu_unblock(struct vcpu *v);
+
+/* Sets @flag on the current vCPU so that the main loop will choose another. */
+void vcpu_block_current(enum pause_flag flag);
+
+/*
+ * Pause counts nest. The _sync forms return when the vCPU(s) are not running any more; never call
+ * them for the current one.
+ */
+void vcpu_pause_nosync(struct vcpu *v);
+void vcpu_pause_sync(struct vcpu *v);
+void vcpu_unpause(struct vcpu *v);
+void domain_pause_sync(struct domain *d);
+void domain_pause_nosync(struct domain *d);
+void domain_unpause(struct domain *d);
+bool vcpu_is_running(const struct vcpu *v);
+
+/* The hypercall sched_op: yield, block, poll, shutdown, shutdown_code, remote_shutdown, watchdog, pin_override. */
+long sched_op(unsigned int cmd, gva_t arg);
+
+/* domctl/sysctl parts; the arguments are copied in already, the policy has been asked. */
+int sched_domctl_scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *op);
+int sched_sysctl_scheduler_op(struct xen_sysctl_scheduler_op *op);
+int sched_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct cpumask *soft);
+void sched_get_affinity(const struct vcpu *v, struct cpumask *hard, struct cpumask *soft);
+
+/* Run state times (ns) up to now, for VCPUOP_get_runstate_info and domctl; any vCPU. */
+void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
+
+/* Debug key 'r'. */
+void sched_dump(void);
+
+#endif

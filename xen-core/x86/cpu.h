@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Per-CPU state. Each CPU has its own top-level page table, stack and windows. */
+#ifndef CORE_CPU_H
+#define CORE_CPU_H
+
+#include "types.h"
+
+#define MAX_CPUS 128
+
+/* Bits of cpu->pending, set by interrupt handlers and other CPUs, served in the main loop. */
+enum cpu_work {
+	WORK_TIMER,  /* the timer heap's first entry may be due */
+	WORK_SCHED,  /* choose another vCPU */
+	WORK_SERIAL, /* serial port wants service */
+	WORK_LIMBO,  /* frames to scrub, epoch callbacks to run */
+	WORK_EVENT,  /* the current vCPU's interrupts have changed: look again before entry */
+	WORK_STOP,   /* panic or power-off: stop for good */
+};
+
+struct cpu {
+	struct cpu *self;
+	unsigned int id; /* 0 … cpus_online() - 1 */
+	uint32_t apic_id;
+	uint32_t acpi_id;
+	unsigned long pending; /* enum cpu_work; atomic */
+	struct vcpu *current;  /* NULL: idle */
+	uint64_t epoch;	       /* x86/epoch.h: what this CPU has seen, ~0 when quiescent */
+	bool in_guest; /* between the last look at pending and the exit's first instruction */
+	unsigned int window_depth;
+	void *arch;	/* struct arch_cpu (x86/smp.c) */
+	void *sched;	/* struct sched_cpu */
+	void *timers;	/* struct timer_heap */
+	void *avc;	/* policy cache */
+	uint64_t exits; /* statistics */
+	uint64_t idle_ns;
+	uint32_t socket, core, thread; /* topology */
+};
+
+#if __STDC_HOSTED__
+/* Unit tests: one CPU after another, chosen by the test. */
+extern struct cpu *host_this_cpu;
+static inline struct cpu *this_cpu(void)
+{
+	return host_this_cpu;
+}
+#else
+/* Each CPU's page table maps a page of its own at this address; its first word points to its record. */
+#define PERCPU_VA 0xffffff0000000000UL
+static inline struct cpu *this_cpu(void)
+{
+	return *(struct cpu *const *)PERCPU_VA;
+}
+#endif
+
+static inline unsigned int smp_id(void)
+{
+	return this_cpu()->id;
+}
+
+static inline struct vcpu *current_vcpu(void)
+{
+	return this_cpu()->current;
+}
+
+extern struct cpu *cpus[MAX_CPUS];
+unsigned int cpus_online(void); /* number of CPUs up; they are numbered from 0 */
+
+/* Sets a work bit of @cpu and makes it look (IPI when it is another CPU in a guest or idle). */
+void cpu_kick(struct cpu *cpu, enum cpu_work work);
+
+#endif
