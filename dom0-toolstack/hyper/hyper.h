@@ -105,14 +105,14 @@ int hyper_domain_set_debugging(struct hyper *h, uint16_t domid, bool on);
 
 /* ---- vCPUs -------------------------------------------------------------- */
 
-struct vcpu_info {
+struct vcpu_state {
 	bool online, blocked, running;
 	uint64_t cpu_time_ns;
 	uint32_t cpu; /* where it runs or ran last */
 };
 
 /* -ESRCH: no such domain; -ENOENT/-EINVAL: no such vCPU. */
-int hyper_vcpu_info(struct hyper *h, uint16_t domid, uint32_t vcpu, struct vcpu_info *out);
+int hyper_vcpu_state(struct hyper *h, uint16_t domid, uint32_t vcpu, struct vcpu_state *out);
 
 /* Sets of physical CPUs: bit n of bits[n / 64] is CPU n. */
 #define CPU_SET_MAX 1024
@@ -175,9 +175,8 @@ int hyper_sched_ratelimit_set(struct hyper *h, uint32_t pool, uint32_t us);
 
 struct phys_info {
 	uint32_t threads_per_core, cores_per_socket, cpus, max_cpu_id, nodes, max_node_id, cpu_khz;
-	bool cap_hvm, cap_pv, cap_directio, cap_hap, cap_shadow, cap_iommu_hap_pt_share,
-		cap_vmtrace, cap_vpmu, cap_gnttab_v1, cap_gnttab_v2, cap_assisted_xapic,
-		cap_assisted_x2apic;
+	bool cap_hvm, cap_pv, cap_directio, cap_hap, cap_shadow, cap_iommu_hap_pt_share;
+	bool cap_vmtrace, cap_vpmu, cap_gnttab_v1, cap_gnttab_v2;
 	uint64_t total_pages, free_pages, scrub_pages, outstanding_pages, max_mfn;
 	uint32_t hw_cap[8];
 };

@@ -132,7 +132,7 @@ struct domain_config {
 	uint32_t cpupool;     /* 0: default pool */
 
 	char *kernel, *ramdisk; /* paths */
-	char *cmdline;		/* complete: parser joins cmdline, root and extra; may be NULL */
+	char *cmdline;		/* complete: cmdline, root and extra joined; may be NULL */
 	char *bootloader;	/* refused by the checks unless NULL */
 	char *firmware;
 
