@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Debian packages: what this tree needs on the machine, and what is fetched into the build folder."""
+
+import os
+import shutil
+import subprocess
+
+from .paths import BUILD, LaunchError, build_lock
+
+# package -> why it is needed, by what is to be done
+NEEDED = {
+    "build": {
+        "gcc": "compiles the core, the tools and the tests",
+        "libc6-dev": "host programs",
+        "meson": "describes the build",
+        "ninja-build": "runs the build",
+        "pkg-config": "finds libraries",
+        "libxen-dev": "the Xen ABI headers, and the libraries that test programs link",
+        "libcmocka-dev": "host unit tests",
+        "clang": "fuzz targets",
+    },
+    "run": {
+        "qemu-system-x86": "the emulated machine",
+        "seabios": "its firmware",
+    },
+    "check": {
+        "clang-format": "checks the formatting",
+        "libclang-rt-14-dev": "sanitizers of the fuzz targets",
+        "llvm": "symbols in sanitizer reports",
+        "gcovr": "branch coverage",
+        "binutils": "size of the core",
+        "git": "the list of tracked files",
+    },
+    "iso": {
+        "grub-common": "makes the bootable image",
+        "grub-pc-bin": "BIOS boot",
+        "grub-efi-amd64-bin": "UEFI boot",
+        "xorriso": "writes the image",
+        "mtools": "the UEFI partition in the image",
+        "ovmf": "UEFI firmware for the test",
+    },
+}
+
+_updated = False
+
+
+def _root(command):
+    """COMMAND, by way of sudo where that is needed."""
+    if os.geteuid() == 0:
+        return command
+    if shutil.which("sudo"):
+        return ["sudo", *command]
+    raise LaunchError("not root and no sudo; run as root: " + " ".join(command))
+
+
+def _apt_update():
+    global _updated
+    if not _updated:
+        subprocess.run(_root(["apt-get", "-q", "update"]), check=True,
+                       stdout=subprocess.DEVNULL)
+        _updated = True
+
+
+def _missing(names):
+    out = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *names],
+                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    have = {line.split()[0] for line in out.stdout.splitlines() if line.endswith(" installed")}
+    return [name for name in names if name not in have]
+
+
+def ensure(*groups):
+    """Installs what is missing of the named groups of NEEDED; says what and why."""
+    wanted = {}
+    for group in groups:
+        wanted.update(NEEDED[group])
+    missing = _missing(list(wanted))
+    if not missing:
+        return
+    print("Installing missing Debian packages:", flush=True)
+    for name in missing:
+        print(f"    {name:24} {wanted[name]}", flush=True)
+    _apt_update()
+    env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    done = subprocess.run(_root(["apt-get", "-q", "-y", "--no-install-recommends", "install",
+                                 *missing]), env=env, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0:
+        raise LaunchError("apt-get install failed:\n" + done.stdout[-3000:])
+
+
+def dependency(meta, prefix):
+    """The package starting with PREFIX that the meta package META depends on."""
+    for attempt in range(2):
+        out = subprocess.run(["apt-cache", "depends", meta], stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, text=True, check=False).stdout
+        for line in out.splitlines():
+            words = line.split()
+            if len(words) == 2 and words[0] == "Depends:" and words[1].startswith(prefix):
+                return words[1]
+        if attempt == 0:
+            _apt_update()
+    raise LaunchError(f"no package {prefix}* behind {meta}: is this Debian 12?")
+
+
+def fetch(names, where):
+    """Unpacks the packages NAMES into the folder WHERE. Cached: a finished folder is kept."""
+    stamp = where / ".packages"
+    wanted = "\n".join(sorted(names))
+    with build_lock("packages"):
+        if stamp.exists() and stamp.read_text() == wanted:
+            return where
+        print(f"Fetching {len(names)} Debian packages into {where}", flush=True)
+        shutil.rmtree(where, ignore_errors=True)
+        pool = BUILD / "debian" / "pool"
+        shutil.rmtree(pool, ignore_errors=True)
+        pool.mkdir(parents=True)
+        where.mkdir(parents=True)
+        download = ["apt-get", "-q", "download", *names]
+        done = subprocess.run(download, cwd=pool, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode != 0:
+            _apt_update()
+            done = subprocess.run(download, cwd=pool, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode != 0:
+            raise LaunchError("apt-get download failed:\n" + done.stdout[-3000:])
+        for deb in sorted(pool.glob("*.deb")):
+            subprocess.run(["dpkg-deb", "-x", deb, where], check=True)
+        shutil.rmtree(pool)
+        stamp.write_text(wanted)
+    return where

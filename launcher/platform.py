@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Puts the parts together: core, Dom0 kernel, initramfs and command lines."""
+
+import hashlib
+import pathlib
+import subprocess
+import sys
+
+from . import initramfs, packages
+from .content import Content
+from .emulator import Machine, require
+from .paths import BUILD, ROOT, LaunchError, build_lock
+
+DEFAULT_CORE = "bulkhead"
+DEFAULT_TOOLS = "stock"     # becomes "bulkhead" when our toolstack does all that the tests ask
+
+# Both cores take the same options; those that mean nothing to ours are accepted and ignored.
+CORE_CMDLINE = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all"
+XEN_CMDLINE = "dom0=pvh iommu=on"
+DOM0_CMDLINE = "console=hvc0 loglevel=4 panic=1"
+
+
+def build(targets=()):
+    """Sets the Meson build up where needed, and compiles."""
+    packages.ensure("build")
+    with build_lock("meson"):
+        if not (BUILD / "build.ninja").exists():
+            _quiet(["meson", "setup", str(BUILD), str(ROOT)])
+        _quiet(["meson", "compile", "-C", str(BUILD), *targets])
+
+
+def _quiet(command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False)
+    if done.returncode != 0:
+        raise LaunchError(f"{' '.join(command[:2])} failed:\n{done.stdout[-6000:]}")
+
+
+def core_file(core, content):
+    if core == "xen":
+        return content.xen()
+    return require(BUILD / "xen-core" / "xen-core.bin", "the core")
+
+
+def core_cmdline(core, cpus, dom0_memory, extra):
+    words = [CORE_CMDLINE, f"dom0_mem={dom0_memory}M,max:{dom0_memory}M",
+             f"dom0_max_vcpus={cpus}"]
+    if core == "xen":
+        words.append(XEN_CMDLINE)
+    return " ".join([*words, extra]).strip()
+
+
+def base_image(content, tools):
+    """The file of Dom0's initramfs without the run's own additions; made anew when stale."""
+    add_tools = {"stock": initramfs.stock_tools, "bulkhead": _our_tools}[tools]
+    path = BUILD / "dom0" / f"initramfs-{tools}.img"
+    with build_lock("dom0"):
+        sources = [*pathlib.Path(__file__).parent.rglob("*"), content.root / ".packages"]
+        if tools == "bulkhead":
+            sources += [item for item in _our_tree().rglob("*") if item.is_file()]
+        newest = max(item.stat().st_mtime for item in sources
+                     if item.is_file() and item.suffix != ".pyc")
+        if not path.exists() or path.stat().st_mtime < newest:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(".part")
+            part.write_bytes(initramfs.dom0(content, add_tools, initramfs.guest(content)))
+            part.rename(path)
+    return path
+
+
+def _our_tree():
+    return require(BUILD / "dom0-toolstack", "our toolstack")
+
+
+def _our_tools(root):
+    raise LaunchError("our toolstack is not there yet: use --tools stock")
+
+
+def image_with(base, name, script=None, additions=()):
+    """BASE followed by an archive of this run's script and added files; and the script's mark."""
+    extra = initramfs.Archive()
+    token = None
+    if script is not None:
+        body = script if isinstance(script, bytes) else pathlib.Path(script).read_bytes()
+        if not body.startswith(b"#!"):
+            body = b"#!/bin/sh\n" + body
+        token = hashlib.sha256(body).hexdigest()[:8]
+        extra.data("etc/bulkhead/script", body, 0o755)
+        extra.data("etc/bulkhead/token", token)
+    for addition in additions:
+        source, colon, target = addition.rpartition(":")
+        if not colon or not target.startswith("/"):
+            raise LaunchError(f"--add {addition}: it must be SRC:/DST")
+        extra.add(source, target)
+    path = base.parent / f"{name}.img"
+    path.write_bytes(base.read_bytes() + extra.finish())
+    return path, token
+
+
+def dom0_machine(core, tools, cpus, memory, dom0_memory=1024, cmdline="", dom0_cmdline="",
+                 name="run", script=None, additions=(), **more):
+    """A machine that boots CORE with Linux as Dom0, and the mark of its script's end."""
+    content = Content()
+    image, token = image_with(base_image(content, tools), name, script, additions)
+    kernel = content.vmlinux()
+    machine = Machine(core=core_file(core, content),
+                      cmdline=core_cmdline(core, cpus, dom0_memory, cmdline),
+                      modules=[(kernel, f"{DOM0_CMDLINE} {dom0_cmdline}".strip()), (image, "")],
+                      cpus=cpus, memory=memory, **more)
+    return machine, token
+
+
+def kernel_machine(core, kernel, ramdisk, cpus, memory, dom0_memory=128, cmdline="",
+                   dom0_cmdline="", **more):
+    """A machine that boots CORE with KERNEL in Dom0's place."""
+    core_path = Content().xen() if core == "xen" else core_file(core, None)
+    modules = [(require(pathlib.Path(kernel), "the kernel"), dom0_cmdline)]
+    if ramdisk:
+        modules.append((require(pathlib.Path(ramdisk), "the ramdisk"), ""))
+    return Machine(core=core_path, cmdline=core_cmdline(core, cpus, dom0_memory, cmdline),
+                   modules=modules, cpus=cpus, memory=memory, **more)
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
