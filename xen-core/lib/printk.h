@@ -28,6 +28,24 @@ void printk(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* As printk, at most about ten lines a second from all callers together; says how many were lost. */
 void printk_ratelimited(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* One source of repeated messages: so many in a second, and how many were dropped. */
+struct ratelimit {
+	uint64_t since;
+	uint32_t count, lost;
+};
+
+/*
+ * May one more message of @r be printed at time @now (ns)? *@lost: how many were dropped in the
+ * second before, when a new one begins. No locks needed.
+ */
+bool ratelimit(struct ratelimit *r, unsigned int burst, uint64_t now, unsigned int *lost);
+
+/* Start-up sets this once this_cpu() and system_time() work; until then neither is used here. */
+extern bool percpu_ready;
+
+/* x86: prints registers and the stack trace, stops the other CPUs, reboots or waits (noreboot). */
+void arch_panic_stop(void) __attribute__((noreturn));
+
 /* Prints the message, registers, a stack trace with symbols; stops all CPUs; reboots or waits. */
 void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The console: a ring of the latest output (xl dmesg), the serial port, and where input goes.
+ * LOCK_CONSOLE guards the ring and the port. It is the innermost lock: nothing else is taken
+ * while it is held, so output works everywhere.
+ */
+#ifndef CORE_CONSOLE_H
+#define CORE_CONSOLE_H
+
+#include "types.h"
+
+#define CONSOLE_RING_SIZE 65536 /* power of two */
+
+/* First thing at boot: the serial port at its default address, polled. */
+void console_early_init(void);
+
+/* Options are parsed: applies com1=, console=, sync_console, conswitch=. */
+void console_init(void);
+
+/* The serial port's interrupt is routed to WORK_SERIAL. */
+void console_irq_on(void);
+
+/*
+ * The serial port wants service (main loop, WORK_SERIAL), or may want it (a slow timer where
+ * there is no interrupt). Takes input in and runs debug keys.
+ */
+void console_service(void);
+
+/* Adds to the ring; to the serial port as well if @serial. */
+void console_write(const char *s, size_t len, bool serial);
+
+/* Panic: output is synchronous from now on and ignores who holds the lock. */
+void console_panic_mode(void);
+
+/*
+ * Copies up to @len bytes of the ring to @buf, from *@index on (from its oldest byte when that is
+ * gone already), and advances *@index. Returns the number of bytes.
+ */
+size_t console_ring_read(uint32_t *index, char *buf, size_t len);
+/* Index of the oldest byte kept, and of the next to be written. */
+uint32_t console_ring_start(void);
+uint32_t console_ring_end(void);
+/* Forgets what was written before @index. */
+void console_ring_clear(uint32_t index);
+
+/* Input for the control domain: takes up to @len bytes. */
+size_t console_input_read(char *buf, size_t len);
+
+/* Called (no locks held) when input for the control domain arrives. Set once, at boot. */
+extern void (*console_input_notify)(void);
+
+#endif
