@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the boot loader hands over, by either version of the Multiboot protocol (GNU GRUB's
+ * Multiboot Specification 0.6.96 and Multiboot2 Specification 2.0).
+ */
+#ifndef CORE_MULTIBOOT_H
+#define CORE_MULTIBOOT_H
+
+#include "types.h"
+#include "x86/phys_access.h"
+
+#define MULTIBOOT1_MAGIC    0x2badb002
+#define MULTIBOOT2_MAGIC    0x36d76289
+
+#define BOOT_CMDLINE_MAX    1024
+#define BOOT_MODULE_CMDLINE 512
+#define BOOT_MODULES_MAX    8
+#define BOOT_MEM_MAX	    128
+
+struct boot_module {
+	maddr_t start;
+	uint64_t size;
+	char cmdline[BOOT_MODULE_CMDLINE];
+};
+
+/* A range of the memory map; types are E820's (1: RAM). */
+struct boot_mem {
+	uint64_t start, size;
+	uint32_t type;
+};
+
+struct boot_info {
+	char cmdline[BOOT_CMDLINE_MAX];
+	struct boot_module modules[BOOT_MODULES_MAX];
+	unsigned int nr_modules;
+	struct boot_mem mem[BOOT_MEM_MAX];
+	unsigned int nr_mem;
+	maddr_t rsdp; /* 0: not given, search for it */
+};
+
+/*
+ * Reads the information at @info_addr into @out, which is cleared first. Names of the image and
+ * of module files at the front of command lines are taken off where the loader puts them there.
+ * -EINVAL: unknown @magic or malformed; -EFAULT: something lies where @acc can't read;
+ * -E2BIG: more modules than there is room for; -ENOENT: no memory map.
+ */
+int multiboot_parse(uint32_t magic, uint32_t info_addr, const struct phys_access *acc,
+		    struct boot_info *out);
+
+enum module_kind {
+	MODULE_UNKNOWN,
+	MODULE_LINUX,  /* bzImage */
+	MODULE_ELF,    /* a test kernel, or a vmlinux */
+	MODULE_INITRD, /* cpio archive or something compressed */
+	MODULE_FLASK,  /* binary policy */
+};
+
+/* What a module is, by its first bytes (give it 1 KiB where there is so much). */
+enum module_kind module_kind(const void *head, size_t len);
+
+#endif

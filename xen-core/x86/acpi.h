@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the core takes from ACPI tables (ACPI Specification 6.5; static tables only, no AML interpreter). */
+#ifndef CORE_ACPI_H
+#define CORE_ACPI_H
+
+#include "types.h"
+#include "x86/phys_access.h"
+
+#define ACPI_CPUS_MAX	   256
+#define ACPI_IOAPICS_MAX   16
+#define ACPI_OVERRIDES_MAX 24
+#define ACPI_NMIS_MAX	   16
+#define ACPI_MCFG_MAX	   8
+#define ACPI_NODE_MEM_MAX  64
+
+struct acpi_cpu {
+	uint32_t apic_id, acpi_id;
+	bool enabled;  /* else only hot-pluggable */
+	uint32_t node; /* proximity domain, 0 without SRAT */
+};
+
+struct acpi_ioapic {
+	uint8_t id;
+	uint32_t addr, gsi_base;
+};
+
+/* ISA interrupt @source is @gsi; flags as in MPS: bits 1:0 polarity, 3:2 trigger mode. */
+struct acpi_override {
+	uint8_t source;
+	uint32_t gsi;
+	uint16_t flags;
+};
+
+/* Local APIC pin @lint of CPU @acpi_id (~0: all) is wired to NMI. */
+struct acpi_nmi {
+	uint32_t acpi_id;
+	uint16_t flags;
+	uint8_t lint;
+};
+
+/* Generic Address Structure (5.2.3.2). */
+struct acpi_gas {
+	uint8_t space, width, offset, access;
+	uint64_t addr; /* 0: absent */
+};
+
+#define ACPI_SPACE_MEMORY 0
+#define ACPI_SPACE_IO	  1
+#define ACPI_SPACE_PCI	  2
+
+struct acpi_mcfg {
+	uint64_t base;
+	uint16_t segment;
+	uint8_t first_bus, last_bus;
+};
+
+struct acpi_node_mem {
+	uint64_t start, size;
+	uint32_t node;
+	uint32_t flags; /* 1: enabled, 2: hot-pluggable */
+};
+
+struct acpi_table {
+	uint64_t addr; /* 0: none */
+	uint32_t len;
+};
+
+struct acpi_info {
+	uint64_t lapic_addr;
+	bool pcat_compat; /* there are 8259s to mask */
+	struct acpi_cpu cpu[ACPI_CPUS_MAX];
+	struct acpi_ioapic ioapic[ACPI_IOAPICS_MAX];
+	struct acpi_override override[ACPI_OVERRIDES_MAX];
+	struct acpi_nmi nmi[ACPI_NMIS_MAX];
+	struct acpi_mcfg mcfg[ACPI_MCFG_MAX];
+	struct acpi_node_mem node_mem[ACPI_NODE_MEM_MAX];
+	unsigned int nr_cpus, nr_ioapics, nr_overrides, nr_nmis, nr_mcfg, nr_node_mem;
+
+	/* FADT */
+	bool have_fadt, hw_reduced, no_cmos_rtc;
+	uint16_t sci_irq;
+	uint32_t smi_cmd, pm1a_cnt, pm1b_cnt, pm_timer; /* ports; 0: none */
+	uint8_t acpi_enable;
+	bool pm_timer_32bit;
+	struct acpi_gas reset_reg; /* addr 0: reset is not supported this way */
+	uint8_t reset_value;
+	struct acpi_gas sleep_control; /* hardware-reduced power-off */
+	bool have_s5;
+	uint8_t s5_typ_a, s5_typ_b;
+
+	uint64_t hpet_addr;	      /* 0: none */
+	struct acpi_table dmar, ivrs; /* kept for the IOMMU drivers */
+};
+
+/*
+ * Finds the RSDP (at @rsdp, or by search of low memory when it is 0) and reads all tables. A
+ * table with a bad length or checksum counts as absent, with a message. -ENOENT: no ACPI;
+ * -EINVAL: no usable MADT with a local APIC in it.
+ */
+int acpi_parse(uint64_t rsdp, const struct phys_access *acc, struct acpi_info *out);
+
+/* The GSI and MPS flags of an ISA interrupt. */
+uint32_t acpi_isa_gsi(const struct acpi_info *info, uint8_t irq, uint16_t *flags);
+
+#endif
