@@ -3,15 +3,12 @@
 #ifndef BULKHEAD_HYPER_INTERNAL_H
 #define BULKHEAD_HYPER_INTERNAL_H
 
-#ifndef __XEN_TOOLS__
-#define __XEN_TOOLS__ 1
-#endif
-
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hyper/xen_abi.h"
+
 #include <xencall.h>
-#include <xen/xen.h>
 #include <xen/domctl.h>
 #include <xen/sysctl.h>
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Writing to a guest's memory through a window that maps a small part of it at a time. */
+#ifndef BULKHEAD_BUILDER_GUEST_MEMORY_H
+#define BULKHEAD_BUILDER_GUEST_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hyper/error.h"
+#include "hyper/xen_abi.h"
+
+#include <xenforeignmemory.h>
+
+#define GUEST_WINDOW_PAGES 512u
+
+struct guest_memory {
+	xenforeignmemory_handle *handle;
+	uint16_t domid;
+	uint64_t low, high; /* the populated range that may be mapped: bytes, page multiples */
+	uint64_t first;	    /* guest-physical address of the window */
+	size_t pages;	    /* 0: nothing mapped */
+	uint8_t *window;
+};
+
+/* Opens the foreign memory device for domain `domid`; negative errno on failure. */
+int guest_memory_open(struct guest_memory *memory, uint16_t domid, struct error *err);
+void guest_memory_close(struct guest_memory *memory);
+
+/* Sets the range that may be mapped; drops the window. */
+void guest_memory_range(struct guest_memory *memory, uint64_t low, uint64_t high);
+
+/*
+ * A pointer to the guest's memory at `addr`, and how many bytes from there on are mapped (1 … the
+ * window's size). It holds until the next call. -EFAULT: outside of the range.
+ */
+int guest_memory_at(struct guest_memory *memory, uint64_t addr, uint8_t **at, size_t *length,
+		    struct error *err);
+
+int guest_memory_write(struct guest_memory *memory, uint64_t addr, const void *bytes, size_t length,
+		       struct error *err);
+int guest_memory_zero(struct guest_memory *memory, uint64_t addr, uint64_t length,
+		      struct error *err);
+
+#endif
