@@ -101,7 +101,7 @@ struct vcpu {
 	uint64_t periodic_period; /* ns, 0: off */
 
 	uint8_t upcall_vector;	      /* HVMOP_set_evtchn_upcall_vector, 0: the domain's callback */
-	uint16_t virq_port[NR_VIRQS]; /* unused: see evtchn.c, which owns it */
+	uint32_t virq_port[NR_VIRQS]; /* 0: not bound; owned by event/ */
 	void *evtchn_fifo;	      /* control block and queues (event/fifo.c) */
 	struct vlapic *vlapic;
 	void *vm; /* hardware part: VMCB, FPU state (x86/svm/svm.h) */

@@ -16,7 +16,8 @@ int evtchn_init(struct domain *d, uint32_t max_port);
 
 /*
  * Closes all ports, in steps of at most @budget; true when all are closed. Peers see theirs turn
- * unbound. evtchn_free() afterwards releases the table (after a grace period is over).
+ * unbound. evtchn_free() releases the table: when the record of the domain is freed, after the
+ * grace period in which another CPU may still look at it.
  */
 bool evtchn_destroy(struct domain *d, unsigned int budget);
 void evtchn_free(struct domain *d);
@@ -34,6 +35,25 @@ int evtchn_alloc_unbound_for(struct domain *d, uint16_t remote, port_t *port);
 void evtchn_raise_virq_vcpu(struct vcpu *v, unsigned int virq);
 void evtchn_raise_virq_global(unsigned int virq);
 
+/*
+ * XEN_DOMCTL_set_virq_handler: global VIRQ @virq goes to @d (until it dies) instead of Dom0.
+ * -EINVAL: no such global VIRQ, or a dying domain.
+ */
+int evtchn_set_virq_handler(struct domain *d, uint32_t virq);
+
+/*
+ * EVTCHNOP_send and EVTCHNOP_unmask on @port of @d. 0; -EINVAL: no such port, or one that can't
+ * be sent on; -EPERM: policy.
+ */
+long evtchn_send(struct domain *d, port_t port);
+long evtchn_unmask(struct domain *d, port_t port);
+
+/*
+ * The domain at the other end of interdomain port @port of @d, or NULL. No reference: good until
+ * this CPU returns to a guest.
+ */
+struct domain *evtchn_peer_domain(struct domain *d, port_t port);
+
 /* Sends on @port of @d from inside the core (ioreq and the like). */
 void evtchn_send_from_core(struct domain *d, port_t port);
 
@@ -43,7 +63,10 @@ void evtchn_send_from_core(struct domain *d, port_t port);
  */
 bool evtchn_upcall_pending(const struct vcpu *v);
 
-/* SCHEDOP_poll: is any of @ports pending in @d? */
+/*
+ * SCHEDOP_poll: does @d have @port, and is it pending? A vCPU that is going to wait sets PAUSE_POLL
+ * and its poll_port first and asks then; a sender that makes the port pending later wakes it.
+ */
 bool evtchn_port_pending(struct domain *d, port_t port);
 bool evtchn_port_valid(struct domain *d, port_t port);
 

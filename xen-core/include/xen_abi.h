@@ -30,7 +30,7 @@
 #include <xen/hvm/params.h>
 #include <xen/hvm/dm_op.h>
 #include <xen/hvm/save.h>
-#include <xen/hvm/start_info.h>
+#include <xen/arch-x86/hvm/start_info.h>
 #include <xen/xsm/flask_op.h>
 #include <xen/arch-x86/cpuid.h>
 #pragma GCC diagnostic pop

@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Event-channel ports: which are in use, what they are bound to, and the hypercall. Delivery is in
+ * send.c. The order of checks and the errors are Xen 4.17's. For locking see table.h.
+ */
+#include "event/table.h"
+#include "hypercall/hypercall.h"
+#include "mm/heap.h"
+
+static unsigned int abi_ports(const struct evtchn_table *t)
+{
+	return t->fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS;
+}
+
+/* Locks the tables of @a and @b (which may be the same, or NULL) in the order of their domids. */
+static void lock_tables(struct domain *a, struct domain *b)
+{
+	if (!b || a == b) {
+		spin_lock(&a->evtchn->lock);
+		return;
+	}
+	spin_lock(&(a->id < b->id ? a : b)->evtchn->lock);
+	spin_lock_nested(&(a->id < b->id ? b : a)->evtchn->lock);
+}
+
+static void unlock_tables(struct domain *a, struct domain *b)
+{
+	if (b && a != b)
+		spin_unlock(&b->evtchn->lock);
+	spin_unlock(&a->evtchn->lock);
+}
+
+/* Makes the next bucket of @d. The table is locked. */
+static int bucket_add(struct domain *d)
+{
+	struct evtchn_table *t = d->evtchn;
+	struct evtchn *chn = xzalloc_array(struct evtchn, PORTS_PER_BUCKET);
+
+	if (!chn)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < PORTS_PER_BUCKET; i++) {
+		chn[i].domain = d;
+		chn[i].port = t->valid + i;
+		spin_init(&chn[i].lock, LOCK_EVTCHN);
+	}
+	evtchn_charge(d, PORTS_PER_BUCKET * sizeof(*chn));
+	t->bucket[t->valid / PORTS_PER_BUCKET] = chn;
+	__atomic_store_n(&t->valid, t->valid + PORTS_PER_BUCKET, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/*
+ * Takes the lowest free port of @d. The table is locked. A FIFO port that is still linked in a
+ * queue is skipped: its next event could arrive on the wrong vCPU.
+ */
+static int port_take(struct domain *d, struct evtchn **out)
+{
+	struct evtchn_table *t = d->evtchn;
+	unsigned int limit = min(t->max_ports, abi_ports(t));
+
+	if (domain_is_dying(d))
+		return -EINVAL;
+	for (unsigned int b = t->hint; b * PORTS_PER_BUCKET < limit; b++) {
+		uint64_t free;
+		unsigned int bit;
+
+		if (b * PORTS_PER_BUCKET >= t->valid && bucket_add(d))
+			return -ENOMEM;
+		if (t->used[b] == ~0UL && b == t->hint)
+			t->hint++;
+		free = ~t->used[b];
+		if (free && t->fifo)
+			free &= ~fifo_busy(d, b);
+		if (!free)
+			continue;
+		bit = (unsigned int)__builtin_ctzl(free);
+		if (b * PORTS_PER_BUCKET + bit >= limit)
+			break;
+		t->used[b] |= 1UL << bit;
+		t->in_use++;
+		*out = &t->bucket[b][bit];
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+/* Binds what port_take() gave. The table is locked. */
+static void port_init(struct evtchn *chn, uint64_t binding, uint32_t sid, uint8_t vcpu)
+{
+	evtchn_lock(chn);
+	chn->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+	chn->saved = 0;
+	chn->vcpu = vcpu;
+	WRITE_ONCE(chn->sid, sid);
+	__atomic_store_n(&chn->binding, binding, __ATOMIC_RELEASE);
+	evtchn_unlock(chn);
+}
+
+/* Binds a port that is in use to something else. The table is locked. */
+static void port_rebind(struct evtchn *chn, uint64_t binding)
+{
+	evtchn_lock(chn);
+	__atomic_store_n(&chn->binding, binding, __ATOMIC_RELEASE);
+	evtchn_unlock(chn);
+}
+
+static void port_release(struct evtchn *chn)
+{
+	struct domain *d = chn->domain;
+	struct evtchn_table *t = d->evtchn;
+	unsigned int b = chn->port / PORTS_PER_BUCKET;
+
+	evtchn_lock(chn);
+	if (t->fifo)
+		fifo_clear_pending(d, chn->port);
+	else
+		two_level_clear_pending(d, chn->port);
+	chn->saved = 0;
+	chn->vcpu = 0;
+	WRITE_ONCE(chn->binding, EVTCHN_FREE);
+	WRITE_ONCE(chn->sid, 0);
+	evtchn_unlock(chn);
+	t->used[b] &= ~(1UL << (chn->port % PORTS_PER_BUCKET));
+	t->in_use--;
+	t->hint = min(t->hint, b);
+}
+
+/* The tables of both ends are locked. */
+static int close_locked(struct evtchn *chn, uint64_t binding)
+{
+	struct domain *d = chn->domain;
+	struct vcpu *v;
+
+	switch (evtchn_state(binding)) {
+	case EVTCHN_FREE:
+	case EVTCHN_RESERVED:
+		return -EINVAL;
+	case EVTCHN_VIRQ:
+		v = d->vcpu[binding >> 32];
+		WRITE_ONCE(v->virq_port[(binding >> 16) & 0xffff], 0);
+		break;
+	default:
+		break;
+	}
+	port_release(chn);
+	if (evtchn_state(binding) == EVTCHN_INTERDOMAIN)
+		port_rebind(evtchn_peer_of(binding), (uint64_t)d->id << 16 | EVTCHN_UNBOUND);
+	return 0;
+}
+
+int evtchn_close(struct domain *d, port_t port)
+{
+	struct evtchn *chn = evtchn_lookup(d->evtchn, port);
+
+	if (!chn)
+		return -EINVAL;
+	/* Both tables must be locked in order, so the other end is read first and checked after. */
+	for (unsigned int try = 0; try < 8; try++) {
+		uint64_t binding = __atomic_load_n(&chn->binding, __ATOMIC_ACQUIRE);
+		struct domain *rd = NULL;
+		int rc = -EAGAIN;
+
+		if (evtchn_state(binding) == EVTCHN_INTERDOMAIN)
+			rd = evtchn_peer_of(binding)->domain;
+		lock_tables(d, rd);
+		if (chn->binding == binding)
+			rc = close_locked(chn, binding);
+		unlock_tables(d, rd);
+		if (rc != -EAGAIN)
+			return rc;
+	}
+	return -EAGAIN;
+}
+
+static int alloc_unbound(struct domain *d, uint16_t remote, uint32_t sid, port_t *port)
+{
+	struct evtchn *chn;
+	int rc;
+
+	spin_lock(&d->evtchn->lock);
+	rc = port_take(d, &chn);
+	if (!rc) {
+		port_init(chn, (uint64_t)remote << 16 | EVTCHN_UNBOUND, sid, 0);
+		*port = chn->port;
+	}
+	spin_unlock(&d->evtchn->lock);
+	return rc;
+}
+
+/* A remote domain that does not exist is refused as FLASK does: its domid may be another's soon. */
+static int op_alloc_unbound(void *arg)
+{
+	struct evtchn_alloc_unbound *op = arg;
+	struct domain *d = domain_lookup_self(op->dom), *remote;
+	uint32_t sid;
+	int rc;
+
+	if (!d)
+		return -ESRCH;
+	remote = domain_lookup_self(op->remote_dom);
+	if (!remote)
+		return -EPERM;
+	rc = xsm_evtchn_unbound(&current_domain()->label, &d->label, &remote->label, &sid);
+	if (rc)
+		return rc;
+	return alloc_unbound(d, remote->id, sid, &op->port);
+}
+
+int evtchn_alloc_unbound_for(struct domain *d, uint16_t remote, port_t *port)
+{
+	struct domain *rd = domain_lookup(remote);
+	uint32_t sid;
+	int rc;
+
+	if (!rd)
+		return -ESRCH;
+	rc = xsm_evtchn_unbound(&d->label, &d->label, &rd->label, &sid);
+	return rc ? rc : alloc_unbound(d, remote, sid, port);
+}
+
+/* Both tables are locked. */
+static int bind_interdomain_locked(struct domain *d, struct domain *rd, struct evtchn *rchn,
+				   struct evtchn **out)
+{
+	uint64_t expect = (uint64_t)d->id << 16 | EVTCHN_UNBOUND;
+	struct evtchn *chn;
+	uint32_t sid;
+	int rc;
+
+	if (rchn->binding != expect)
+		return -EINVAL;
+	rc = xsm_evtchn_interdomain(&d->label, &rd->label, rchn->sid, &sid);
+	if (rc)
+		return rc;
+	rc = port_take(d, &chn);
+	if (rc)
+		return rc;
+	port_init(chn, evtchn_bind_to(rchn), sid, 0);
+	port_rebind(rchn, evtchn_bind_to(chn));
+	*out = chn;
+	return 0;
+}
+
+static int op_bind_interdomain(void *arg)
+{
+	struct evtchn_bind_interdomain *op = arg;
+	struct domain *d = current_domain(), *rd = domain_lookup_self(op->remote_dom);
+	struct evtchn *rchn, *chn = NULL;
+	int rc;
+
+	if (!rd)
+		return -ESRCH;
+	rchn = evtchn_lookup(rd->evtchn, op->remote_port);
+	if (!rchn)
+		return -EINVAL;
+	lock_tables(d, rd);
+	rc = bind_interdomain_locked(d, rd, rchn, &chn);
+	unlock_tables(d, rd);
+	if (rc)
+		return rc;
+	/* Events sent before the port was bound are lost: as the ABI says, one is made up for them. */
+	evtchn_deliver(chn, evtchn_bind_to(rchn));
+	op->local_port = chn->port;
+	return 0;
+}
+
+static int op_bind_virq(void *arg)
+{
+	struct evtchn_bind_virq *op = arg;
+	struct domain *d = current_domain();
+	struct evtchn *chn;
+	struct vcpu *v;
+	int rc;
+
+	if (op->virq >= NR_VIRQS || (virq_is_global(op->virq) && op->vcpu != 0))
+		return -EINVAL;
+	v = domain_vcpu(d, op->vcpu);
+	if (!v)
+		return -ENOENT;
+	if (!virq_may_bind(d, op->virq))
+		return -EBUSY;
+	spin_lock(&d->evtchn->lock);
+	rc = v->virq_port[op->virq] ? -EEXIST : port_take(d, &chn);
+	if (!rc) {
+		port_init(chn, (uint64_t)op->vcpu << 32 | (uint64_t)op->virq << 16 | EVTCHN_VIRQ, 0,
+			  (uint8_t)op->vcpu);
+		op->port = chn->port;
+		__atomic_store_n(&v->virq_port[op->virq], op->port, __ATOMIC_RELEASE);
+	}
+	spin_unlock(&d->evtchn->lock);
+	return rc;
+}
+
+static int op_bind_ipi(void *arg)
+{
+	struct evtchn_bind_ipi *op = arg;
+	struct domain *d = current_domain();
+	struct evtchn *chn;
+	int rc;
+
+	if (!domain_vcpu(d, op->vcpu))
+		return -ENOENT;
+	spin_lock(&d->evtchn->lock);
+	rc = port_take(d, &chn);
+	if (!rc) {
+		port_init(chn, EVTCHN_IPI, 0, (uint8_t)op->vcpu);
+		op->port = chn->port;
+	}
+	spin_unlock(&d->evtchn->lock);
+	return rc;
+}
+
+/* No domain has physical interrupts: there is no PIRQ that could be named. */
+static int op_bind_pirq(void *arg)
+{
+	(void)arg;
+	return -EINVAL;
+}
+
+static int op_close(void *arg)
+{
+	const struct evtchn_close *op = arg;
+	return evtchn_close(current_domain(), op->port);
+}
+
+static int op_send(void *arg)
+{
+	const struct evtchn_send *op = arg;
+	return (int)evtchn_send(current_domain(), op->port);
+}
+
+static int op_unmask(void *arg)
+{
+	const struct evtchn_unmask *op = arg;
+	return (int)evtchn_unmask(current_domain(), op->port);
+}
+
+static void status_fill(struct evtchn_status *op, const struct evtchn *chn)
+{
+	const struct evtchn *peer;
+
+	switch (evtchn_state(chn->binding)) {
+	case EVTCHN_UNBOUND:
+		op->status = EVTCHNSTAT_unbound;
+		op->u.unbound.dom = (domid_t)(chn->binding >> 16);
+		break;
+	case EVTCHN_INTERDOMAIN:
+		peer = evtchn_peer_of(chn->binding);
+		op->status = EVTCHNSTAT_interdomain;
+		op->u.interdomain.dom = peer->domain->id;
+		op->u.interdomain.port = peer->port;
+		break;
+	case EVTCHN_VIRQ:
+		op->status = EVTCHNSTAT_virq;
+		op->u.virq = (chn->binding >> 16) & 0xffff;
+		break;
+	case EVTCHN_IPI:
+		op->status = EVTCHNSTAT_ipi;
+		break;
+	default:
+		op->status = EVTCHNSTAT_closed;
+		break;
+	}
+	op->vcpu = chn->vcpu;
+}
+
+static int op_status(void *arg)
+{
+	struct evtchn_status *op = arg;
+	struct domain *d = domain_lookup_self(op->dom);
+	struct evtchn *chn;
+	int rc;
+
+	if (!d)
+		return -ESRCH;
+	chn = evtchn_lookup(d->evtchn, op->port);
+	if (!chn)
+		return -EINVAL;
+	spin_lock(&d->evtchn->lock);
+	rc = xsm_evtchn_status(&current_domain()->label, &d->label, chn->sid);
+	if (!rc)
+		status_fill(op, chn);
+	spin_unlock(&d->evtchn->lock);
+	return rc;
+}
+
+static int op_bind_vcpu(void *arg)
+{
+	const struct evtchn_bind_vcpu *op = arg;
+	struct domain *d = current_domain();
+	struct evtchn *chn;
+	uint64_t binding;
+	int rc = -EINVAL;
+
+	if (!domain_vcpu(d, op->vcpu))
+		return -ENOENT;
+	chn = evtchn_lookup(d->evtchn, op->port);
+	if (!chn)
+		return -EINVAL;
+	evtchn_lock(chn);
+	binding = chn->binding;
+	if (evtchn_state(binding) == EVTCHN_UNBOUND ||
+	    evtchn_state(binding) == EVTCHN_INTERDOMAIN ||
+	    (evtchn_state(binding) == EVTCHN_VIRQ && virq_is_global((binding >> 16) & 0xffff))) {
+		chn->vcpu = (uint8_t)op->vcpu;
+		rc = 0;
+	}
+	evtchn_unlock(chn);
+	return rc;
+}
+
+static int op_set_priority(void *arg)
+{
+	const struct evtchn_set_priority *op = arg;
+	struct domain *d = current_domain();
+	struct evtchn *chn = evtchn_lookup(d->evtchn, op->port);
+
+	if (!chn)
+		return -EINVAL;
+	if (!READ_ONCE(d->evtchn->fifo))
+		return -ENOSYS;
+	if (op->priority > EVTCHN_FIFO_PRIORITY_MIN)
+		return -EINVAL;
+	evtchn_lock(chn);
+	chn->priority = op->priority & 0xf;
+	evtchn_unlock(chn);
+	return 0;
+}
+
+/*
+ * Closes up to @budget ports in use from t->closing on; true when there are none left. Concurrent
+ * calls help each other.
+ */
+static bool close_all(struct domain *d, unsigned int budget)
+{
+	struct evtchn_table *t = d->evtchn;
+	port_t port = READ_ONCE(t->closing);
+
+	for (; port < READ_ONCE(t->valid) && READ_ONCE(t->in_use); port++) {
+		const struct evtchn *chn = evtchn_lookup(t, port);
+
+		if (evtchn_state(READ_ONCE(chn->binding)) <= EVTCHN_RESERVED)
+			continue;
+		if (!budget--) {
+			WRITE_ONCE(t->closing, port);
+			return false;
+		}
+		evtchn_close(d, port);
+	}
+	WRITE_ONCE(t->closing, 0);
+	return true;
+}
+
+static int op_reset(void *arg)
+{
+	const struct evtchn_reset *op = arg;
+	struct domain *cur = current_domain(), *d = domain_lookup_self(op->dom);
+	int rc;
+
+	if (!d)
+		return -ESRCH;
+	rc = xsm_domain(&cur->label, &d->label, XSM_EVENT__RESET);
+	if (rc)
+		return rc;
+	if (d != cur && READ_ONCE(d->pause_count) == 0)
+		return -EINVAL;
+	while (!close_all(d, PORTS_PER_BUCKET))
+		if (hypercall_preempt())
+			return -ERESTART_CALL;
+	spin_lock(&d->evtchn->lock);
+	if (d->evtchn->in_use)
+		rc = -EAGAIN;
+	else if (d->evtchn->fifo)
+		fifo_destroy(d);
+	spin_unlock(&d->evtchn->lock);
+	return rc;
+}
+
+union evtchn_arg {
+	struct evtchn_alloc_unbound alloc_unbound;
+	struct evtchn_status status;
+	struct evtchn_init_control init_control;
+	uint64_t words[3];
+};
+
+#define OP(name, writes, fn) [EVTCHNOP_##name] = { sizeof(struct evtchn_##name), (writes), (fn) }
+
+/* Size of the argument, whether it is written back, and who acts. */
+static const struct {
+	uint8_t size;
+	bool writes;
+	int (*fn)(void *arg);
+} ops[] = {
+	OP(alloc_unbound, true, op_alloc_unbound),
+	OP(bind_interdomain, true, op_bind_interdomain),
+	OP(bind_virq, true, op_bind_virq),
+	OP(bind_ipi, true, op_bind_ipi),
+	OP(bind_pirq, true, op_bind_pirq),
+	OP(close, false, op_close),
+	OP(send, false, op_send),
+	OP(status, true, op_status),
+	OP(bind_vcpu, false, op_bind_vcpu),
+	OP(unmask, false, op_unmask),
+	OP(reset, false, op_reset),
+	OP(init_control, true, fifo_init_control),
+	OP(expand_array, false, fifo_expand_array),
+	OP(set_priority, false, op_set_priority),
+};
+
+long evtchn_op(unsigned int cmd, gva_t arg)
+{
+	union evtchn_arg op;
+	int rc;
+
+	if (cmd >= ARRAY_SIZE(ops) || !ops[cmd].fn)
+		return -ENOSYS;
+	if (guest_read(&op, arg, ops[cmd].size))
+		return -EFAULT;
+	rc = ops[cmd].fn(&op);
+	if (rc == 0 && ops[cmd].writes && guest_write(arg, &op, ops[cmd].size))
+		rc = -EFAULT;
+	return rc;
+}
+
+int evtchn_init(struct domain *d, uint32_t max_port)
+{
+	struct evtchn_table *t = xzalloc(sizeof(*t));
+	unsigned int buckets;
+
+	if (!t)
+		return -ENOMEM;
+	t->max_ports = EVTCHN_FIFO_NR_CHANNELS;
+	if (max_port && max_port < t->max_ports)
+		t->max_ports = max_port + 1;
+	buckets = DIV_ROUND_UP(t->max_ports, PORTS_PER_BUCKET);
+	spin_init(&t->lock, LOCK_EVTCHN);
+	t->bucket = xzalloc_array(struct evtchn *, buckets);
+	t->used = xzalloc_array(uint64_t, buckets);
+	d->evtchn = t;
+	if (!t->bucket || !t->used || bucket_add(d)) {
+		evtchn_free(d);
+		return -ENOMEM;
+	}
+	t->bucket[0][0].binding = EVTCHN_RESERVED;
+	t->used[0] = 1;
+	return 0;
+}
+
+bool evtchn_destroy(struct domain *d, unsigned int budget)
+{
+	struct evtchn_table *t = d->evtchn;
+
+	if (!t)
+		return true;
+	/* Whoever was taking a port when the domain began to die is done after this. */
+	spin_lock(&t->lock);
+	spin_unlock(&t->lock);
+	if (!close_all(d, budget) || READ_ONCE(t->in_use))
+		return false;
+	spin_lock(&t->lock);
+	if (t->fifo)
+		fifo_destroy(d);
+	spin_unlock(&t->lock);
+	virq_handlers_clear(d);
+	return true;
+}
+
+void evtchn_free(struct domain *d)
+{
+	struct evtchn_table *t = d->evtchn;
+
+	if (!t)
+		return;
+	for (unsigned int b = 0; b * PORTS_PER_BUCKET < t->valid; b++)
+		xfree(t->bucket[b]);
+	evtchn_charge(d, -(int64_t)(t->valid * sizeof(struct evtchn)));
+	xfree(t->bucket);
+	xfree(t->used);
+	xfree(t);
+	d->evtchn = NULL;
+}
+
+struct domain *evtchn_peer_domain(struct domain *d, port_t port)
+{
+	const struct evtchn *chn = evtchn_lookup(d->evtchn, port);
+	uint64_t binding = chn ? __atomic_load_n(&chn->binding, __ATOMIC_ACQUIRE) : 0;
+
+	return evtchn_state(binding) == EVTCHN_INTERDOMAIN ? evtchn_peer_of(binding)->domain : NULL;
+}
+
+unsigned int evtchn_in_use(const struct domain *d)
+{
+	return d->evtchn ? READ_ONCE(d->evtchn->in_use) : 0;
+}

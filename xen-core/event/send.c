@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Delivery of events: from a port, from a VIRQ, and to vCPUs that poll. See table.h for locking. */
+#include "event/table.h"
+#include "hvm/hvm.h"
+
+/*
+ * Wakes the vCPUs of @d that wait in SCHEDOP_poll for @port, or for several ports. The flag goes
+ * first, so that a vCPU that starts to wait meanwhile sets it again (evtchn_port_pending).
+ */
+static void wake_pollers(struct domain *d, port_t port)
+{
+	struct evtchn_table *t = d->evtchn;
+	bool still = false;
+	struct vcpu *v;
+	unsigned int i;
+
+	(void)__atomic_exchange_n(&t->polled, false, __ATOMIC_SEQ_CST);
+	for_each_vcpu (d, v, i) {
+		uint32_t waits_for;
+
+		if (!test_bit(PAUSE_POLL, &v->pause_flags))
+			continue;
+		waits_for = READ_ONCE(v->poll_port);
+		if (waits_for == 0 || waits_for == port)
+			vcpu_unblock(v);
+		else
+			still = true;
+	}
+	if (still)
+		WRITE_ONCE(t->polled, true);
+}
+
+void evtchn_deliver(struct evtchn *chn, uint64_t expect)
+{
+	struct domain *d = chn->domain;
+	struct evtchn_table *t = d->evtchn;
+	struct vcpu *notify = NULL;
+	port_t port = chn->port;
+	bool newly = false;
+
+	evtchn_lock(chn);
+	if (likely(chn->binding == expect))
+		notify = t->fifo ? fifo_set_pending(chn, &newly)
+				 : two_level_set_pending(chn, &newly);
+	evtchn_unlock(chn);
+	if (notify)
+		hvm_event_pending(notify);
+	if (newly && unlikely(READ_ONCE(t->polled)))
+		wake_pollers(d, port);
+}
+
+long evtchn_send(struct domain *d, port_t port)
+{
+	struct evtchn *chn = evtchn_lookup(d->evtchn, port);
+	uint64_t binding;
+	int rc;
+
+	if (unlikely(!chn))
+		return -EINVAL;
+	binding = __atomic_load_n(&chn->binding, __ATOMIC_ACQUIRE);
+	switch (evtchn_state(binding)) {
+	case EVTCHN_INTERDOMAIN:
+		rc = xsm_evtchn_send(&d->label, READ_ONCE(chn->sid));
+		if (unlikely(rc))
+			return rc;
+		evtchn_deliver(evtchn_peer_of(binding), evtchn_bind_to(chn));
+		return 0;
+	case EVTCHN_IPI:
+		evtchn_deliver(chn, binding);
+		return 0;
+	case EVTCHN_UNBOUND: /* nobody there yet: the event is lost, as the ABI says */
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+void evtchn_send_from_core(struct domain *d, port_t port)
+{
+	struct evtchn *chn = evtchn_lookup(d->evtchn, port);
+	uint64_t binding;
+
+	if (!chn)
+		return;
+	binding = __atomic_load_n(&chn->binding, __ATOMIC_ACQUIRE);
+	if (evtchn_state(binding) == EVTCHN_INTERDOMAIN)
+		evtchn_deliver(evtchn_peer_of(binding), evtchn_bind_to(chn));
+}
+
+long evtchn_unmask(struct domain *d, port_t port)
+{
+	struct evtchn *chn = evtchn_lookup(d->evtchn, port);
+	struct vcpu *notify;
+
+	if (!chn)
+		return -EINVAL;
+	evtchn_lock(chn);
+	notify = d->evtchn->fifo ? fifo_unmask(chn) : two_level_unmask(chn);
+	evtchn_unlock(chn);
+	if (notify)
+		hvm_event_pending(notify);
+	return 0;
+}
+
+bool evtchn_upcall_pending(const struct vcpu *v)
+{
+	struct vcpu_info *info = vcpu_info_open(v);
+	bool pending = READ_ONCE(info->evtchn_upcall_pending);
+
+	vcpu_info_close(v, info);
+	return pending;
+}
+
+bool evtchn_port_valid(struct domain *d, port_t port)
+{
+	return evtchn_lookup(d->evtchn, port) != NULL;
+}
+
+bool evtchn_port_pending(struct domain *d, port_t port)
+{
+	/* A full barrier: the caller has said that it waits, then looks; senders do the reverse. */
+	(void)__atomic_exchange_n(&d->evtchn->polled, true, __ATOMIC_SEQ_CST);
+	return d->evtchn->fifo ? fifo_is_pending(d, port) : two_level_is_pending(d, port);
+}
+
+void evtchn_vcpu_info_moved(struct vcpu *v)
+{
+	struct vcpu_info *info = vcpu_info_open(v);
+	unsigned long all = ~0UL;
+
+	/* All words are selected: a spurious look costs the guest little, a lost event much. */
+	__atomic_store_n(&info->evtchn_pending_sel, all, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
+	vcpu_info_close(v, info);
+	hvm_event_pending(v);
+}

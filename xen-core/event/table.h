@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of event/ share: the ports of a domain, and the two delivery ABIs.
+ *
+ * Locks. A domain's table lock (t->lock, LOCK_EVTCHN) guards which ports are in use and every
+ * change of a binding; two tables are locked in the order of their domids. Each channel has a lock
+ * of its own (same rank, taken after table locks, never two at once): whoever changes a binding
+ * holds it, and so does whoever makes the channel pending. So a sender needs no table lock: it
+ * reads its own channel's binding once, locks the receiving channel, and delivers only if that
+ * one is still bound to the sender. The vCPU's FIFO lock (LOCK_VCPU) is innermost.
+ */
+#ifndef CORE_EVENT_TABLE_H
+#define CORE_EVENT_TABLE_H
+
+#include "domain/domain.h"
+#include "event/evtchn.h"
+#include "lib/bitops.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+
+#define PORTS_PER_BUCKET 64
+
+/* Low bits of a binding. The rest tells what the channel is bound to, so that one load tells all. */
+enum evtchn_state {
+	EVTCHN_FREE,
+	EVTCHN_RESERVED,    /* port 0 */
+	EVTCHN_UNBOUND,	    /* bits 16…31: domid that may bind to it */
+	EVTCHN_INTERDOMAIN, /* address of the peer's struct evtchn */
+	EVTCHN_VIRQ,	    /* bits 16…31: the VIRQ; bits 32…47: the vCPU, 0 for a global one */
+	EVTCHN_IPI,
+};
+#define EVTCHN_STATE_MASK 7UL
+
+struct evtchn {
+	uint64_t binding;
+	struct domain *domain; /* whose port this is; never changes */
+	uint32_t sid;	       /* label of the channel (xsm.h); 0 unless unbound or interdomain */
+	uint32_t port : 17;
+	uint32_t priority : 4;	    /* FIFO queue for the next event */
+	uint32_t last_priority : 4; /* FIFO queue that it is or was on, of vCPU last_vcpu */
+	uint32_t saved : 1;	    /* pending since before its event array page was there */
+	struct spinlock lock;
+	uint8_t vcpu; /* that is notified */
+	uint8_t last_vcpu;
+};
+_Static_assert(sizeof(struct evtchn) == 32, "a bucket fills half a page");
+_Static_assert(MAX_VCPUS <= 256, "vCPU numbers fit in a byte");
+
+struct evtchn_fifo; /* fifo.c */
+
+struct evtchn_table {
+	struct evtchn **bucket;	  /* PORTS_PER_BUCKET channels each */
+	uint32_t valid;		  /* ports that have a bucket; grows only, published last */
+	uint32_t max_ports;	  /* limit of this domain */
+	struct evtchn_fifo *fifo; /* NULL: the 2-level ABI is in use */
+	bool polled;		  /* a vCPU may be waiting in SCHEDOP_poll */
+	struct spinlock lock;
+	uint32_t in_use;  /* ports neither free nor reserved */
+	uint32_t hint;	  /* no bucket below has a free port */
+	uint32_t closing; /* how far a reset or the destruction has come */
+	uint64_t *used;	  /* a bit for each port that is not free */
+};
+
+static inline enum evtchn_state evtchn_state(uint64_t binding)
+{
+	return (enum evtchn_state)(binding & EVTCHN_STATE_MASK);
+}
+
+static inline uint64_t evtchn_bind_to(const struct evtchn *peer)
+{
+	return (uint64_t)(uintptr_t)peer | EVTCHN_INTERDOMAIN;
+}
+
+static inline struct evtchn *evtchn_peer_of(uint64_t binding)
+{
+	return (struct evtchn *)(uintptr_t)(binding & ~EVTCHN_STATE_MASK);
+}
+
+/* The channel of @port, or NULL. No lock needed. */
+static inline struct evtchn *evtchn_lookup(const struct evtchn_table *t, port_t port)
+{
+	if (unlikely(port >= __atomic_load_n(&t->valid, __ATOMIC_ACQUIRE)))
+		return NULL;
+	return &t->bucket[port / PORTS_PER_BUCKET][port % PORTS_PER_BUCKET];
+}
+
+static inline void evtchn_lock(struct evtchn *chn)
+{
+	spin_lock_nested(&chn->lock);
+}
+
+static inline void evtchn_unlock(struct evtchn *chn)
+{
+	spin_unlock(&chn->lock);
+}
+
+/* Heap that ports and queues of @d hold is charged to it. */
+static inline void evtchn_charge(struct domain *d, int64_t bytes)
+{
+	__atomic_fetch_add(&d->core_bytes, (uint64_t)bytes, __ATOMIC_RELAXED);
+}
+
+/*
+ * Marks @v's vcpu_info and tells whether the vCPU must be notified (it was not marked before).
+ * @info is open.
+ */
+static inline bool vcpu_info_mark(struct vcpu_info *info)
+{
+	return !__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Makes @chn pending if its binding is still @expect, and notifies its vCPU. No locks held. */
+void evtchn_deliver(struct evtchn *chn, uint64_t expect);
+
+/* Closes @port of @d: 0, -EINVAL, or -EAGAIN when others keep changing it. */
+int evtchn_close(struct domain *d, port_t port);
+
+/* Forgets @d as the handler of global VIRQs. */
+void virq_handlers_clear(struct domain *d);
+/* EVTCHNOP_bind_virq's checks of owner; and whether @virq is one for the whole domain. */
+bool virq_is_global(uint32_t virq);
+bool virq_may_bind(const struct domain *d, uint32_t virq);
+
+/*
+ * The delivery ABIs. All are called with the channel's lock held. set_pending and unmask return
+ * the vCPU to be notified or NULL; set_pending tells in *@newly whether the port was not pending.
+ */
+struct vcpu *two_level_set_pending(struct evtchn *chn, bool *newly);
+struct vcpu *two_level_unmask(struct evtchn *chn);
+bool two_level_is_pending(const struct domain *d, port_t port);
+bool two_level_is_masked(const struct domain *d, port_t port);
+void two_level_clear_pending(struct domain *d, port_t port);
+
+struct vcpu *fifo_set_pending(struct evtchn *chn, bool *newly);
+struct vcpu *fifo_unmask(struct evtchn *chn);
+bool fifo_is_pending(const struct domain *d, port_t port);
+bool fifo_is_masked(const struct domain *d, port_t port);
+void fifo_clear_pending(struct domain *d, port_t port);
+
+/* Ports of bucket @index that the guest has not taken off their queue yet, as a bit mask. */
+uint64_t fifo_busy(const struct domain *d, unsigned int index);
+
+/* The FIFO operations of the hypercall; the arguments are copied in. */
+int fifo_init_control(void *arg);
+int fifo_expand_array(void *arg);
+
+/* Back to 2-level; all ports are closed. Pages and memory go after a grace period. */
+void fifo_destroy(struct domain *d);
+
+#endif
