@@ -73,14 +73,29 @@ extern const struct vm_ops *vm_ops;
 /* The hypercall hvm_op. */
 long hvm_op(unsigned int cmd, gva_t arg);
 
-/* HVM parameters: -EINVAL for what may not be set, with the side effects of setting (callback). */
+/*
+ * HVM parameters, with the side effects of setting (callback). The policy has been asked; whether
+ * @d may set or read it about itself is decided here (-EPERM). -EINVAL: no such parameter, or a
+ * value that it can't have; -EEXIST: it is set already and can't change.
+ */
 int hvm_param_set(struct domain *d, uint32_t index, uint64_t value);
 int hvm_param_get(struct domain *d, uint32_t index, uint64_t *value);
 
 /* HVM context as XEN_DOMCTL_gethvmcontext writes it, into @buf; returns the length or -errno. */
 long hvm_context_save(struct domain *d, void *buf, size_t size);
 size_t hvm_context_size(const struct domain *d);
-/* Checks all of it first, then sets. */
+/*
+ * One record as XEN_DOMCTL_gethvmcontext_partial has it (without its descriptor): the length, or
+ * -ENOENT for no such type or instance, -ENOBUFS when @size is too small.
+ */
+long hvm_context_save_one(struct domain *d, uint16_t type, uint16_t instance, void *buf,
+			  size_t size);
+/*
+ * Checks all of it first, then sets. @d is paused; @buf is the core's own memory. Needs a header
+ * and an end record; between them any of CPU, LAPIC, LAPIC_REGS, MTRR and TSC_ADJUST for
+ * any of the vCPUs. -EINVAL for what is malformed or not allowed, -ENOENT for a vCPU that does not
+ * exist. When the hardware part refuses the CPU record of one vCPU, those of lower ones are set.
+ */
 int hvm_context_load(struct domain *d, const void *buf, size_t size);
 
 /*
@@ -90,9 +105,9 @@ int hvm_context_load(struct domain *d, const void *buf, size_t size);
 void hvm_event_pending(struct vcpu *v);
 
 /*
- * Before entry: the vector to inject now, or -1. @irq_allowed: the guest would take it now; when
- * false and something is pending, the caller opens an interrupt window. With *ack set the vector
- * came from the local APIC and hvm_ack_vector must be called when it is injected.
+ * Before entry, for the current vCPU: the vector that waits to be injected, or -1. When the guest
+ * can't take it now, the caller opens an interrupt window. When it injects the vector it calls
+ * hvm_ack_vector() with it. A blocked vCPU (HLT) is woken for what this returns.
  */
 int hvm_pending_vector(struct vcpu *v);
 void hvm_ack_vector(struct vcpu *v, int vector);

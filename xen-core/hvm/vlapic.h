@@ -1,13 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The virtual local APIC, xAPIC and x2APIC modes. */
+/* The virtual local APIC, xAPIC and x2APIC modes (Intel SDM vol. 3 ch. 11, AMD APM vol. 2 ch. 16). */
 #ifndef CORE_VLAPIC_H
 #define CORE_VLAPIC_H
 
 #include "xen_abi.h"
 #include "types.h"
 
+#define APIC_DEFAULT_BASE  0xfee00000UL
+
+/* Bits of MSR 0x1b. */
+#define APIC_BASE_BSP	   (1UL << 8)
+#define APIC_BASE_X2APIC   (1UL << 10)
+#define APIC_BASE_ENABLE   (1UL << 11)
+
+/* A vCPU's APIC id; the same in both modes, and in MADT and CPUID. */
+#define VLAPIC_ID(vcpu_id) ((uint32_t)(vcpu_id)*2)
+
 int vlapic_init(struct vcpu *v);
+/* The vCPU runs no more. */
 void vlapic_free(struct vcpu *v);
+/* The state after INIT; the id and the mode of the BSP flag stay. */
 void vlapic_reset(struct vcpu *v);
 
 /* Register access by offset (xAPIC MMIO, 4 bytes) or by MSR (0x800 + offset / 16). false → #GP / ignored. */
@@ -16,12 +28,34 @@ bool vlapic_mmio_write(struct vcpu *v, uint32_t offset, uint32_t value);
 bool vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool vlapic_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
 
+/* MSRs 0x1b (APIC_BASE) and 0x6e0 (TSC_DEADLINE). false → #GP. */
+uint64_t vlapic_get_apic_base(const struct vcpu *v);
+bool vlapic_set_apic_base(struct vcpu *v, uint64_t value);
+bool vlapic_get_tsc_deadline(struct vcpu *v, uint64_t *value);
+bool vlapic_set_tsc_deadline(struct vcpu *v, uint64_t value);
+
 /* Posts an edge interrupt @vector and unblocks the vCPU. From any CPU. */
 void vlapic_set_irq(struct vcpu *v, uint8_t vector);
 
 /* Highest vector that can be delivered at the current priority, or -1; and its acknowledge (IRR → ISR). */
 int vlapic_pending(struct vcpu *v);
 void vlapic_ack(struct vcpu *v, uint8_t vector);
+
+/*
+ * Was an NMI sent to @v? The entry path, when the guest can take one, calls vlapic_ack_nmi() and
+ * injects it (event type NMI, vector 2).
+ */
+bool vlapic_nmi_pending(const struct vcpu *v);
+void vlapic_ack_nmi(struct vcpu *v);
+/* Posts one; from any CPU. */
+void vlapic_set_nmi(struct vcpu *v);
+
+/*
+ * Provided by the hardware part (x86/svm/): @v is down and not running. Puts it into the state
+ * after INIT and start-up IPI: real mode, CS = @vector << 8, rip 0, all else as after reset, TSC
+ * as the domain's other vCPUs'. Nothing else of it changes; vlapic_startup() does the rest.
+ */
+void vcpu_start_sipi(struct vcpu *v, uint8_t vector);
 
 /* Guest-physical base of the register page, or ~0 when not in xAPIC mode. */
 uint64_t vlapic_base(const struct vcpu *v);
@@ -32,6 +66,10 @@ void vlapic_set_tpr(struct vcpu *v, uint8_t tpr);
 
 /* HVM save records LAPIC and LAPIC_REGS. */
 void vlapic_save(const struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_regs *regs);
+/* Could vlapic_load() load it? @hw or @regs may be NULL (not part of the set). 0 or -EINVAL. */
+int vlapic_check(const struct vcpu *v, const struct hvm_hw_lapic *hw,
+		 const struct hvm_hw_lapic_regs *regs);
+/* Loads what vlapic_check() accepted; @v is paused. */
 int vlapic_load(struct vcpu *v, const struct hvm_hw_lapic *hw,
 		const struct hvm_hw_lapic_regs *regs);
 

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* CPUID as a vCPU sees it: its domain's policy, what depends on its state, and Xen's own leaves. */
+#include "domain/domain.h"
+#include "hvm/cpu_features.h"
+#include "hvm/hvm.h"
+#include "hvm/vlapic.h"
+#include "lib/string.h"
+#include "x86/time.h"
+
+#define XEN_MAJOR	  4u
+#define XEN_MINOR	  17u
+#define XEN_HYPERCALL_MSR 0x40000000u
+#define CR4_OSXSAVE	  (1UL << 18)
+#define FEATURE_APIC	  (1u << 9)  /* 1.edx, 0x80000001.edx */
+#define FEATURE_OSXSAVE	  (1u << 27) /* 1.ecx */
+
+static void time_leaf(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
+{
+	uint32_t mul;
+	int8_t shift;
+
+	switch (subleaf) {
+	case 0:
+		/* TSC mode 0, never emulated; not claimed to be safe without the guest's own check. */
+		out[0] = cpu_policy_has(v->domain->cpu_policy, XEN_X86_FEATURE_RDTSCP) ? 4 : 0;
+		out[2] = tsc_khz();
+		break;
+	case 1:
+		tsc_scale(&mul, &shift);
+		out[2] = mul;
+		out[3] = (uint32_t)(int32_t)shift;
+		break;
+	case 2:
+		out[0] = tsc_khz();
+		break;
+	}
+}
+
+/* Leaves 0x40000000 …, see arch-x86/cpuid.h. The tools may lower their number to 2. */
+static void xen_leaf(const struct vcpu *v, uint32_t index, uint32_t subleaf, uint32_t out[4])
+{
+	const xen_cpuid_leaf_t *wish =
+		cpu_policy_find(v->domain->cpu_policy, XEN_CPUID_FIRST_LEAF, XEN_CPUID_NO_SUBLEAF);
+	uint32_t last = XEN_CPUID_MAX_NUM_LEAVES;
+
+	if (wish && wish->a)
+		last = min(max(wish->a, 2u), (uint32_t)XEN_CPUID_MAX_NUM_LEAVES);
+	if (index > last)
+		return;
+	switch (index) {
+	case 0:
+		out[0] = XEN_CPUID_LEAF(last);
+		out[1] = XEN_CPUID_SIGNATURE_EBX;
+		out[2] = XEN_CPUID_SIGNATURE_ECX;
+		out[3] = XEN_CPUID_SIGNATURE_EDX;
+		break;
+	case 1:
+		out[0] = XEN_MAJOR << 16 | XEN_MINOR;
+		break;
+	case 2:
+		out[0] = 1; /* hypercall pages */
+		out[1] = XEN_HYPERCALL_MSR;
+		break;
+	case 3:
+		time_leaf(v, subleaf, out);
+		break;
+	case 4:
+		if (subleaf)
+			break;
+		out[0] = XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT |
+			 XEN_HVM_CPUID_UPCALL_VECTOR;
+		out[1] = v->id;
+		out[2] = v->domain->id;
+		break;
+	}
+}
+
+/* What depends on the vCPU: its APIC id and mode, CR4. */
+static void adjust(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+	bool apic_on = vlapic_get_apic_base(v) & APIC_BASE_ENABLE;
+
+	switch (leaf) {
+	case 1:
+		out[1] = (out[1] & 0x00ffffff) | vlapic_id(v) << 24;
+		if (out[2] & 1u << (XEN_X86_FEATURE_XSAVE % 32) &&
+		    vm_ops->get_cr(v, 4) & CR4_OSXSAVE)
+			out[2] |= FEATURE_OSXSAVE;
+		if (!apic_on)
+			out[3] &= ~FEATURE_APIC;
+		break;
+	case 0xb:
+		if (cpu_policy_has(v->domain->cpu_policy, XEN_X86_FEATURE_X2APIC)) {
+			out[2] |= subleaf & 0xff;
+			out[3] = vlapic_id(v);
+		}
+		break;
+	case 0x80000001:
+		if (!apic_on)
+			out[3] &= ~FEATURE_APIC;
+		break;
+	}
+}
+
+void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+	const xen_cpuid_leaf_t *l;
+
+	memset(out, 0, 4 * sizeof(out[0]));
+	if (leaf >= XEN_CPUID_FIRST_LEAF && leaf < XEN_CPUID_FIRST_LEAF + 0x100) {
+		xen_leaf(v, leaf - XEN_CPUID_FIRST_LEAF, subleaf, out);
+		return;
+	}
+	if (leaf != 4 && leaf != 7 && leaf != 0xb && leaf != 0xd)
+		l = cpu_policy_find(v->domain->cpu_policy, leaf, XEN_CPUID_NO_SUBLEAF);
+	else
+		l = cpu_policy_find(v->domain->cpu_policy, leaf, subleaf);
+	if (l && leaf != XEN_CPUID_FIRST_LEAF + 0x100) {
+		out[0] = l->a;
+		out[1] = l->b;
+		out[2] = l->c;
+		out[3] = l->d;
+	}
+	adjust(v, leaf, subleaf, out);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The hypercall hvm_op. Each sub-operation has a function: copy in, check, ask the policy, act.
+ * What this platform does not have (trace records, altp2m, VM events) is refused.
+ */
+#include "domain/domain.h"
+#include "event/evtchn.h"
+#include "hvm/hvm.h"
+#include "lib/errno.h"
+#include "mm/guest.h"
+#include "x86/time.h"
+
+static long op_param(unsigned int cmd, gva_t arg)
+{
+	struct xen_hvm_param p;
+	struct domain *d;
+	long rc;
+
+	if (guest_read(&p, arg, sizeof(p)))
+		return -EFAULT;
+	if (p.index >= HVM_NR_PARAMS)
+		return -EINVAL;
+	d = domain_lookup_self(p.domid);
+	if (!d)
+		return -ESRCH;
+	rc = xsm_domain(&current_domain()->label, &d->label,
+			cmd == HVMOP_set_param ? XSM_HVM__SETPARAM : XSM_HVM__GETPARAM);
+	if (!rc && cmd == HVMOP_set_param && p.index == HVM_PARAM_ALTP2M)
+		rc = xsm_domain(&current_domain()->label, &d->label, XSM_HVM__ALTP2MHVM);
+	if (rc)
+		return rc;
+	if (cmd == HVMOP_set_param)
+		return hvm_param_set(d, p.index, p.value);
+	rc = hvm_param_get(d, p.index, &p.value);
+	if (!rc && guest_write(arg, &p, sizeof(p)))
+		rc = -EFAULT;
+	return rc;
+}
+
+/* About the caller itself; no permission in Xen's policy either. */
+static long op_upcall_vector(gva_t arg)
+{
+	struct xen_hvm_evtchn_upcall_vector op;
+	struct vcpu *v;
+
+	if (guest_read(&op, arg, sizeof(op)))
+		return -EFAULT;
+	if (op.vector < 16)
+		return -EINVAL;
+	v = domain_vcpu(current_domain(), op.vcpu);
+	if (!v)
+		return -ENOENT;
+	WRITE_ONCE(v->upcall_vector, op.vector);
+	/* As Xen: one upcall at once, for what may have been pending before. */
+	hvm_event_pending(v);
+	return 0;
+}
+
+static uint16_t mem_type(enum p2m_type type)
+{
+	switch (type) {
+	case P2M_NONE:
+	case P2M_MMIO_DIRECT:
+		return HVMMEM_mmio_dm;
+	case P2M_RAM_RO:
+	case P2M_GRANT_RO:
+		return HVMMEM_ram_ro;
+	default:
+		return HVMMEM_ram_rw;
+	}
+}
+
+static long op_mem_type(gva_t arg)
+{
+	struct xen_hvm_get_mem_type op;
+	struct domain *d;
+	int rc;
+
+	if (guest_read(&op, arg, sizeof(op)))
+		return -EFAULT;
+	d = domain_lookup_self(op.domid);
+	if (!d)
+		return -ESRCH;
+	rc = xsm_domain(&current_domain()->label, &d->label, XSM_HVM__HVMCTL);
+	if (rc)
+		return rc;
+	op.mem_type = mem_type(p2m_lookup(&d->p2m, (gfn_t) { op.pfn }).type);
+	return guest_write(arg, &op, sizeof(op)) ? -EFAULT : 0;
+}
+
+/* A hint for shadow paging, which is not used here. */
+static long op_pagetable_dying(gva_t arg)
+{
+	struct xen_hvm_pagetable_dying op;
+	struct domain *d;
+
+	if (guest_read(&op, arg, sizeof(op)))
+		return -EFAULT;
+	d = domain_lookup_self(op.domid);
+	if (!d)
+		return -ESRCH;
+	return xsm_domain(&current_domain()->label, &d->label, XSM_HVM__HVMCTL);
+}
+
+static long op_get_time(gva_t arg)
+{
+	struct xen_hvm_get_time op = { .now = system_time() };
+
+	return guest_write(arg, &op, sizeof(op)) ? -EFAULT : 0;
+}
+
+/*
+ * Every vCPU's next entry finds its TLB flushed. Raising the p2m's epoch is how the core says that
+ * a translation may be stale; the entry path compares it.
+ */
+static long op_flush_tlbs(gva_t arg)
+{
+	struct domain *d = current_domain();
+	struct vcpu *v;
+	unsigned int i;
+	int rc;
+
+	if (arg.v)
+		return -EINVAL;
+	rc = xsm_domain(&d->label, &d->label, XSM_HVM__HVMCTL);
+	if (rc)
+		return rc;
+	__atomic_add_fetch(&d->p2m.tlb_epoch, 1, __ATOMIC_SEQ_CST);
+	for_each_vcpu (d, v, i)
+		if (v != current_vcpu() && READ_ONCE(v->running))
+			cpu_kick(cpus[READ_ONCE(v->processor)], WORK_EVENT);
+	return 0;
+}
+
+long hvm_op(unsigned int cmd, gva_t arg)
+{
+	switch (cmd) {
+	case HVMOP_set_param:
+	case HVMOP_get_param:
+		return op_param(cmd, arg);
+	case HVMOP_set_evtchn_upcall_vector:
+		return op_upcall_vector(arg);
+	case HVMOP_get_mem_type:
+		return op_mem_type(arg);
+	case HVMOP_pagetable_dying:
+		return op_pagetable_dying(arg);
+	case HVMOP_get_time:
+		return op_get_time(arg);
+	case HVMOP_flush_tlbs:
+		return op_flush_tlbs(arg);
+	case HVMOP_xentrace:
+	case HVMOP_guest_request_vm_event:
+	case HVMOP_altp2m:
+	case HVMOP_set_mem_access:
+	case HVMOP_get_mem_access:
+		return -EOPNOTSUPP;
+	default:
+		return -ENOSYS;
+	}
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What this folder keeps in a vCPU. Private to hvm/; v->vlapic points to the first member. */
+#ifndef CORE_HVM_VCPU_H
+#define CORE_HVM_VCPU_H
+
+#include "domain/domain.h"
+#include "hvm/vlapic.h"
+#include "sched/timer.h"
+
+#define VLAPIC_VECTORS 256
+#define VLAPIC_WORDS   (VLAPIC_VECTORS / BITS_PER_LONG)
+
+/*
+ * Only the vCPU itself changes its registers, with these exceptions: @irr, @nmi and @startup are
+ * atomic and written from any CPU; the timer's fields and ESR-free LVTT delivery are guarded by
+ * @timer_lock, because the timer may fire on another CPU than the vCPU's.
+ */
+struct vlapic {
+	uint64_t base; /* MSR 0x1b */
+	uint32_t tpr, ldr, dfr, svr, esr, esr_pending;
+	uint32_t icr_low, icr_high;
+	uint32_t lvt[6]; /* timer, thermal, performance, LINT0, LINT1, error */
+	unsigned long irr[VLAPIC_WORDS];
+	unsigned long isr[VLAPIC_WORDS];
+	unsigned long tmr[VLAPIC_WORDS]; /* nothing is level triggered; loaded and saved */
+
+	struct spinlock timer_lock; /* LOCK_VCPU */
+	struct timer timer;
+	uint32_t initial_count, divide;
+	uint64_t deadline; /* system time at which the count reaches 0; 0: stopped */
+	uint64_t tsc_deadline;
+
+	uint8_t nmi;
+	uint32_t startup; /* SIPI_PENDING | vector; atomic */
+	struct timer startup_timer;
+};
+
+#define SIPI_PENDING 0x100u
+
+struct hvm_vcpu {
+	struct vlapic lapic; /* first */
+	struct hvm_hw_mtrr mtrr;
+	uint8_t event_check;	 /* the upcall flag may be set: look; atomic */
+	bool vector_is_callback; /* what hvm_pending_vector() returned last; the vCPU's own */
+};
+
+static inline struct hvm_vcpu *hvm_vcpu(const struct vcpu *v)
+{
+	return container_of(v->vlapic, struct hvm_vcpu, lapic);
+}
+
+/* Makes @v look at its interrupts: wakes it, or kicks the CPU that it runs on. */
+void hvm_vcpu_notice(struct vcpu *v);
+
+/* Resets MTRRs to what firmware would have left: everything write-back. */
+void hvm_mtrr_reset(struct hvm_hw_mtrr *mtrr);
+/* Is @m a state that the MTRRs' MSRs could be brought to? (mtrr_cap and PAT are not looked at) */
+bool hvm_mtrr_valid(const struct hvm_hw_mtrr *m);
+
+/* Register offsets. */
+enum {
+	REG_ID = 0x20,
+	REG_VERSION = 0x30,
+	REG_TPR = 0x80,
+	REG_PPR = 0xa0,
+	REG_EOI = 0xb0,
+	REG_LDR = 0xd0,
+	REG_DFR = 0xe0,
+	REG_SVR = 0xf0,
+	REG_ISR = 0x100,
+	REG_TMR = 0x180,
+	REG_IRR = 0x200,
+	REG_ESR = 0x280,
+	REG_ICR = 0x300,
+	REG_ICR2 = 0x310,
+	REG_LVT = 0x320, /* … 0x370 */
+	REG_TMICT = 0x380,
+	REG_TMCCT = 0x390,
+	REG_TDCR = 0x3e0,
+	REG_SELF_IPI = 0x3f0,
+};
+
+/* Bits that hold what is written. */
+#define ICR_WRITABLE  0x000ccfffu
+#define SVR_WRITABLE  0x3ffu
+#define TDCR_WRITABLE 0xbu
+extern const uint32_t vlapic_lvt_writable[6];
+/* Read-only bits that a write of an LVT entry may hold: delivery status, remote IRR. */
+#define LVT_READ_ONLY(entry) ((entry) == LVT_LINT0 || (entry) == LVT_LINT1 ? 0x5000u : 0x1000u)
+
+/* A register, in either mode; false: not a readable one. */
+bool vlapic_reg_read(struct vcpu *v, uint32_t offset, uint32_t *value);
+void vlapic_lvt_write(struct vcpu *v, unsigned int entry, uint32_t value);
+/* Could MSR 0x1b go from @old to @value? */
+bool vlapic_base_valid(const struct vcpu *v, uint64_t old, uint64_t value);
+/* Logical id in x2APIC mode: cluster and bit within, both from the id. */
+uint32_t vlapic_x2apic_ldr(const struct vcpu *v);
+
+/* vlapic_timer.c: LVT timer and TSC deadline. Modes of LVTT bits 18:17. */
+enum {
+	TIMER_ONESHOT,
+	TIMER_PERIODIC,
+	TIMER_DEADLINE
+};
+void vlapic_timer_init(struct vcpu *v);
+void vlapic_timer_set_count(struct vcpu *v, uint32_t count);
+void vlapic_timer_set_divide(struct vcpu *v, uint32_t divide);
+void vlapic_timer_set_lvt(struct vcpu *v, uint32_t lvt);
+uint32_t vlapic_timer_count(struct vcpu *v);
+void vlapic_timer_stop(struct vcpu *v);
+
+/* vlapic_ipi.c: acts on what was written to the ICR. */
+void vlapic_send_ipi(struct vcpu *v, uint32_t icr_low, uint32_t dest);
+void vlapic_ipi_init(struct vcpu *v);
+
+/* Records an error (bit of ESR) and raises the LVT error interrupt. */
+void vlapic_error(struct vcpu *v, uint32_t bit);
+
+#define APIC_ESR_SEND_ILLEGAL	 (1u << 5)
+#define APIC_ESR_RECEIVE_ILLEGAL (1u << 6)
+#define APIC_ESR_ILLEGAL_REG	 (1u << 7)
+
+#define APIC_LVT_MASKED		 (1u << 16)
+#define APIC_SVR_ENABLE		 (1u << 8)
+
+enum {
+	LVT_TIMER,
+	LVT_THERMAL,
+	LVT_PERF,
+	LVT_LINT0,
+	LVT_LINT1,
+	LVT_ERROR
+};
+
+static inline bool vlapic_x2apic(const struct vlapic *l)
+{
+	return l->base & APIC_BASE_X2APIC;
+}
+
+static inline bool vlapic_hw_enabled(const struct vlapic *l)
+{
+	return l->base & APIC_BASE_ENABLE;
+}
+
+#endif

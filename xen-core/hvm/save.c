@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * HVM context: the save records of hvm/save.h, for the tools. Each type of record has a row in a
+ * table. Loading walks the records twice: first everything is checked, then it is set.
+ */
+#include "hvm/cpuid.h"
+#include "hvm/hvm.h"
+#include "hvm/hvm_vcpu.h"
+#include "lib/bitops.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "x86/time.h"
+
+/* A record in its own memory, aligned for its type. */
+struct record_type {
+	uint16_t code;
+	uint32_t length;
+	/* Fills @buf; false: this vCPU has none. */
+	bool (*save)(struct vcpu *v, void *buf);
+	/* 0 when load() will take it. */
+	int (*check)(struct vcpu *v, const void *buf);
+	int (*load)(struct vcpu *v, const void *buf);
+};
+
+/* A vCPU without register state has no record, and stays down where this one is loaded. */
+static bool cpu_save(struct vcpu *v, void *buf)
+{
+	return v->initialised && vm_ops->get_hvm_cpu(v, buf) == 0;
+}
+
+static int no_check(struct vcpu *v, const void *buf)
+{
+	(void)v;
+	(void)buf;
+	return 0;
+}
+
+/* The hardware part checks it. A vCPU that has its registers is up. */
+static int cpu_load(struct vcpu *v, const void *buf)
+{
+	int rc = vm_ops->set_hvm_cpu(v, buf);
+
+	if (rc)
+		return rc;
+	v->initialised = true;
+	clear_bit(PAUSE_DOWN, &v->pause_flags);
+	vcpu_wake(v);
+	return 0;
+}
+
+static bool lapic_save(struct vcpu *v, void *buf)
+{
+	struct hvm_hw_lapic_regs regs;
+
+	vlapic_save(v, buf, &regs);
+	return true;
+}
+
+static int lapic_check(struct vcpu *v, const void *buf)
+{
+	return vlapic_check(v, buf, NULL);
+}
+
+static int lapic_load(struct vcpu *v, const void *buf)
+{
+	return vlapic_load(v, buf, NULL);
+}
+
+static bool lapic_regs_save(struct vcpu *v, void *buf)
+{
+	struct hvm_hw_lapic hw;
+
+	vlapic_save(v, &hw, buf);
+	return true;
+}
+
+static int lapic_regs_check(struct vcpu *v, const void *buf)
+{
+	return vlapic_check(v, NULL, buf);
+}
+
+static int lapic_regs_load(struct vcpu *v, const void *buf)
+{
+	return vlapic_load(v, NULL, buf);
+}
+
+static bool mtrr_save(struct vcpu *v, void *buf)
+{
+	memcpy(buf, &hvm_vcpu(v)->mtrr, sizeof(hvm_vcpu(v)->mtrr));
+	return true;
+}
+
+static int mtrr_check(struct vcpu *v, const void *buf)
+{
+	(void)v;
+	return hvm_mtrr_valid(buf) ? 0 : -EINVAL;
+}
+
+static int mtrr_load(struct vcpu *v, const void *buf)
+{
+	struct hvm_hw_mtrr *m = &hvm_vcpu(v)->mtrr;
+	uint64_t cap = m->msr_mtrr_cap;
+
+	memcpy(m, buf, sizeof(*m));
+	m->msr_mtrr_cap = cap;
+	return 0;
+}
+
+/* The MSR is not offered: its value is 0. */
+static bool tsc_adjust_save(struct vcpu *v, void *buf)
+{
+	(void)v;
+	memset(buf, 0, sizeof(struct hvm_tsc_adjust));
+	return true;
+}
+
+static int tsc_adjust_check(struct vcpu *v, const void *buf)
+{
+	(void)v;
+	return ((const struct hvm_tsc_adjust *)buf)->tsc_adjust ? -EINVAL : 0;
+}
+
+#define RECORD(name) HVM_SAVE_CODE(name), HVM_SAVE_LENGTH(name)
+
+/* In the order in which they are written. LAPIC comes before LAPIC_REGS: mode, then registers. */
+static const struct record_type types[] = {
+	{ RECORD(CPU), cpu_save, no_check, cpu_load },
+	{ RECORD(LAPIC), lapic_save, lapic_check, lapic_load },
+	{ RECORD(LAPIC_REGS), lapic_regs_save, lapic_regs_check, lapic_regs_load },
+	{ RECORD(MTRR), mtrr_save, mtrr_check, mtrr_load },
+	{ RECORD(TSC_ADJUST), tsc_adjust_save, tsc_adjust_check, no_check },
+};
+
+static const struct record_type *find_type(uint16_t code)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(types); i++)
+		if (types[i].code == code)
+			return &types[i];
+	return NULL;
+}
+
+static void fill_header(const struct domain *d, struct hvm_save_header *h)
+{
+	const xen_cpuid_leaf_t *l = cpu_policy_find(d->cpu_policy, 1, XEN_CPUID_NO_SUBLEAF);
+
+	memset(h, 0, sizeof(*h));
+	h->magic = HVM_FILE_MAGIC;
+	h->version = HVM_FILE_VERSION;
+	h->changeset = ~0UL;
+	h->cpuid = l ? l->a : 0;
+	h->gtsc_khz = tsc_khz();
+}
+
+size_t hvm_context_size(const struct domain *d)
+{
+	size_t size = 2 * sizeof(struct hvm_save_descriptor) + HVM_SAVE_LENGTH(HEADER);
+	struct vcpu *v;
+	unsigned int i, t;
+
+	for_each_vcpu (d, v, i)
+		for (t = 0; t < ARRAY_SIZE(types); t++)
+			size += sizeof(struct hvm_save_descriptor) + types[t].length;
+	return size;
+}
+
+static void put_descriptor(uint8_t *at, uint16_t type, uint16_t instance, uint32_t length)
+{
+	struct hvm_save_descriptor desc = { type, instance, length };
+
+	memcpy(at, &desc, sizeof(desc));
+}
+
+long hvm_context_save(struct domain *d, void *buf, size_t size)
+{
+	const size_t desc = sizeof(struct hvm_save_descriptor);
+	uint8_t *at = buf;
+	struct vcpu *v;
+	unsigned int i, t;
+
+	if (size < hvm_context_size(d))
+		return -ENOBUFS;
+	put_descriptor(at, HVM_SAVE_CODE(HEADER), 0, HVM_SAVE_LENGTH(HEADER));
+	fill_header(d, (struct hvm_save_header *)(at + desc));
+	at += desc + HVM_SAVE_LENGTH(HEADER);
+	for (t = 0; t < ARRAY_SIZE(types); t++) {
+		for_each_vcpu (d, v, i) {
+			if (!types[t].save(v, at + desc))
+				continue;
+			put_descriptor(at, types[t].code, v->id, types[t].length);
+			at += desc + types[t].length;
+		}
+	}
+	put_descriptor(at, HVM_SAVE_CODE(END), 0, 0);
+	return at + desc - (uint8_t *)buf;
+}
+
+long hvm_context_save_one(struct domain *d, uint16_t type, uint16_t instance, void *buf,
+			  size_t size)
+{
+	const struct record_type *t = find_type(type);
+	struct vcpu *v = domain_vcpu(d, instance);
+
+	if (type == HVM_SAVE_CODE(HEADER) && instance == 0) {
+		if (size < HVM_SAVE_LENGTH(HEADER))
+			return -ENOBUFS;
+		fill_header(d, buf);
+		return HVM_SAVE_LENGTH(HEADER);
+	}
+	if (!t || !v)
+		return -ENOENT;
+	if (size < t->length)
+		return -ENOBUFS;
+	return t->save(v, buf) ? (long)t->length : -ENOENT;
+}
+
+/*
+ * Loading.
+ */
+
+struct cursor {
+	const uint8_t *at;
+	size_t left;
+	struct hvm_save_descriptor desc;
+};
+
+/* The next record's descriptor; its data is at c->at. -EINVAL when it does not fit. */
+static int next_record(struct cursor *c)
+{
+	if (c->left < sizeof(c->desc))
+		return -EINVAL;
+	memcpy(&c->desc, c->at, sizeof(c->desc));
+	c->at += sizeof(c->desc);
+	c->left -= sizeof(c->desc);
+	return c->desc.length <= c->left ? 0 : -EINVAL;
+}
+
+static void skip_record(struct cursor *c)
+{
+	c->at += c->desc.length;
+	c->left -= c->desc.length;
+}
+
+static int check_header(struct cursor *c)
+{
+	const struct hvm_save_header *h = (const void *)c->at;
+
+	if (c->desc.typecode != HVM_SAVE_CODE(HEADER) || c->desc.length != sizeof(*h))
+		return -EINVAL;
+	return h->magic == HVM_FILE_MAGIC && h->version == HVM_FILE_VERSION ? 0 : -EINVAL;
+}
+
+static int visit_record(struct domain *d, const struct cursor *c, bool load)
+{
+	const struct record_type *t = find_type(c->desc.typecode);
+	struct vcpu *v = domain_vcpu(d, c->desc.instance);
+
+	if (!t || c->desc.length != t->length)
+		return -EINVAL;
+	if (!v)
+		return -ENOENT;
+	return load ? t->load(v, c->at) : t->check(v, c->at);
+}
+
+/* One walk over all records. */
+static int walk(struct domain *d, const void *buf, size_t size, bool load)
+{
+	struct cursor c = { .at = buf, .left = size };
+	int rc = next_record(&c);
+
+	if (!rc)
+		rc = check_header(&c);
+	while (!rc) {
+		skip_record(&c);
+		rc = next_record(&c);
+		if (rc)
+			break;
+		if (c.desc.typecode == HVM_SAVE_CODE(END))
+			return c.desc.length ? -EINVAL : 0;
+		rc = visit_record(d, &c, load);
+	}
+	return rc;
+}
+
+int hvm_context_load(struct domain *d, const void *buf, size_t size)
+{
+	int rc = (uintptr_t)buf % 8 ? -EINVAL : walk(d, buf, size, false);
+
+	return rc ? rc : walk(d, buf, size, true);
+}

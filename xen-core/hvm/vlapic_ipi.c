@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inter-processor interrupts: destinations of the ICR, and INIT and start-up IPIs.
+ *
+ * INIT stops the target as VCPUOP_down does; its state is reset when the start-up IPI comes.
+ * That must wait until the target has left its CPU. The sender never spins for that (two vCPUs
+ * that start each other would do so for ever): a timer tries again. LOCK_DOMAIN serialises
+ * start-ups with VCPUOP_initialise.
+ */
+#include "hvm/hvm_vcpu.h"
+#include "lib/bitops.h"
+#include "x86/time.h"
+
+#define ICR_VECTOR(icr)	   ((icr)&0xff)
+#define ICR_DELIVERY(icr)  (((icr) >> 8) & 7)
+#define ICR_LOGICAL	   (1u << 11)
+#define ICR_ASSERT	   (1u << 14)
+#define ICR_LEVEL	   (1u << 15)
+#define ICR_SHORTHAND(icr) (((icr) >> 18) & 3)
+
+enum {
+	DELIVER_FIXED,
+	DELIVER_LOWEST,
+	DELIVER_SMI,
+	DELIVER_NMI = 4,
+	DELIVER_INIT,
+	DELIVER_STARTUP
+};
+
+enum {
+	TO_DESTINATION,
+	TO_SELF,
+	TO_ALL,
+	TO_OTHERS
+};
+
+#define STARTUP_RETRY_NS 50000
+
+static bool match_logical(const struct vlapic *l, uint32_t dest)
+{
+	uint32_t ldr = l->ldr;
+
+	if (vlapic_x2apic(l))
+		return ldr >> 16 == dest >> 16 && (ldr & dest & 0xffff);
+	ldr >>= 24;
+	dest &= 0xff;
+	if (l->dfr >> 28 == 0xf) /* flat */
+		return ldr & dest;
+	return ldr >> 4 == dest >> 4 && (ldr & dest & 0xf); /* cluster */
+}
+
+/* Does the ICR value @icr with @dest, written by @from, mean @v? */
+static bool match(const struct vcpu *from, const struct vcpu *v, uint32_t icr, uint32_t dest)
+{
+	uint32_t all = vlapic_x2apic(from->vlapic) ? ~0u : 0xff;
+
+	switch (ICR_SHORTHAND(icr)) {
+	case TO_SELF:
+		return v == from;
+	case TO_ALL:
+		return true;
+	case TO_OTHERS:
+		return v != from;
+	}
+	if (!vlapic_hw_enabled(v->vlapic))
+		return false;
+	if (dest == all)
+		return true;
+	return icr & ICR_LOGICAL ? match_logical(v->vlapic, dest) : vlapic_id(v) == dest;
+}
+
+/*
+ * Start-up.
+ */
+
+static void try_start(struct vcpu *v)
+{
+	struct vlapic *l = v->vlapic;
+	uint32_t startup;
+
+	spin_lock(&v->domain->lock);
+	startup = __atomic_load_n(&l->startup, __ATOMIC_ACQUIRE);
+	if (!(startup & SIPI_PENDING) || v->initialised || domain_is_dying(v->domain)) {
+		l->startup = 0;
+	} else if (vcpu_is_running(v)) {
+		timer_set(&l->startup_timer, this_cpu()->id, system_time() + STARTUP_RETRY_NS);
+	} else {
+		l->startup = 0;
+		vlapic_reset(v);
+		vcpu_start_sipi(v, startup & 0xff);
+		v->initialised = true;
+		clear_bit(PAUSE_DOWN, &v->pause_flags);
+		clear_bit(PAUSE_BLOCKED, &v->pause_flags);
+	}
+	spin_unlock(&v->domain->lock);
+	vcpu_wake(v);
+}
+
+static void startup_again(void *data)
+{
+	try_start(data);
+}
+
+void vlapic_ipi_init(struct vcpu *v)
+{
+	timer_init(&v->vlapic->startup_timer, startup_again, v);
+}
+
+/* Stops @v until a start-up IPI. */
+static void init_ipi(struct vcpu *v)
+{
+	spin_lock(&v->domain->lock);
+	v->vlapic->startup = 0;
+	if (v->initialised) {
+		/* The pause makes its CPU look; the flag holds it when the pause is taken back. */
+		vcpu_pause_nosync(v);
+		v->initialised = false;
+		set_bit(PAUSE_DOWN, &v->pause_flags);
+		vcpu_unpause(v);
+	}
+	spin_unlock(&v->domain->lock);
+}
+
+static void startup_ipi(struct vcpu *v, uint8_t vector)
+{
+	/* One that runs, or was brought up otherwise, ignores it; so does one with a start-up under way. */
+	if (READ_ONCE(v->initialised))
+		return;
+	__atomic_store_n(&v->vlapic->startup, SIPI_PENDING | vector, __ATOMIC_RELEASE);
+	try_start(v);
+}
+
+static void deliver(struct vcpu *from, struct vcpu *v, uint32_t icr)
+{
+	switch (ICR_DELIVERY(icr)) {
+	case DELIVER_FIXED:
+	case DELIVER_LOWEST:
+		vlapic_set_irq(v, ICR_VECTOR(icr));
+		break;
+	case DELIVER_NMI:
+		vlapic_set_nmi(v);
+		break;
+	case DELIVER_INIT:
+		/* De-assertion is for CPUs of the last century; a vCPU does not stop itself this way. */
+		if (v != from && (icr & (ICR_ASSERT | ICR_LEVEL)) != ICR_LEVEL)
+			init_ipi(v);
+		break;
+	case DELIVER_STARTUP:
+		if (v != from)
+			startup_ipi(v, ICR_VECTOR(icr));
+		break;
+	default: /* SMI, remote read: there is nobody to take them */
+		break;
+	}
+}
+
+static unsigned int priority(const struct vcpu *v)
+{
+	return READ_ONCE(v->vlapic->tpr) >> 4;
+}
+
+/* The target of a lowest-priority interrupt: of those matching and enabled, the one least busy. */
+static struct vcpu *lowest(struct vcpu *from, uint32_t icr, uint32_t dest)
+{
+	struct vcpu *best = NULL, *v;
+	unsigned int i;
+
+	for_each_vcpu (from->domain, v, i) {
+		if (!match(from, v, icr, dest) || !(v->vlapic->svr & APIC_SVR_ENABLE))
+			continue;
+		if (!best || priority(v) < priority(best))
+			best = v;
+	}
+	return best;
+}
+
+/* The usual case without a look at every vCPU: one destination by physical id. */
+static bool send_physical(struct vcpu *from, uint32_t icr, uint32_t dest)
+{
+	struct vcpu *v;
+
+	if (ICR_SHORTHAND(icr) != TO_DESTINATION || (icr & ICR_LOGICAL) || dest % 2)
+		return false;
+	v = domain_vcpu(from->domain, dest / 2);
+	if (v && vlapic_hw_enabled(v->vlapic))
+		deliver(from, v, icr);
+	return true;
+}
+
+void vlapic_send_ipi(struct vcpu *v, uint32_t icr, uint32_t dest)
+{
+	unsigned int delivery = ICR_DELIVERY(icr), i;
+	struct vcpu *to;
+
+	if (delivery <= DELIVER_LOWEST && ICR_VECTOR(icr) < 16) {
+		vlapic_error(v, APIC_ESR_SEND_ILLEGAL);
+		return;
+	}
+	if (delivery == DELIVER_LOWEST) {
+		to = lowest(v, icr, dest);
+		if (to)
+			deliver(v, to, icr);
+		return;
+	}
+	if (send_physical(v, icr, dest))
+		return;
+	for_each_vcpu (v->domain, to, i)
+		if (match(v, to, icr, dest))
+			deliver(v, to, icr);
+}
