@@ -64,13 +64,17 @@ def header(classes, sids, out):
     out('/* Built-in rules (xsm-policy/access_vectors). */')
     out('enum xsm_rule { XSM_RULE_NONE, ' +
         ', '.join(f'XSM_RULE_{r.upper()}' for r in RULES if r != 'none') + ' };\n')
+    out('/* Names of everything, by number (xen-core/xsm/names.c). */\n'
+        'extern const char *const xsm_sid_names[XSM_SID_INITIAL + 1];\n'
+        'extern const struct xsm_class_names {\n\tconst char *name;\n\tunsigned int perms;\n'
+        '\tconst char *perm[32];\n\tunsigned char rule[32]; /* enum xsm_rule */\n'
+        '\tconst char *operations[32]; /* separated by commas */\n'
+        '} xsm_classes[XSM_CLASSES + 1];\n')
     out('#ifdef XSM_AV_TABLES')
-    out('static const char *const xsm_sid_names[] = {\n\t"null",')
+    out('const char *const xsm_sid_names[] = {\n\t"null",')
     for s in sids:
         out(f'\t"{s}",')
-    out('};\n\nstatic const struct xsm_class_names {\n\tconst char *name;\n\tunsigned int perms;\n'
-        '\tconst char *perm[32];\n\tunsigned char rule[32];\n\tconst char *operations[32];\n'
-        '} xsm_classes[] = {\n\t{ .name = "null" },')
+    out('};\n\nconst struct xsm_class_names xsm_classes[] = {\n\t{ .name = "null" },')
     for c in classes:
         out(f'\t{{\n\t\t.name = "{c.name}",\n\t\t.perms = {len(c.permissions)},\n\t\t.perm = {{')
         for p in c.permissions:

@@ -17,13 +17,24 @@ struct xsm_label;
  */
 struct xsm_label *xsm_port_label(uint16_t domid);
 
-/* Calls @fn for every domain's label; used when a new policy changes what _self types there are. */
-void xsm_port_each_label(void (*fn)(struct xsm_label *label));
+/*
+ * Calls @fn for the label of every domain; @fn may call this again. Takes no lock that ranks at or
+ * below LOCK_XSM. For a new policy, or a relabelled domain, which change what _self and _target
+ * types there are.
+ */
+void xsm_port_each_label(void (*fn)(struct xsm_label *label, void *arg), void *arg);
 
 /*
  * Label of the domain at the other end of interdomain port @port of the domain labelled @self, or
  * NULL when the port is not interdomain.
  */
 const struct xsm_label *xsm_port_peer(const struct xsm_label *self, uint32_t port);
+
+/*
+ * Number of frames of the domain labelled @of that other domains have mapped without grants (the
+ * builder's mappings). A domain can't be relabelled by another one while there are any, or its
+ * builder would keep the view of a guest that it has just sealed.
+ */
+unsigned int xsm_port_foreign_frames(const struct xsm_label *of);
 
 #endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The access-vector cache, one for each CPU, and messages about denials. A cached answer counts
+ * only while its sequence number is that of the state in force, so nothing has to be flushed. The
+ * core runs to completion on a CPU: its own cache needs no lock.
+ */
+#include "state.h"
+#include "lib/errno.h"
+#include "lib/printk.h"
+#include "lib/spinlock.h"
+#include "mm/heap.h"
+#include "x86/cpu.h"
+#include "x86/time.h"
+
+#define AVC_ENTRIES 1024 /* power of two */
+
+struct avc_entry {
+	uint32_t source, target;
+	uint32_t tclass, seq;
+	uint32_t quiet; /* allowed, and no message wanted */
+	uint32_t allowed, auditallow, auditdeny;
+	bool permissive;
+};
+
+struct avc {
+	uint32_t lookups, misses;
+	struct avc_entry entry[AVC_ENTRIES];
+};
+
+/* What was said lately, so that a guest can't fill the log by repeating itself. */
+#define SAID_ENTRIES  1024
+#define SAID_PROBES   8
+#define SAID_INTERVAL (10 * 1000000000ULL)
+
+static struct said {
+	uint64_t until;
+	uint32_t source, target, perm, times;
+} said[SAID_ENTRIES];
+static uint64_t lost_until;
+static struct spinlock said_lock = SPINLOCK_INIT(LOCK_XSM);
+
+int xsm_cpu_init(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	cpu->avc = xzalloc(sizeof(struct avc));
+	return cpu->avc ? 0 : -ENOMEM;
+}
+
+static uint32_t to_ours(const struct policy *p, uint32_t tclass, uint32_t bits, bool unknown)
+{
+	uint32_t ours = 0, i;
+
+	for (i = 0; i < xsm_classes[tclass].perms; i++)
+		if (p->perm_bit[tclass][i] ? bits & p->perm_bit[tclass][i] : unknown)
+			ours |= 1U << i;
+	return ours;
+}
+
+void xsm_decide(const struct xsm_state *s, uint32_t source, uint32_t target, uint32_t tclass,
+		struct av_ours *out)
+{
+	const struct policy *p = s->policy;
+	bool unknown = p->unknown == UNKNOWN_ALLOW;
+	struct av av = { .auditdeny = ~0U };
+
+	if (p->class_of[tclass])
+		policy_access(p, s->cond, &sid_entry(s, source)->context,
+			      &sid_entry(s, target)->context, p->class_of[tclass], &av);
+	out->allowed = to_ours(p, tclass, av.allowed, unknown);
+	out->by_rules = to_ours(p, tclass, av.by_rules, unknown);
+	out->auditallow = to_ours(p, tclass, av.auditallow, false);
+	out->auditdeny = to_ours(p, tclass, av.auditdeny, true);
+	out->permissive = av.permissive;
+}
+
+/* How often this message was due since it was last written; 0: not now. */
+static uint32_t may_say(uint32_t source, uint32_t target, enum xsm_perm perm, uint32_t salt)
+{
+	uint32_t h = (source * 0x9e3779b1U ^ target * 0x85ebca77U ^ (perm + salt) * 0xc2b2ae3dU), i;
+	uint64_t now = system_time();
+	struct said *s, *empty = NULL;
+	uint32_t times = 0;
+	bool lost = false;
+
+	spin_lock(&said_lock);
+	for (i = 0; i < SAID_PROBES; i++) {
+		s = &said[((h ^ h >> 16) + i) % SAID_ENTRIES];
+		if (s->source == source && s->target == target && s->perm == perm + salt)
+			break;
+		if (!empty && s->until <= now)
+			empty = s;
+	}
+	if (i == SAID_PROBES && empty) {
+		s = empty;
+		*s = (struct said) { 0, source, target, perm + salt, 0 };
+	} else if (i == SAID_PROBES) {
+		s = NULL;
+		lost = lost_until <= now;
+		lost_until = lost ? now + SAID_INTERVAL : lost_until;
+	}
+	if (s && s->until <= now) {
+		times = s->times + 1;
+		s->until = now + SAID_INTERVAL;
+		s->times = 0;
+	} else if (s) {
+		s->times++;
+	}
+	spin_unlock(&said_lock);
+	if (lost)
+		printk(KERN_WARNING "FLASK: too many different denials, some are not logged\n");
+	return times;
+}
+
+/* " domid=1 target=2 range=0x10-0x1f" */
+static void describe(char *buf, size_t size, const struct xsm_audit *a)
+{
+	size_t n = 0;
+
+	buf[0] = 0;
+	if (a->subj)
+		n = (size_t)snprintk(buf, size, " domid=%u", a->subj->domid);
+	if (a->obj && n < size)
+		n += (size_t)snprintk(buf + n, size - n, " target=%u", a->obj->domid);
+	if (n >= size || !a->kind)
+		return;
+	if (a->kind == 1 + XSM_PCI)
+		snprintk(buf + n, size - n, " device=%04x:%02x:%02x.%x",
+			 (unsigned int)(a->first >> 16), (unsigned int)(a->first >> 8 & 0xff),
+			 (unsigned int)(a->first >> 3 & 0x1f), (unsigned int)(a->first & 7));
+	else
+		snprintk(buf + n, size - n, " %s=0x%llx-0x%llx",
+			 a->kind == 1 + XSM_IRQ	     ? "irq"
+			 : a->kind == 1 + XSM_IOPORT ? "ioport"
+						     : "iomem",
+			 (unsigned long long)a->first, (unsigned long long)a->last);
+}
+
+/* The type in a context's text: from after the second colon. Returns its length. */
+static int type_in(const char **text)
+{
+	const char *t = *text;
+	int colons = 0, n = 0;
+
+	while (*t && colons < 2)
+		colons += *t++ == ':';
+	if (colons == 2)
+		*text = t;
+	while ((*text)[n] && (*text)[n] != ':')
+		n++;
+	return n;
+}
+
+static void say(uint32_t source, uint32_t target, enum xsm_perm perm, const struct xsm_audit *a,
+		bool granted, bool permissive)
+{
+	const struct xsm_class_names *c = &xsm_classes[perm >> 5];
+	const char *from = sid_text(source), *to = sid_text(target);
+	uint32_t times = may_say(source, target, perm, granted ? 1U << 16 : 0), bit = perm & 31;
+	struct av_ours av;
+	char what[96];
+	int from_len, to_len;
+
+	if (!times)
+		return;
+	describe(what, sizeof(what), a);
+	printk(KERN_WARNING "FLASK: avc:  %s  { %s } for%s op=%s times=%u scontext=%s tcontext=%s "
+			    "tclass=%s permissive=%u\n",
+	       granted ? "granted" : "denied", c->perm[bit], what,
+	       *c->operations[bit] ? c->operations[bit] : "none", times, from, to, c->name,
+	       permissive);
+	if (granted)
+		return;
+	from_len = type_in(&from);
+	to_len = type_in(&to);
+	xsm_decide(xsm_state(), source, target, perm >> 5, &av);
+	if (av.by_rules >> bit & 1)
+		printk(KERN_WARNING
+		       "FLASK: a rule allows it, but a constraint, role or bound forbids "
+		       "%s:%s from %.*s to %.*s\n",
+		       c->name, c->perm[bit], from_len, from, to_len, to);
+	else
+		printk(KERN_WARNING "FLASK: needed: allow %.*s %.*s:%s %s;\n", from_len, from,
+		       to_len, to, c->name, c->perm[bit]);
+}
+
+static void avc_fill(struct avc_entry *e, uint32_t source, uint32_t target, uint32_t tclass)
+{
+	const struct xsm_state *s = xsm_state();
+	struct av_ours av;
+
+	xsm_decide(s, source, target, tclass, &av);
+	*e = (struct avc_entry) {
+		.source = source,
+		.target = target,
+		.tclass = tclass,
+		.seq = s->seq,
+		.quiet = av.allowed & ~av.auditallow,
+		.allowed = av.allowed,
+		.auditallow = av.auditallow,
+		.auditdeny = av.auditdeny,
+		.permissive = av.permissive,
+	};
+}
+
+static struct avc_entry *avc_slot(struct avc *avc, uint32_t source, uint32_t target,
+				  uint32_t tclass)
+{
+	return &avc->entry[(source ^ target << 3 ^ target >> 7 ^ tclass << 6) % AVC_ENTRIES];
+}
+
+static bool avc_hit(const struct avc_entry *e, uint32_t source, uint32_t target, uint32_t tclass)
+{
+	return e->source == source && e->target == target && e->tclass == tclass &&
+	       e->seq == READ_ONCE(xsm_seq);
+}
+
+/* The entry for this question, computed when it is not there; in @own before the CPU has a cache. */
+static const struct avc_entry *avc_find(uint32_t source, uint32_t target, uint32_t tclass,
+					struct avc_entry *own)
+{
+	struct avc *avc = this_cpu()->avc;
+	struct avc_entry *e = avc ? avc_slot(avc, source, target, tclass) : own;
+
+	if (avc && avc_hit(e, source, target, tclass))
+		return e;
+	if (avc)
+		avc->misses++;
+	avc_fill(e, source, target, tclass);
+	return e;
+}
+
+static __attribute__((noinline)) int avc_slow(uint32_t source, uint32_t target, enum xsm_perm perm,
+					      const struct xsm_audit *a)
+{
+	struct avc_entry own;
+	const struct avc_entry *e = avc_find(source, target, perm >> 5, &own);
+	uint32_t bit = 1U << (perm & 31);
+	bool allowed = e->allowed & bit, permissive = e->permissive || !READ_ONCE(xsm_enforcing);
+
+	if (allowed ? e->auditallow & bit : e->auditdeny & bit)
+		say(source, target, perm, a, allowed, permissive);
+	return allowed || permissive ? 0 : -EPERM;
+}
+
+int avc_check(uint32_t source, uint32_t target, enum xsm_perm perm, const struct xsm_audit *a)
+{
+	struct avc *avc = this_cpu()->avc;
+	const struct avc_entry *e;
+
+	if (unlikely(!avc))
+		return avc_slow(source, target, perm, a);
+	avc->lookups++;
+	e = avc_slot(avc, source, target, perm >> 5);
+	if (likely(avc_hit(e, source, target, perm >> 5) && e->quiet >> (perm & 31) & 1))
+		return 0;
+	return avc_slow(source, target, perm, a);
+}
+
+bool avc_allows(uint32_t source, uint32_t target, enum xsm_perm perm)
+{
+	struct avc_entry own;
+
+	return avc_find(source, target, perm >> 5, &own)->allowed >> (perm & 31) & 1;
+}
+
+bool avc_stats(unsigned int cpu, struct avc_stats *out)
+{
+	const struct avc *avc;
+	uint32_t i;
+
+	if (cpu >= cpus_online() || !cpus[cpu]->avc)
+		return false;
+	avc = cpus[cpu]->avc;
+	*out = (struct avc_stats) { avc->lookups, avc->misses, 0, AVC_ENTRIES };
+	for (i = 0; i < AVC_ENTRIES; i++)
+		out->entries += avc->entry[i].seq == xsm_seq;
+	return true;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Security contexts: validity, comparison, text ("user:role:type:s0:c0.c3,c5-s1"). */
+#include "policy.h"
+#include "lib/errno.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+
+#define OBJECT_R 1 /* the role of objects: goes with every user and type */
+
+bool level_dominates(const struct mls_level *a, const struct mls_level *b)
+{
+	uint32_t i;
+
+	if (a->sens < b->sens)
+		return false;
+	for (i = 0; i < POLICY_CAT_WORDS; i++)
+		if (b->cat[i] & ~a->cat[i])
+			return false;
+	return true;
+}
+
+bool level_valid(const struct policy *p, const struct mls_level *l)
+{
+	uint32_t i;
+
+	if (!l->sens || l->sens > p->sym[SYM_LEVELS].nprim)
+		return false;
+	for (i = 0; i < POLICY_CATS; i++)
+		if (level_has(l, i) &&
+		    (i >= p->sym[SYM_CATS].nprim || !level_has(&p->level[l->sens], i)))
+			return false;
+	return true;
+}
+
+static bool range_valid(const struct policy *p, const struct context *c)
+{
+	const struct mls_range *r = &c->range, *u = &p->user[c->user].range;
+
+	if (!p->mls)
+		return true;
+	if (!level_valid(p, &r->low) || !level_valid(p, &r->high) ||
+	    !level_dominates(&r->high, &r->low))
+		return false;
+	return c->role == OBJECT_R ||
+	       (level_dominates(&r->low, &u->low) && level_dominates(&u->high, &r->high));
+}
+
+bool context_valid(const struct policy *p, const struct context *c)
+{
+	if (!c->user || c->user > p->sym[SYM_USERS].nprim || !c->role ||
+	    c->role > p->sym[SYM_ROLES].nprim || !c->type || c->type > p->sym[SYM_TYPES].nprim ||
+	    p->type[c->type].attribute)
+		return false;
+	if (c->role != OBJECT_R && (!ebitmap_get(&p->role[c->role].types, c->type - 1) ||
+				    !ebitmap_get(&p->user[c->user].roles, c->role - 1)))
+		return false;
+	return range_valid(p, c);
+}
+
+bool context_equal(const struct context *a, const struct context *b)
+{
+	return a->user == b->user && a->role == b->role && a->type == b->type &&
+	       !memcmp(&a->range, &b->range, sizeof(a->range));
+}
+
+/* The value of the name that @text starts with, up to one of @ends; moves @text to that. */
+static uint32_t parse_name(const struct symtab *t, const char **text, const char *ends)
+{
+	size_t n = 0;
+	uint32_t value;
+
+	while ((*text)[n] && !strchr(ends, (*text)[n]))
+		n++;
+	value = n ? symbol_find(t, *text, n) : 0;
+	*text += n;
+	return value;
+}
+
+/* "c1,c3.c5"; false when it is wrong. */
+static bool parse_cats(const struct policy *p, const char **text, struct mls_level *l)
+{
+	const struct symtab *cats = &p->sym[SYM_CATS];
+	uint32_t from, to;
+
+	do {
+		(*text)++;
+		from = to = parse_name(cats, text, ".,-");
+		if (**text == '.') {
+			(*text)++;
+			to = parse_name(cats, text, ",-");
+		}
+		if (!from || to < from)
+			return false;
+		for (; from <= to; from++)
+			l->cat[(from - 1) / 64] |= 1UL << ((from - 1) % 64);
+	} while (**text == ',');
+	return true;
+}
+
+static bool parse_level(const struct policy *p, const char **text, struct mls_level *l)
+{
+	l->sens = parse_name(&p->sym[SYM_LEVELS], text, ":-");
+	return l->sens && (**text != ':' || parse_cats(p, text, l));
+}
+
+static bool parse_range(const struct policy *p, const char **text, struct mls_range *r)
+{
+	if (!parse_level(p, text, &r->low))
+		return false;
+	r->high = r->low;
+	if (**text != '-')
+		return true;
+	(*text)++;
+	memset(&r->high, 0, sizeof(r->high));
+	return parse_level(p, text, &r->high);
+}
+
+int context_parse(const struct policy *p, const char *text, struct context *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->user = parse_name(&p->sym[SYM_USERS], &text, ":");
+	if (*text)
+		text++;
+	c->role = parse_name(&p->sym[SYM_ROLES], &text, ":");
+	if (*text)
+		text++;
+	c->type = parse_name(&p->sym[SYM_TYPES], &text, ":");
+	if (p->mls && (!*text || (text++, !parse_range(p, &text, &c->range))))
+		return -EINVAL;
+	return *text || !context_valid(p, c) ? -EINVAL : 0;
+}
+
+struct text {
+	char *buf;
+	size_t size, len; /* len may grow beyond size */
+};
+
+static void put(struct text *t, const char *before, const char *name)
+{
+	size_t a = strlen(before), b = strlen(name);
+
+	if (t->len + a + b < t->size) {
+		memcpy(t->buf + t->len, before, a);
+		memcpy(t->buf + t->len + a, name, b + 1);
+	}
+	t->len += a + b;
+}
+
+static void put_level(const struct policy *p, struct text *t, const char *before,
+		      const struct mls_level *l)
+{
+	const char *separator = ":";
+	uint32_t i, end;
+
+	put(t, before, p->sym[SYM_LEVELS].name[l->sens]);
+	for (i = 0; i < p->sym[SYM_CATS].nprim; i = end) {
+		for (end = i; end < p->sym[SYM_CATS].nprim && level_has(l, end); end++)
+			;
+		if (end == i) {
+			end++;
+			continue;
+		}
+		put(t, separator, p->sym[SYM_CATS].name[i + 1]);
+		if (end > i + 1)
+			put(t, end > i + 2 ? "." : ",", p->sym[SYM_CATS].name[end]);
+		separator = ",";
+	}
+}
+
+size_t context_print(const struct policy *p, const struct context *c, char *buf, size_t size)
+{
+	struct text t = { buf, size, 0 };
+
+	put(&t, "", p->sym[SYM_USERS].name[c->user]);
+	put(&t, ":", p->sym[SYM_ROLES].name[c->role]);
+	put(&t, ":", p->sym[SYM_TYPES].name[c->type]);
+	if (p->mls) {
+		put_level(p, &t, ":", &c->range.low);
+		if (memcmp(&c->range.low, &c->range.high, sizeof(c->range.low)))
+			put_level(p, &t, "-", &c->range.high);
+	}
+	return t.len;
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The questions that the core asks (xsm.h), put as source, target and permission. */
+#include "state.h"
+#include "port.h"
+#include "lib/errno.h"
+#include "lib/printk.h"
+#include "x86/cpu.h"
+
+const struct xsm_label xsm_label_io = {
+	.sid = XSM_SID_DOMIO, .self_sid = XSM_SID_DOMIO, .domid = 0x7ff1, .serial = ~0UL
+};
+const struct xsm_label xsm_label_xen = {
+	.sid = XSM_SID_DOMXEN, .self_sid = XSM_SID_DOMXEN, .domid = 0x7ff2, .serial = ~0UL - 1
+};
+
+static uint64_t last_serial;
+static enum xsm_iommu host_iommu = XSM_IOMMU_FULL;
+
+void xsm_set_iommu(enum xsm_iommu iommu)
+{
+	host_iommu = iommu;
+}
+
+/* The built-in rule for @perm; @obj NULL: the host. */
+static int builtin(const struct xsm_label *subj, const struct xsm_label *obj, enum xsm_perm perm)
+{
+	bool self = obj && obj->serial == subj->serial;
+	bool dm = subj->priv || (obj && subj->target && subj->target == obj->serial);
+	bool ok = false;
+
+	switch (xsm_classes[perm >> 5].rule[perm & 31]) {
+	case XSM_RULE_ANY:
+		ok = true;
+		break;
+	case XSM_RULE_SELF:
+		ok = self;
+		break;
+	case XSM_RULE_TARGET:
+		ok = self || dm;
+		break;
+	case XSM_RULE_DM:
+		ok = dm;
+		break;
+	case XSM_RULE_PRIV:
+		ok = subj->priv;
+		break;
+	}
+	return ok ? 0 : -EPERM;
+}
+
+/* How @subj sees @obj: itself and its target under SIDs of their own. */
+static uint32_t object_sid(const struct xsm_label *subj, const struct xsm_label *obj)
+{
+	if (subj->serial == obj->serial)
+		return READ_ONCE(obj->self_sid);
+	if (subj->target == obj->serial)
+		return READ_ONCE(subj->target_sid);
+	return READ_ONCE(obj->sid);
+}
+
+int xsm_domain(const struct xsm_label *subj, const struct xsm_label *obj, enum xsm_perm perm)
+{
+	struct xsm_audit a = { .subj = subj, .obj = obj };
+
+	if (unlikely(!xsm_state()))
+		return builtin(subj, obj, perm);
+	return avc_check(READ_ONCE(subj->sid), object_sid(subj, obj), perm, &a);
+}
+
+int xsm_xen(const struct xsm_label *subj, enum xsm_perm perm)
+{
+	struct xsm_audit a = { .subj = subj };
+	uint32_t target = XSM_SID_XEN;
+
+	if (unlikely(!xsm_state()))
+		return builtin(subj, NULL, perm);
+	if (perm == XSM_RESOURCE__USE || perm == XSM_RESOURCE__PLUG || perm == XSM_RESOURCE__UNPLUG)
+		target = XSM_SID_DOMXEN;
+	return avc_check(READ_ONCE(subj->sid), target, perm, &a);
+}
+
+bool xsm_may_see(const struct xsm_label *subj, const struct xsm_label *obj)
+{
+	if (unlikely(!xsm_state()))
+		return !builtin(subj, obj, XSM_DOMAIN__GETDOMAININFO);
+	return avc_allows(READ_ONCE(subj->sid), object_sid(subj, obj), XSM_DOMAIN__GETDOMAININFO) ||
+	       !xsm_enforcing;
+}
+
+static enum xsm_perm use_perm(void)
+{
+	return host_iommu == XSM_IOMMU_FULL	    ? XSM_RESOURCE__USE_IOMMU
+	       : host_iommu == XSM_IOMMU_NOINTREMAP ? XSM_RESOURCE__USE_IOMMU_NOINTREMAP
+						    : XSM_RESOURCE__USE_NOIOMMU;
+}
+
+/* What @perm asks of the domain that gets or loses the resource; 0: nothing. */
+static enum xsm_perm domain_perm(enum xsm_perm perm)
+{
+	switch (perm) {
+	case XSM_RESOURCE__ADD_IRQ:
+	case XSM_RESOURCE__ADD_IOPORT:
+	case XSM_RESOURCE__ADD_IOMEM:
+	case XSM_RESOURCE__ADD_DEVICE:
+	case XSM_HVM__BIND_IRQ:
+		return XSM_RESOURCE__ADD;
+	case XSM_RESOURCE__REMOVE_IRQ:
+	case XSM_RESOURCE__REMOVE_IOPORT:
+	case XSM_RESOURCE__REMOVE_IOMEM:
+	case XSM_RESOURCE__REMOVE_DEVICE:
+		return XSM_RESOURCE__REMOVE;
+	default:
+		return 0;
+	}
+}
+
+/* The parts of a range by label, each checked for @subj and, where it is added, for @user. */
+static int check_parts(const struct xsm_label *subj, const struct xsm_label *user,
+		       enum xsm_resource kind, uint64_t first, uint64_t last, enum xsm_perm perm)
+{
+	struct xsm_audit a = { subj, user, (uint8_t)(1 + kind), first, last };
+	struct xsm_audit b = { user, NULL, (uint8_t)(1 + kind), first, last };
+	uint64_t end;
+	uint32_t sid;
+	int err;
+
+	for (;;) {
+		err = sid_of_hardware(OCON_PIRQ + kind, first, &end, &sid);
+		end = min(end, last);
+		a.first = b.first = first;
+		a.last = b.last = end;
+		if (!err && subj)
+			err = avc_check(READ_ONCE(subj->sid), sid, perm, &a);
+		if (!err && user)
+			err = avc_check(READ_ONCE(user->sid), sid, use_perm(), &b);
+		if (err || end == last)
+			return err;
+		first = end + 1;
+	}
+}
+
+int xsm_resource(const struct xsm_label *subj, const struct xsm_label *obj, enum xsm_resource kind,
+		 uint64_t first, uint64_t last, enum xsm_perm perm)
+{
+	enum xsm_perm on_domain = domain_perm(perm);
+	bool add = on_domain == XSM_RESOURCE__ADD;
+	int err;
+
+	if (last < first)
+		return -EINVAL;
+	if (on_domain && !obj)
+		return -EPERM;
+	if (unlikely(!xsm_state())) {
+		err = on_domain ? builtin(subj, obj, on_domain) : 0;
+		err = err ? err : builtin(subj, obj, perm);
+		return err || !add ? err : builtin(obj, NULL, use_perm());
+	}
+	err = on_domain ? xsm_domain(subj, obj, on_domain) : 0;
+	return err ? err : check_parts(subj, add ? obj : NULL, kind, first, last, perm);
+}
+
+int xsm_pci_config(const struct xsm_label *subj, uint32_t sbdf, uint16_t first, uint16_t last,
+		   bool write)
+{
+	struct xsm_audit a = { subj, NULL, 1 + XSM_PCI, sbdf, sbdf };
+	bool bars = write && last >= 0x10 && first < 0x28;
+	uint64_t end;
+	uint32_t sid;
+	int err;
+
+	if (unlikely(!xsm_state()))
+		return 0; /* it has been given the device */
+	err = sid_of_hardware(OCON_PCI, sbdf, &end, &sid);
+	return err ? err
+		   : avc_check(READ_ONCE(subj->sid), sid, bars ? XSM_RESOURCE__SETUP : use_perm(),
+			       &a);
+}
+
+/* The label of a channel from @local to @remote, that @subj makes. */
+static int new_channel(const struct xsm_label *subj, const struct xsm_label *local,
+		       const struct xsm_label *remote, uint32_t *sid)
+{
+	struct xsm_audit a = { .subj = subj, .obj = remote };
+	uint32_t target = object_sid(local, remote);
+	int err = sid_new(READ_ONCE(local->sid), target, XSM_CLASS_EVENT, RULE_TRANSITION, sid);
+
+	if (!err)
+		err = avc_check(READ_ONCE(subj->sid), *sid, XSM_EVENT__CREATE, &a);
+	return err ? err : avc_check(*sid, target, XSM_EVENT__BIND, &a);
+}
+
+int xsm_evtchn_unbound(const struct xsm_label *subj, const struct xsm_label *owner,
+		       const struct xsm_label *remote, uint32_t *sid)
+{
+	*sid = XSM_SID_UNLABELED;
+	if (unlikely(!xsm_state()))
+		return builtin(subj, owner, XSM_EVENT__RESET); /* "target" */
+	return new_channel(subj, owner, remote, sid);
+}
+
+int xsm_evtchn_interdomain(const struct xsm_label *local, const struct xsm_label *remote,
+			   uint32_t remote_sid, uint32_t *sid)
+{
+	struct xsm_audit a = { .subj = remote, .obj = local };
+	int err;
+
+	*sid = XSM_SID_UNLABELED;
+	if (unlikely(!xsm_state()))
+		return 0;
+	err = new_channel(local, local, remote, sid);
+	/* The far end may have another label than when its port was made. */
+	return err ? err : avc_check(remote_sid, object_sid(remote, local), XSM_EVENT__BIND, &a);
+}
+
+int xsm_evtchn_send(const struct xsm_label *subj, uint32_t sid)
+{
+	struct xsm_audit a = { .subj = subj };
+
+	if (unlikely(!xsm_state()))
+		return 0;
+	return avc_check(READ_ONCE(subj->sid), sid, XSM_EVENT__SEND, &a);
+}
+
+int xsm_evtchn_status(const struct xsm_label *subj, const struct xsm_label *owner, uint32_t sid)
+{
+	struct xsm_audit a = { .subj = subj, .obj = owner };
+
+	if (unlikely(!xsm_state()))
+		return builtin(subj, owner, XSM_EVENT__RESET); /* "target" */
+	/* A port of one's own with nobody at its other end tells nothing. */
+	if (!sid && subj->serial == owner->serial)
+		return 0;
+	return avc_check(READ_ONCE(subj->sid), sid ? sid : object_sid(subj, owner),
+			 XSM_EVENT__STATUS, &a);
+}
+
+/* The SID under which device model @dm sees its target; the target's own when there is no rule. */
+static uint32_t target_sid(const struct xsm_label *dm, const struct xsm_label *target)
+{
+	uint32_t sid = target->sid;
+
+	if (xsm_state() && sid_new(target->sid, dm->sid, XSM_CLASS_DOMAIN, RULE_TRANSITION, &sid))
+		sid = target->sid;
+	return sid;
+}
+
+static void retarget(struct xsm_label *dm, void *arg)
+{
+	const struct xsm_label *target = arg;
+
+	if (dm->target == target->serial)
+		WRITE_ONCE(dm->target_sid, target_sid(dm, target));
+}
+
+void xsm_derive(struct xsm_label *label, void *unused)
+{
+	uint32_t self = label->sid;
+
+	(void)unused;
+	/* Without a valid transition it is an object like any other. */
+	if (xsm_state() &&
+	    sid_new(label->sid, label->sid, XSM_CLASS_DOMAIN, RULE_TRANSITION, &self))
+		self = label->sid;
+	WRITE_ONCE(label->self_sid, self);
+	xsm_port_each_label(retarget, label);
+}
+
+int xsm_domain_create(const struct xsm_label *subj, uint16_t domid, bool priv, uint32_t ssidref,
+		      struct xsm_label *label)
+{
+	struct xsm_audit a = { .subj = subj };
+	int err = 0;
+
+	if (!subj)
+		ssidref = XSM_SID_DOM0;
+	else if (!ssidref)
+		ssidref = XSM_SID_DOMU;
+	if (!xsm_disabled && !sid_exists(ssidref)) {
+		printk(KERN_WARNING "FLASK: domain %u: there is no label with number %u\n", domid,
+		       ssidref);
+		return -EINVAL;
+	}
+	if (subj && xsm_state())
+		err = avc_check(READ_ONCE(subj->sid), ssidref, XSM_DOMAIN__CREATE, &a);
+	else if (subj)
+		err = builtin(subj, NULL, XSM_DOMAIN__CREATE);
+	if (err)
+		return err;
+	*label = (struct xsm_label) { .sid = ssidref, .domid = domid, .priv = priv };
+	label->serial = __atomic_add_fetch(&last_serial, 1, __ATOMIC_RELAXED);
+	xsm_derive(label, NULL);
+	return 0;
+}
+
+int xsm_set_target(const struct xsm_label *subj, struct xsm_label *dm,
+		   const struct xsm_label *target)
+{
+	struct xsm_audit a = { .subj = dm, .obj = target };
+	int err;
+
+	err = xsm_domain(subj, dm, XSM_DOMAIN2__MAKE_PRIV_FOR);
+	if (!err)
+		err = xsm_domain(subj, target, XSM_DOMAIN2__SET_AS_TARGET);
+	/* Between the labels themselves: the device model is no target's subject yet. */
+	if (!err && xsm_state())
+		err = avc_check(dm->sid, target->sid, XSM_DOMAIN__SET_TARGET, &a);
+	if (err)
+		return err;
+	dm->target_sid = target_sid(dm, target);
+	WRITE_ONCE(dm->target, target->serial);
+	return 0;
+}
+
+void xsm_dump(void)
+{
+	const struct xsm_state *s = xsm_state();
+	struct avc_stats st;
+	unsigned int cpu;
+
+	if (!s) {
+		printk("FLASK: no policy: built-in rules%s\n", xsm_disabled ? " (disabled)" : "");
+		return;
+	}
+	printk("FLASK: %s, policy version %u, sequence %u, %u types, %u rules, %u SIDs\n",
+	       xsm_enforcing ? "enforcing" : "permissive", s->policy->version, s->seq,
+	       s->policy->sym[SYM_TYPES].nprim, s->policy->rules, s->sids->n);
+	for (cpu = 0; avc_stats(cpu, &st); cpu++)
+		printk("FLASK: CPU%u: %u checks, %u not cached, %u entries\n", cpu, st.lookups,
+		       st.misses, st.entries);
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A binary policy in memory, and what can be asked of it. Format: as Debian's checkpolicy writes
+ * it for the target Xen, versions 24 and 30. A policy never changes once it is read.
+ */
+#ifndef CORE_XSM_POLICY_H
+#define CORE_XSM_POLICY_H
+
+#include "types.h"
+#include "xsm_av.h"
+
+#define POLICY_SIZE_MAX	 (2U << 20) /* bytes of the binary form */
+#define POLICY_MEM_MAX	 (48U << 20)
+#define POLICY_CATS	 1024 /* MLS categories */
+#define POLICY_CAT_WORDS (POLICY_CATS / 64)
+#define POLICY_DEPTH	 32 /* stack of constraint and conditional expressions, chain of bounds */
+
+/* Set of small numbers as the file has it: words in ascending order. */
+struct ebitmap {
+	uint32_t nodes;
+	uint32_t pos; /* in the file, for messages */
+	struct ebitmap_node {
+		uint32_t start;
+		uint64_t map;
+	} * node;
+};
+
+struct mls_level {
+	uint32_t sens; /* from 1; 0 where a policy has no MLS */
+	uint64_t cat[POLICY_CAT_WORDS];
+};
+
+struct mls_range {
+	struct mls_level low, high;
+};
+
+/* A security context: values from 1 in the policy's symbol tables. */
+struct context {
+	uint32_t user, role, type;
+	struct mls_range range;
+};
+
+struct symbol {
+	const char *name;
+	uint32_t value;
+	uint32_t next; /* index + 1 of the next one in its hash bucket */
+};
+
+struct symtab {
+	uint32_t nprim, nel;
+	struct symbol *symbol; /* nel, aliases too */
+	uint32_t *bucket;      /* mask + 1 of them: index + 1 of a symbol */
+	uint32_t mask;
+	const char **name; /* [1 … nprim], never NULL */
+};
+
+enum policy_symbols {
+	SYM_COMMONS,
+	SYM_CLASSES,
+	SYM_ROLES,
+	SYM_TYPES,
+	SYM_USERS,
+	SYM_BOOLS,
+	SYM_LEVELS,
+	SYM_CATS,
+	SYM_TABLES,
+};
+
+/* Constraint expressions, in postfix order (the numbers are the file format's). */
+enum cexpr_type {
+	CEXPR_NOT = 1,
+	CEXPR_AND,
+	CEXPR_OR,
+	CEXPR_ATTR,
+	CEXPR_NAMES
+};
+enum cexpr_attr {
+	CEXPR_USER = 1,
+	CEXPR_ROLE = 2,
+	CEXPR_TYPE = 4,
+	CEXPR_TARGET = 8,
+	CEXPR_XTARGET = 16,
+	CEXPR_L1L2 = 32,
+	CEXPR_L1H2 = 64,
+	CEXPR_H1L2 = 128,
+	CEXPR_H1H2 = 256,
+	CEXPR_L1H1 = 512,
+	CEXPR_L2H2 = 1024,
+};
+enum cexpr_op {
+	CEXPR_EQ = 1,
+	CEXPR_NEQ,
+	CEXPR_DOM,
+	CEXPR_DOMBY,
+	CEXPR_INCOMP
+};
+
+struct constraint {
+	uint32_t perms;
+	uint32_t n;
+	struct cexpr {
+		uint32_t type, attr, op;
+		struct ebitmap names;
+	} * expr;
+};
+
+struct class_perms {
+	uint32_t n;
+	const char *name[32]; /* NULL where there is none */
+};
+
+struct policy_class {
+	struct class_perms perms; /* with those of its common */
+	uint32_t constraints, validatetrans;
+	struct constraint *constraint, *validate;
+	uint32_t default_user, default_role, default_type; /* 1: source, 2: target */
+	uint32_t default_range;				   /* 1 … 6 */
+};
+
+struct policy_role {
+	struct ebitmap dominates, types;
+};
+
+struct policy_type {
+	bool attribute;
+	bool permissive;
+	uint32_t bounds;      /* 0: none */
+	struct ebitmap attrs; /* the type itself and the attributes it has, as value - 1 */
+};
+
+struct policy_user {
+	struct ebitmap roles;
+	struct mls_range range;
+	uint32_t pos;
+};
+
+/* Rule kinds (the file format's bits). */
+#define RULE_ALLOWED	0x0001
+#define RULE_AUDITALLOW 0x0002
+#define RULE_AUDITDENY	0x0004
+#define RULE_AV		(RULE_ALLOWED | RULE_AUDITALLOW | RULE_AUDITDENY)
+#define RULE_TRANSITION 0x0010
+#define RULE_MEMBER	0x0020
+#define RULE_CHANGE	0x0040
+#define RULE_TYPE	(RULE_TRANSITION | RULE_MEMBER | RULE_CHANGE)
+
+struct rule {
+	uint16_t source, target, tclass, kind;
+	uint32_t data; /* permissions, or a type */
+	uint32_t cond; /* 0: always; else 1 + 2 * conditional + (0: when true, 1: when false) */
+	uint32_t next; /* index + 1 of the next one in its bucket */
+};
+
+enum cond_type {
+	COND_BOOL = 1,
+	COND_NOT,
+	COND_OR,
+	COND_AND,
+	COND_XOR,
+	COND_EQ,
+	COND_NEQ
+};
+
+struct conditional {
+	uint32_t n;
+	struct {
+		uint32_t type, boolean;
+	} * expr;
+};
+
+struct role_trans {
+	uint32_t role, type, tclass, new_role; /* tclass 0: the class domain */
+};
+
+struct role_allow {
+	uint32_t role, new_role;
+};
+
+struct range_trans {
+	uint32_t source, target, tclass;
+	struct mls_range range;
+};
+
+/* Labels of hardware; the first one that covers a number holds. */
+enum ocon_kind {
+	OCON_ISID,
+	OCON_PIRQ,
+	OCON_IOPORT,
+	OCON_IOMEM,
+	OCON_PCI,
+	OCON_DEVICETREE,
+	OCONS
+};
+
+struct ocontext {
+	uint64_t low, high;
+	struct context context;
+};
+
+struct policy {
+	uint32_t version;
+	bool mls;
+	enum {
+		UNKNOWN_DENY,
+		UNKNOWN_REJECT,
+		UNKNOWN_ALLOW
+	} unknown;
+	struct symtab sym[SYM_TABLES];
+	struct class_perms *common; /* [1 … ] as all arrays by value */
+	struct policy_class *class;
+	struct policy_role *role;
+	struct policy_type *type;
+	struct policy_user *user;
+	uint8_t *boolean;	 /* values in the file */
+	struct mls_level *level; /* categories that go with each sensitivity */
+	uint32_t rules, rule_room, rule_mask;
+	struct rule *rule;
+	uint32_t *rule_bucket;
+	uint32_t conditionals;
+	struct conditional *conditional;
+	uint32_t role_transitions, role_allows, range_transitions;
+	struct role_trans *role_trans;
+	struct role_allow *role_allow;
+	struct range_trans *range_trans;
+	uint32_t ocontexts[OCONS];
+	struct ocontext *ocontext[OCONS];
+
+	/* The core's classes and permissions by the policy's numbers. */
+	uint32_t class_of[XSM_CLASSES + 1];	/* 0: the policy has none */
+	uint32_t perm_bit[XSM_CLASSES + 1][32]; /* 0: the policy has none */
+
+	struct arena {
+		struct arena_chunk *chunks;
+		uint8_t *next;
+		size_t left, used;
+	} arena;
+	uint32_t refs; /* states that use it; atomic */
+};
+
+/* What a policy says of one (source, target, class); the permissions are in its own bits. */
+struct av {
+	uint32_t allowed, auditallow, auditdeny;
+	uint32_t
+		by_rules; /* what type rules allow, before constraints, roles and bounds take away */
+	bool permissive;  /* the source's type is permissive */
+};
+
+/* Why a policy was refused. */
+struct policy_error {
+	const char *text;
+	size_t at; /* byte of the binary form */
+};
+
+/*
+ * Reads and wholly checks @len bytes at @data. 0 and a new policy (freed with policy_free()), or
+ * -EINVAL or -ENOMEM with @err filled. policy_read.c
+ */
+int policy_read(const void *data, size_t len, struct policy **out, struct policy_error *err);
+void policy_free(struct policy *p);
+/* For policy_read's parts: zeroed memory that lives as long as @p; NULL when there is none. */
+void *policy_alloc(struct policy *p, size_t n, size_t size);
+
+/* Finds the policy's numbers of the core's classes and permissions, prints what either lacks. */
+void policy_map_names(struct policy *p, bool quiet);
+
+/* Value of @name, or 0. */
+uint32_t symbol_find(const struct symtab *t, const char *name, size_t len);
+bool ebitmap_get(const struct ebitmap *e, uint32_t bit);
+static inline bool level_has(const struct mls_level *l, uint32_t cat)
+{
+	return l->cat[cat / 64] >> (cat % 64) & 1;
+}
+
+/* First rule in the hash bucket of these three; the others follow by next. policy_rules.c */
+const struct rule *rule_first(const struct policy *p, uint32_t source, uint32_t target,
+			      uint32_t tclass);
+
+/* context.c: whether users, roles, types and ranges go together; text to context and back. */
+bool context_valid(const struct policy *p, const struct context *c);
+bool context_equal(const struct context *a, const struct context *b);
+bool level_valid(const struct policy *p, const struct mls_level *l);
+bool level_dominates(const struct mls_level *a, const struct mls_level *b);
+/* 0, or -EINVAL: not text of a valid context. */
+int context_parse(const struct policy *p, const char *text, struct context *c);
+/* Length without terminator; when that is not below @size, @buf does not hold all of it. */
+size_t context_print(const struct policy *p, const struct context *c, char *buf, size_t size);
+
+/*
+ * server.c: decisions. @cond has a byte for each conditional: 1 true, 0 false. @tclass is the
+ * policy's number, 1 … classes.
+ */
+void policy_cond_eval(const struct policy *p, const uint8_t *booleans, uint8_t *cond);
+void policy_access(const struct policy *p, const uint8_t *cond, const struct context *source,
+		   const struct context *target, uint32_t tclass, struct av *av);
+/* @kind: RULE_TRANSITION, RULE_MEMBER or RULE_CHANGE. @out may be a context that is not valid. */
+void policy_new_context(const struct policy *p, const uint8_t *cond, const struct context *source,
+			const struct context *target, uint32_t tclass, uint32_t kind,
+			struct context *out);
+/* validatetrans: whether an object of @tclass may change from @from to @to by @by. */
+bool policy_may_change(const struct policy *p, const struct context *from, const struct context *to,
+		       const struct context *by, uint32_t tclass);
+bool constraint_holds(const struct policy *p, const struct constraint *con,
+		      const struct context *source, const struct context *target,
+		      const struct context *third);
+
+#endif

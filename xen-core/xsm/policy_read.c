@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A binary policy: memory, the reader's numbers and sets, the header, and names of the core's. */
+#include "reader.h"
+#include "lib/errno.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+
+#define ARENA_CHUNK (64U << 10)
+
+struct arena_chunk {
+	struct arena_chunk *next;
+	uint64_t data[];
+};
+
+void *policy_alloc(struct policy *p, size_t n, size_t size)
+{
+	struct arena *a = &p->arena;
+	struct arena_chunk *c;
+	size_t want, chunk;
+	void *out;
+
+	if (size && n > POLICY_MEM_MAX / size)
+		return NULL;
+	want = ROUND_UP(n * size, sizeof(uint64_t));
+	if (want > a->left) {
+		chunk = max(want, (size_t)ARENA_CHUNK);
+		if (chunk > POLICY_MEM_MAX - a->used)
+			return NULL;
+		c = xzalloc(sizeof(*c) + chunk);
+		if (!c)
+			return NULL;
+		c->next = a->chunks;
+		a->chunks = c;
+		a->next = (uint8_t *)c->data;
+		a->left = chunk;
+		a->used += chunk;
+	}
+	out = a->next;
+	a->next += want;
+	a->left -= want;
+	return out;
+}
+
+void policy_free(struct policy *p)
+{
+	struct arena_chunk *c, *next;
+
+	if (!p)
+		return;
+	for (c = p->arena.chunks; c; c = next) {
+		next = c->next;
+		xfree(c);
+	}
+	xfree(p);
+}
+
+uint32_t reader_fail_at(struct reader *r, const char *text, size_t at)
+{
+	if (!r->failed) {
+		r->failed = -EINVAL;
+		r->err->text = text;
+		r->err->at = at;
+	}
+	return 0;
+}
+
+void *reader_alloc(struct reader *r, size_t n, size_t size)
+{
+	void *m = r->failed ? NULL : policy_alloc(r->p, n ? n : 1, size);
+
+	if (!m && !r->failed) {
+		reader_fail(r, "it takes more memory than there is");
+		r->failed = -ENOMEM;
+	}
+	return m;
+}
+
+static const uint8_t *take(struct reader *r, size_t n)
+{
+	const uint8_t *at = r->data + r->pos;
+
+	if (r->failed)
+		return NULL;
+	if (n > r->len - r->pos) {
+		reader_fail(r, "it ends too early");
+		return NULL;
+	}
+	r->pos += n;
+	return at;
+}
+
+uint16_t read16(struct reader *r)
+{
+	const uint8_t *b = take(r, 2);
+
+	return b ? (uint16_t)(b[0] | b[1] << 8) : 0;
+}
+
+uint32_t read32(struct reader *r)
+{
+	uint32_t v;
+	const uint8_t *b = take(r, sizeof(v));
+
+	if (!b)
+		return 0;
+	memcpy(&v, b, sizeof(v));
+	return v;
+}
+
+uint64_t read64(struct reader *r)
+{
+	uint64_t low = read32(r);
+
+	return low | (uint64_t)read32(r) << 32;
+}
+
+uint32_t read_count(struct reader *r, size_t bytes)
+{
+	uint32_t n = read32(r);
+
+	if (n > (r->len - r->pos) / bytes)
+		return reader_fail_at(r, "a count is larger than the rest of the policy",
+				      r->pos - 4);
+	return n;
+}
+
+uint32_t read_value(struct reader *r, uint32_t max, const char *text)
+{
+	uint32_t v = read32(r);
+
+	if (!r->failed && (v < 1 || v > max))
+		return reader_fail_at(r, text, r->pos - 4);
+	return v;
+}
+
+const char *read_name(struct reader *r, uint32_t len)
+{
+	size_t at = r->pos;
+	const uint8_t *b = take(r, len);
+	char *name;
+	uint32_t i;
+
+	if (b && (len < 1 || len > 255))
+		reader_fail_at(r, "a name is empty or longer than 255 bytes", at);
+	for (i = 0; !r->failed && i < len; i++)
+		if (b[i] <= ' ' || b[i] > '~' || strchr(":{};\"", b[i]))
+			reader_fail_at(r, "a name has a character that names can't have", at + i);
+	name = reader_alloc(r, len + 1, 1);
+	if (name)
+		memcpy(name, b, len);
+	return name;
+}
+
+void read_ebitmap(struct reader *r, struct ebitmap *e)
+{
+	uint32_t i, start, high, bits, last = 0;
+
+	e->pos = (uint32_t)r->pos;
+	bits = read32(r);
+	high = read32(r);
+	e->nodes = read_count(r, 12);
+	if (!r->failed && (bits != 64 || high % 64))
+		reader_fail_at(r, "a set has an unknown format", e->pos);
+	e->node = reader_alloc(r, e->nodes, sizeof(*e->node));
+	for (i = 0; !r->failed && i < e->nodes; i++) {
+		start = read32(r);
+		if (start % 64 || start >= high || (i && start <= last))
+			reader_fail_at(r, "a set's words are not in order", r->pos - 4);
+		last = start;
+		if (!r->failed)
+			e->node[i] = (struct ebitmap_node) { start, read64(r) };
+		if (!r->failed && !e->node[i].map)
+			reader_fail_at(r, "a set has an empty word", r->pos - 8);
+	}
+	if (r->failed)
+		e->nodes = 0;
+}
+
+bool ebitmap_get(const struct ebitmap *e, uint32_t bit)
+{
+	uint32_t low = 0, high = e->nodes, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (bit - e->node[mid].start < 64)
+			return e->node[mid].map >> (bit % 64) & 1;
+		if (e->node[mid].start > bit)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return false;
+}
+
+void check_ebitmap(struct reader *r, const struct ebitmap *e, uint32_t limit)
+{
+	const struct ebitmap_node *n;
+
+	if (r->failed || !e->nodes)
+		return;
+	n = &e->node[e->nodes - 1];
+	if (n->start + 63U - (uint32_t)__builtin_clzll(n->map) >= limit)
+		reader_fail_at(r, "a set has a member that does not exist", e->pos);
+}
+
+static void read_cats(struct reader *r, struct mls_level *l)
+{
+	struct ebitmap e;
+	uint32_t i;
+
+	read_ebitmap(r, &e);
+	check_ebitmap(r, &e, POLICY_CATS);
+	for (i = 0; !r->failed && i < e.nodes; i++)
+		l->cat[e.node[i].start / 64] = e.node[i].map;
+}
+
+void read_level(struct reader *r, struct mls_level *l)
+{
+	l->sens = read32(r);
+	read_cats(r, l);
+}
+
+void read_range(struct reader *r, struct mls_range *range)
+{
+	uint32_t items = read32(r);
+
+	if (items < 1 || items > 2)
+		reader_fail_at(r, "a range has neither one nor two levels", r->pos - 4);
+	range->low.sens = read32(r);
+	if (items == 2)
+		range->high.sens = read32(r);
+	read_cats(r, &range->low);
+	if (items == 2)
+		read_cats(r, &range->high);
+	else
+		range->high = range->low;
+}
+
+static void read_header(struct reader *r)
+{
+	static const char target[] = "XenFlask";
+	const uint8_t *text;
+	struct ebitmap set;
+	uint32_t flags, i;
+
+	if (read32(r) != 0xf97cff8c)
+		reader_fail_at(r, "it is not a binary policy", 0);
+	if (read32(r) != sizeof(target) - 1)
+		reader_fail_at(r, "it is not made for Xen", 4);
+	text = take(r, sizeof(target) - 1);
+	if (text && memcmp(text, target, sizeof(target) - 1))
+		reader_fail_at(r, "it is not made for Xen", 8);
+	r->p->version = read32(r);
+	if (r->p->version != 24 && r->p->version != 30)
+		reader_fail_at(r, "its version is neither 24 nor 30", r->pos - 4);
+	flags = read32(r);
+	if (flags & ~7U || (flags & 6) == 6)
+		reader_fail_at(r, "its header has unknown flags", r->pos - 4);
+	r->p->mls = flags & 1;
+	r->p->unknown = flags & 4 ? UNKNOWN_ALLOW : flags & 2 ? UNKNOWN_REJECT : UNKNOWN_DENY;
+	if (read32(r) != SYM_TABLES)
+		reader_fail_at(r, "it has another number of symbol tables", r->pos - 4);
+	if (read32(r) != OCONS)
+		reader_fail_at(r, "it has another number of object context tables", r->pos - 4);
+	read_ebitmap(r, &set); /* policy capabilities: Xen has none */
+	read_ebitmap(r, &set);
+	read_symbols(r);
+	check_ebitmap(r, &set, r->p->sym[SYM_TYPES].nprim + 1);
+	for (i = 1; !r->failed && i <= r->p->sym[SYM_TYPES].nprim; i++)
+		r->p->type[i].permissive = ebitmap_get(&set, i);
+}
+
+int policy_read(const void *data, size_t len, struct policy **out, struct policy_error *err)
+{
+	struct reader r = { .data = data, .len = len, .err = err };
+
+	*out = NULL;
+	if (len > POLICY_SIZE_MAX)
+		return (int)reader_fail_at(&r, "it is larger than 2 MiB", 0), -EINVAL;
+	r.p = xzalloc(sizeof(*r.p));
+	if (!r.p) {
+		*err = (struct policy_error) { "there is no memory for it", 0 };
+		return -ENOMEM;
+	}
+	read_header(&r);
+	read_rules(&r);
+	if (!r.failed && r.pos != r.len)
+		reader_fail(&r, "there is more after its end");
+	if (r.failed) {
+		policy_free(r.p);
+		return r.failed;
+	}
+	*out = r.p;
+	return 0;
+}
+
+static uint32_t perm_find(const struct class_perms *perms, const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < 32; i++)
+		if (perms->name[i] && !strcmp(perms->name[i], name))
+			return 1U << i;
+	return 0;
+}
+
+/* What the policy says of a class and the core does not know. */
+static void list_foreign(const char *class, const struct class_perms *perms, uint32_t known)
+{
+	uint32_t i;
+
+	for (i = 0; i < 32; i++)
+		if (perms->name[i] && !(known >> i & 1))
+			printk(KERN_WARNING
+			       "FLASK: the policy has %s:%s, which the core does not\n",
+			       class, perms->name[i]);
+}
+
+void policy_map_names(struct policy *p, bool quiet)
+{
+	const struct symtab *classes = &p->sym[SYM_CLASSES];
+	uint32_t known[XSM_CLASSES + 1] = { 0 }, c, b, v;
+	const char *name;
+
+	for (c = 1; c <= XSM_CLASSES; c++) {
+		name = xsm_classes[c].name;
+		v = p->class_of[c] = symbol_find(classes, name, strlen(name));
+		if (!v && !quiet)
+			printk(KERN_WARNING "FLASK: the policy lacks the class %s\n", name);
+		for (b = 0; v && b < xsm_classes[c].perms; b++) {
+			p->perm_bit[c][b] = perm_find(&p->class[v].perms, xsm_classes[c].perm[b]);
+			known[c] |= p->perm_bit[c][b];
+			if (!p->perm_bit[c][b] && !quiet)
+				printk(KERN_WARNING "FLASK: the policy lacks %s:%s\n", name,
+				       xsm_classes[c].perm[b]);
+		}
+	}
+	for (v = 1; !quiet && v <= classes->nprim; v++) {
+		for (c = 1; c <= XSM_CLASSES && p->class_of[c] != v; c++)
+			;
+		list_foreign(classes->name[v], &p->class[v].perms, c > XSM_CLASSES ? 0 : known[c]);
+	}
+}

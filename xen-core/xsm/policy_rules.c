@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A binary policy's rules: types, conditionals, roles, ranges, labels of hardware, attributes. */
+#include "reader.h"
+#include "lib/string.h"
+
+#define RULE_BYTES 12 /* in the file */
+
+static uint32_t types(const struct reader *r)
+{
+	return r->p->sym[SYM_TYPES].nprim;
+}
+
+static uint32_t classes(const struct reader *r)
+{
+	return r->p->sym[SYM_CLASSES].nprim;
+}
+
+static uint32_t type_value(struct reader *r)
+{
+	return read_value(r, types(r), "a rule names a type that does not exist");
+}
+
+/* Makes room for @n more rules; what is left of the file bounds how many can still come. */
+static void reserve_rules(struct reader *r, uint32_t n)
+{
+	struct rule *old = r->p->rule;
+	size_t room = (r->len - r->pos) / RULE_BYTES;
+
+	if (old && n <= r->p->rule_room - r->p->rules)
+		return;
+	r->p->rule_room = r->p->rules + (uint32_t)(old ? room : n);
+	r->p->rule = reader_alloc(r, r->p->rule_room, sizeof(*old));
+	if (r->p->rule && r->p->rules)
+		memcpy(r->p->rule, old, r->p->rules * sizeof(*old));
+}
+
+static void read_rule(struct reader *r, uint32_t cond)
+{
+	struct rule rule = { 0 };
+	size_t at = r->pos;
+
+	rule.source = read16(r);
+	rule.target = read16(r);
+	rule.tclass = read16(r);
+	rule.kind = read16(r) & 0x7fff; /* the top bit: its branch held when the policy was made */
+	rule.data = read32(r);
+	rule.cond = cond;
+	if (r->failed)
+		return;
+	if (!rule.source || rule.source > types(r) || !rule.target || rule.target > types(r))
+		reader_fail_at(r, "a rule names a type that does not exist", at);
+	else if (!rule.tclass || rule.tclass > classes(r))
+		reader_fail_at(r, "a rule names a class that does not exist", at + 4);
+	else if (!(rule.kind & (RULE_AV | RULE_TYPE)) || rule.kind & (rule.kind - 1))
+		reader_fail_at(r, "a rule is of a kind that does not exist", at + 6);
+	else if (rule.kind & RULE_TYPE &&
+		 (!rule.data || rule.data > types(r) || r->p->type[rule.data].attribute))
+		reader_fail_at(r, "a type rule gives a type that does not exist", at + 8);
+	else
+		r->p->rule[r->p->rules++] = rule;
+}
+
+static void read_rule_list(struct reader *r, uint32_t cond)
+{
+	uint32_t n = read_count(r, RULE_BYTES);
+
+	reserve_rules(r, n);
+	while (n-- && !r->failed)
+		read_rule(r, cond);
+}
+
+static void read_cond_expr(struct reader *r, struct conditional *c)
+{
+	uint32_t i;
+	int depth = 0;
+
+	c->n = read_count(r, 8);
+	c->expr = reader_alloc(r, c->n, sizeof(*c->expr));
+	for (i = 0; !r->failed && i < c->n; i++) {
+		uint32_t type = read32(r), boolean = read32(r);
+
+		if (type == COND_BOOL)
+			depth++;
+		else if (type >= COND_OR && type <= COND_NEQ)
+			depth = depth >= 2 ? depth - 1 : -1;
+		else if (type != COND_NOT)
+			depth = -1;
+		if (depth < 1 || depth > POLICY_DEPTH ||
+		    (type == COND_BOOL && (!boolean || boolean > r->p->sym[SYM_BOOLS].nprim))) {
+			reader_fail_at(r, "a conditional's expression is wrong", r->pos - 8);
+			return;
+		}
+		c->expr[i].type = type;
+		c->expr[i].boolean = boolean;
+	}
+	if (!r->failed && depth != 1)
+		reader_fail(r, "a conditional's expression is not complete");
+}
+
+static void read_conditionals(struct reader *r)
+{
+	struct policy *p = r->p;
+	uint32_t n = read_count(r, 16), i;
+
+	p->conditional = reader_alloc(r, n, sizeof(*p->conditional));
+	for (i = 0; i < n && !r->failed; i++) {
+		read32(r); /* its value when the policy was made */
+		read_cond_expr(r, &p->conditional[i]);
+		read_rule_list(r, 1 + 2 * i);
+		read_rule_list(r, 2 + 2 * i);
+	}
+	p->conditionals = r->failed ? 0 : n;
+}
+
+static uint32_t hash_rule(uint32_t source, uint32_t target, uint32_t tclass)
+{
+	uint32_t h = source * 0x9e3779b1U ^ target * 0x85ebca77U ^ tclass * 0xc2b2ae3dU;
+
+	return h ^ h >> 15;
+}
+
+static void index_rules(struct reader *r)
+{
+	struct policy *p = r->p;
+	uint32_t i, h;
+
+	while (p->rule_mask + 1 < p->rules && p->rule_mask < 0xffff)
+		p->rule_mask = p->rule_mask * 2 + 1;
+	p->rule_bucket = reader_alloc(r, (size_t)p->rule_mask + 1, sizeof(*p->rule_bucket));
+	for (i = 0; !r->failed && i < p->rules; i++) {
+		struct rule *rule = &p->rule[i];
+
+		h = hash_rule(rule->source, rule->target, rule->tclass) & p->rule_mask;
+		rule->next = p->rule_bucket[h];
+		p->rule_bucket[h] = i + 1;
+	}
+}
+
+const struct rule *rule_first(const struct policy *p, uint32_t source, uint32_t target,
+			      uint32_t tclass)
+{
+	uint32_t i = p->rule_bucket[hash_rule(source, target, tclass) & p->rule_mask];
+
+	return i ? &p->rule[i - 1] : NULL;
+}
+
+static uint32_t role_value(struct reader *r)
+{
+	return read_value(r, r->p->sym[SYM_ROLES].nprim, "a rule names a role that does not exist");
+}
+
+static uint32_t class_value(struct reader *r)
+{
+	return read_value(r, classes(r), "a rule names a class that does not exist");
+}
+
+static void read_roles(struct reader *r)
+{
+	struct policy *p = r->p;
+	uint32_t n = read_count(r, 12), i;
+
+	p->role_trans = reader_alloc(r, n, sizeof(*p->role_trans));
+	for (i = 0; !r->failed && i < n; i++) {
+		p->role_trans[i].role = role_value(r);
+		p->role_trans[i].type = type_value(r);
+		p->role_trans[i].new_role = role_value(r);
+		if (p->version >= 26)
+			p->role_trans[i].tclass = class_value(r);
+	}
+	p->role_transitions = n;
+	n = read_count(r, 8);
+	p->role_allow = reader_alloc(r, n, sizeof(*p->role_allow));
+	for (i = 0; !r->failed && i < n; i++) {
+		p->role_allow[i].role = role_value(r);
+		p->role_allow[i].new_role = role_value(r);
+	}
+	p->role_allows = n;
+}
+
+/* Transitions by file name, which Xen's objects don't have: checked and passed over. */
+static void read_name_transitions(struct reader *r)
+{
+	uint32_t n;
+
+	if (r->p->version < 25)
+		return;
+	for (n = read_count(r, 21); n-- && !r->failed;) {
+		read_name(r, read32(r));
+		type_value(r);
+		type_value(r);
+		class_value(r);
+		type_value(r);
+	}
+}
+
+static void read_context(struct reader *r, struct context *c)
+{
+	size_t at = r->pos;
+
+	c->user = read32(r);
+	c->role = read32(r);
+	c->type = read32(r);
+	read_range(r, &c->range);
+	if (!r->p->mls)
+		memset(&c->range, 0, sizeof(c->range));
+	if (!r->failed && !context_valid(r->p, c))
+		reader_fail_at(r, "a context is not valid", at);
+}
+
+static void read_ocontext(struct reader *r, struct ocontext *o, uint32_t kind)
+{
+	size_t at = r->pos;
+
+	switch (kind) {
+	case OCON_ISID:
+	case OCON_PIRQ:
+	case OCON_PCI:
+		o->low = o->high = read32(r);
+		break;
+	case OCON_DEVICETREE: /* there is none on this machine: passed over */
+		read_name(r, read32(r));
+		break;
+	case OCON_IOMEM:
+		if (r->p->version >= 30) {
+			o->low = read64(r);
+			o->high = read64(r);
+			break;
+		}
+		/* fall through */
+	default:
+		o->low = read32(r);
+		o->high = read32(r);
+	}
+	if (o->high < o->low)
+		reader_fail_at(r, "a labelled range ends before it starts", at);
+	read_context(r, &o->context);
+}
+
+static void read_ocontexts(struct reader *r)
+{
+	struct policy *p = r->p;
+	uint32_t kind, i, n;
+
+	for (kind = 0; kind < OCONS; kind++) {
+		n = read_count(r, 4 + 12 + 4 + 4 + 12);
+		p->ocontext[kind] = reader_alloc(r, n, sizeof(*p->ocontext[kind]));
+		for (i = 0; !r->failed && i < n; i++)
+			read_ocontext(r, &p->ocontext[kind][i], kind);
+		p->ocontexts[kind] = n;
+	}
+	if (read32(r)) /* file systems */
+		reader_fail_at(r, "it labels file systems", r->pos - 4);
+}
+
+static void check_initial_sids(struct reader *r)
+{
+	static const uint8_t needed[] = { XSM_SID_XEN, XSM_SID_DOM0, XSM_SID_UNLABELED,
+					  XSM_SID_SECURITY };
+	const struct policy *p = r->p;
+	uint32_t i, j;
+
+	for (i = 0; !r->failed && i < sizeof(needed); i++) {
+		for (j = 0; j < p->ocontexts[OCON_ISID]; j++)
+			if (p->ocontext[OCON_ISID][j].low == needed[i])
+				break;
+		if (j == p->ocontexts[OCON_ISID])
+			reader_fail(r, "it lacks the initial SID xen, dom0, unlabeled or security");
+	}
+}
+
+static void read_range_transitions(struct reader *r)
+{
+	struct policy *p = r->p;
+	uint32_t n = read_count(r, 32), i;
+
+	p->range_trans = reader_alloc(r, n, sizeof(*p->range_trans));
+	for (i = 0; !r->failed && i < n; i++) {
+		struct range_trans *t = &p->range_trans[i];
+		size_t at = r->pos;
+
+		t->source = type_value(r);
+		t->target = type_value(r);
+		t->tclass = class_value(r);
+		read_range(r, &t->range);
+		if (!r->failed &&
+		    (!p->mls || !level_valid(p, &t->range.low) || !level_valid(p, &t->range.high) ||
+		     !level_dominates(&t->range.high, &t->range.low)))
+			reader_fail_at(r, "a range transition's range is not valid", at);
+	}
+	p->range_transitions = n;
+}
+
+static uint32_t members(const struct ebitmap *e)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < e->nodes; i++)
+		n += (uint32_t)__builtin_popcountll(e->node[i].map);
+	return n;
+}
+
+static void read_attributes(struct reader *r)
+{
+	struct policy *p = r->p;
+	uint32_t i;
+
+	for (i = 1; !r->failed && i <= types(r); i++) {
+		read_ebitmap(r, &p->type[i].attrs);
+		check_ebitmap(r, &p->type[i].attrs, types(r));
+		if (!r->failed && !p->type[i].attribute && !ebitmap_get(&p->type[i].attrs, i - 1))
+			reader_fail(r, "a type is missing in its own set of attributes");
+		/* A decision looks at each pair of the source's and the target's. */
+		if (!r->failed && !p->type[i].attribute && members(&p->type[i].attrs) > 1024)
+			reader_fail(r, "a type has more than 1024 attributes");
+	}
+}
+
+void read_rules(struct reader *r)
+{
+	read_rule_list(r, 0);
+	read_conditionals(r);
+	index_rules(r);
+	read_roles(r);
+	read_name_transitions(r);
+	read_ocontexts(r);
+	check_initial_sids(r);
+	read_range_transitions(r);
+	read_attributes(r);
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A binary policy's symbol tables: classes with constraints, roles, types, users, booleans, levels. */
+#include "reader.h"
+#include "lib/string.h"
+
+static uint32_t hash_name(const char *name, size_t len)
+{
+	uint32_t h = 5381;
+
+	while (len--)
+		h = h * 33 + (uint8_t)*name++;
+	return h ^ h >> 15;
+}
+
+uint32_t symbol_find(const struct symtab *t, const char *name, size_t len)
+{
+	uint32_t i;
+
+	if (!t->bucket)
+		return 0;
+	for (i = t->bucket[hash_name(name, len) & t->mask]; i; i = t->symbol[i - 1].next)
+		if (!strncmp(t->symbol[i - 1].name, name, len) && !t->symbol[i - 1].name[len])
+			return t->symbol[i - 1].value;
+	return 0;
+}
+
+/* Room for @nel symbols with values 1 … @nprim. */
+static void symtab_init(struct reader *r, struct symtab *t, uint32_t nprim, uint32_t nel)
+{
+	if (nprim > nel)
+		reader_fail(r, "a symbol table has more values than names");
+	if (nprim > 0xffff)
+		reader_fail(r, "a symbol table has more than 65535 values");
+	t->nprim = r->failed ? 0 : nprim;
+	while (t->mask + 1 < nel && t->mask < 0xffff)
+		t->mask = t->mask * 2 + 1;
+	t->symbol = reader_alloc(r, nel, sizeof(*t->symbol));
+	t->bucket = reader_alloc(r, (size_t)t->mask + 1, sizeof(*t->bucket));
+	t->name = reader_alloc(r, (size_t)t->nprim + 1, sizeof(*t->name));
+}
+
+/* Returns @value, or 0 when it can't be added. An alias gives a value a further name. */
+static uint32_t symtab_add(struct reader *r, struct symtab *t, const char *name, uint32_t value,
+			   bool alias)
+{
+	struct symbol *s;
+	uint32_t h;
+
+	if (r->failed)
+		return 0;
+	if (value < 1 || value > t->nprim || (!alias && t->name[value]))
+		return reader_fail(r, "a symbol's value is out of range, or used twice");
+	if (symbol_find(t, name, strlen(name)))
+		return reader_fail(r, "a name is used twice");
+	h = hash_name(name, strlen(name)) & t->mask;
+	s = &t->symbol[t->nel];
+	*s = (struct symbol) { name, value, t->bucket[h] };
+	t->bucket[h] = ++t->nel;
+	if (!alias)
+		t->name[value] = name;
+	return value;
+}
+
+static void read_perms(struct reader *r, struct class_perms *perms, uint32_t n)
+{
+	uint32_t len, value;
+	const char *name;
+
+	while (n-- && !r->failed) {
+		len = read32(r);
+		value = read_value(r, 32, "a permission's value is out of range");
+		name = read_name(r, len);
+		if (r->failed)
+			return;
+		if (perms->name[value - 1])
+			reader_fail(r, "a permission's value is used twice");
+		perms->name[value - 1] = name;
+		perms->n++;
+	}
+}
+
+static void read_common(struct reader *r, struct symtab *t)
+{
+	uint32_t len = read32(r), value = read32(r), nel;
+	struct class_perms *perms;
+
+	read32(r);
+	nel = read_count(r, 9);
+	value = symtab_add(r, t, read_name(r, len), value, false);
+	perms = value ? &r->p->common[value] : NULL;
+	if (perms)
+		read_perms(r, perms, nel);
+}
+
+static bool cexpr_known(const struct cexpr *e, bool validate)
+{
+	uint32_t base = e->attr & ~(uint32_t)(CEXPR_TARGET | CEXPR_XTARGET);
+	bool symbol = base == CEXPR_USER || base == CEXPR_ROLE || base == CEXPR_TYPE;
+	bool level = base >= CEXPR_L1L2 && base <= CEXPR_L2H2 && !(base & (base - 1));
+
+	if (e->op < CEXPR_EQ || e->op > CEXPR_INCOMP)
+		return false;
+	if (e->type == CEXPR_NAMES)
+		return symbol && e->op <= CEXPR_NEQ && (validate || !(e->attr & CEXPR_XTARGET)) &&
+		       (e->attr & (CEXPR_TARGET | CEXPR_XTARGET)) != (CEXPR_TARGET | CEXPR_XTARGET);
+	return base == e->attr && (level || (symbol && (base == CEXPR_ROLE || e->op <= CEXPR_NEQ)));
+}
+
+/* How many values the expression leaves on the stack, after @depth; -1 when it is wrong. */
+static int cexpr_depth(const struct cexpr *e, int depth, bool validate)
+{
+	switch (e->type) {
+	case CEXPR_NOT:
+		return depth >= 1 ? depth : -1;
+	case CEXPR_AND:
+	case CEXPR_OR:
+		return depth >= 2 ? depth - 1 : -1;
+	case CEXPR_ATTR:
+	case CEXPR_NAMES:
+		return cexpr_known(e, validate) && depth < POLICY_DEPTH ? depth + 1 : -1;
+	default:
+		return -1;
+	}
+}
+
+static void read_constraint(struct reader *r, struct constraint *con, bool validate)
+{
+	struct ebitmap unused;
+	uint32_t i;
+	int depth = 0;
+
+	con->perms = read32(r);
+	con->n = read_count(r, 12);
+	con->expr = reader_alloc(r, con->n, sizeof(*con->expr));
+	for (i = 0; !r->failed && i < con->n; i++) {
+		struct cexpr *e = &con->expr[i];
+
+		e->type = read32(r);
+		e->attr = read32(r);
+		e->op = read32(r);
+		depth = cexpr_depth(e, depth, validate);
+		if (depth < 0)
+			reader_fail_at(r, "a constraint's expression is wrong", r->pos - 12);
+		if (e->type != CEXPR_NAMES)
+			continue;
+		read_ebitmap(r, &e->names);
+		if (r->p->version >= 29) { /* the names as they were written, for tools */
+			read_ebitmap(r, &unused);
+			read_ebitmap(r, &unused);
+			read32(r);
+		}
+	}
+	if (!r->failed && depth != 1)
+		reader_fail(r, "a constraint's expression is not complete");
+}
+
+static struct constraint *read_constraints(struct reader *r, uint32_t *n, bool validate)
+{
+	struct constraint *con = reader_alloc(r, *n, sizeof(*con));
+	uint32_t i;
+
+	for (i = 0; !r->failed && i < *n; i++)
+		read_constraint(r, &con[i], validate);
+	if (r->failed)
+		*n = 0;
+	return con;
+}
+
+static void read_class(struct reader *r, struct symtab *t)
+{
+	uint32_t len = read32(r), common_len = read32(r), value = read32(r), nel, common, ncons, i;
+	const char *name;
+	struct policy_class *c;
+
+	read32(r);
+	nel = read_count(r, 9);
+	ncons = read_count(r, 8);
+	name = read_name(r, len);
+	value = symtab_add(r, t, name, value, false);
+	if (!value)
+		return;
+	c = &r->p->class[value];
+	if (common_len) {
+		name = read_name(r, common_len);
+		common = r->failed ? 0 : symbol_find(&r->p->sym[SYM_COMMONS], name, common_len);
+		if (!common)
+			reader_fail(r, "a class inherits from a common that does not exist");
+		for (i = 0; !r->failed && i < 32; i++)
+			c->perms.name[i] = r->p->common[common].name[i];
+	}
+	read_perms(r, &c->perms, nel);
+	c->constraints = ncons;
+	c->constraint = read_constraints(r, &c->constraints, false);
+	c->validatetrans = read_count(r, 8);
+	c->validate = read_constraints(r, &c->validatetrans, true);
+	if (r->p->version >= 27) {
+		c->default_user = read32(r);
+		c->default_role = read32(r);
+		c->default_range = read32(r);
+	}
+	if (r->p->version >= 28)
+		c->default_type = read32(r);
+	if (c->default_user > 2 || c->default_role > 2 || c->default_type > 2 ||
+	    c->default_range > 6)
+		reader_fail(r, "a class has unknown defaults");
+}
+
+static void read_role(struct reader *r, struct symtab *t)
+{
+	uint32_t len = read32(r), value = read32(r);
+
+	read32(r); /* bounds: checked by the compiler */
+	value = symtab_add(r, t, read_name(r, len), value, false);
+	if (!value)
+		return;
+	read_ebitmap(r, &r->p->role[value].dominates);
+	read_ebitmap(r, &r->p->role[value].types);
+}
+
+static void read_type(struct reader *r, struct symtab *t)
+{
+	enum {
+		PRIMARY = 1,
+		ATTRIBUTE = 2,
+		ALIAS = 4,
+		PERMISSIVE = 8
+	};
+	uint32_t len = read32(r), value = read32(r), properties = read32(r), bounds = read32(r);
+	bool alias = !(properties & (PRIMARY | ATTRIBUTE));
+
+	if (properties & ~(uint32_t)(PRIMARY | ATTRIBUTE | ALIAS | PERMISSIVE))
+		reader_fail(r, "a type has unknown properties");
+	value = symtab_add(r, t, read_name(r, len), value, alias);
+	if (!value || alias)
+		return;
+	r->p->type[value].attribute = properties & ATTRIBUTE;
+	r->p->type[value].bounds = bounds;
+}
+
+static void read_user(struct reader *r, struct symtab *t)
+{
+	uint32_t len = read32(r), value = read32(r);
+	struct mls_level unused = { 0 };
+	struct policy_user *u;
+
+	read32(r); /* bounds: checked by the compiler */
+	value = symtab_add(r, t, read_name(r, len), value, false);
+	if (!value)
+		return;
+	u = &r->p->user[value];
+	u->pos = (uint32_t)r->pos;
+	read_ebitmap(r, &u->roles);
+	read_range(r, &u->range);
+	read_level(r, &unused); /* the default level serves log-ins, which there are none of */
+}
+
+static void read_bool(struct reader *r, struct symtab *t)
+{
+	uint32_t value = read32(r), state = read32(r), len = read32(r);
+
+	if (state > 1)
+		reader_fail(r, "a boolean is neither 0 nor 1");
+	value = symtab_add(r, t, read_name(r, len), value, false);
+	if (value)
+		r->p->boolean[value] = (uint8_t)state;
+}
+
+static void read_sensitivity(struct reader *r, struct symtab *t)
+{
+	uint32_t len = read32(r), alias = read32(r), value;
+	const char *name = read_name(r, len);
+	struct mls_level *l = reader_alloc(r, 1, sizeof(*l));
+
+	if (!l)
+		return;
+	read_level(r, l);
+	value = symtab_add(r, t, name, l->sens, alias);
+	if (value && !alias)
+		r->p->level[value] = *l;
+}
+
+static void read_category(struct reader *r, struct symtab *t)
+{
+	uint32_t len = read32(r), value = read32(r), alias = read32(r);
+
+	symtab_add(r, t, read_name(r, len), value, alias);
+}
+
+static void *value_array(struct reader *r, enum policy_symbols s, size_t size)
+{
+	return reader_alloc(r, (size_t)r->p->sym[s].nprim + 1, size);
+}
+
+static void read_table(struct reader *r, enum policy_symbols s)
+{
+	static void (*const readers[SYM_TABLES])(struct reader *, struct symtab *) = {
+		read_common, read_class, read_role,	   read_type,
+		read_user,   read_bool,	 read_sensitivity, read_category,
+	};
+	struct policy *p = r->p;
+	struct symtab *t = &p->sym[s];
+	uint32_t nprim = read32(r), nel = read_count(r, 13), i;
+
+	symtab_init(r, t, nprim, nel);
+	if (s == SYM_COMMONS)
+		p->common = value_array(r, s, sizeof(*p->common));
+	if (s == SYM_CLASSES)
+		p->class = value_array(r, s, sizeof(*p->class));
+	if (s == SYM_ROLES)
+		p->role = value_array(r, s, sizeof(*p->role));
+	if (s == SYM_TYPES)
+		p->type = value_array(r, s, sizeof(*p->type));
+	if (s == SYM_USERS)
+		p->user = value_array(r, s, sizeof(*p->user));
+	if (s == SYM_BOOLS)
+		p->boolean = value_array(r, s, sizeof(*p->boolean));
+	if (s == SYM_LEVELS)
+		p->level = value_array(r, s, sizeof(*p->level));
+	for (i = 0; !r->failed && i < nel; i++)
+		readers[s](r, t);
+	for (i = 1; !r->failed && i <= nprim; i++)
+		if (!t->name[i])
+			reader_fail(r, "a symbol table has a value without a name");
+	if (s == SYM_CATS && nprim > POLICY_CATS)
+		reader_fail(r, "it has more than 1024 categories");
+}
+
+static void check_constraints(struct reader *r, const struct constraint *con, uint32_t n)
+{
+	const struct policy *p = r->p;
+	uint32_t i;
+
+	for (; n--; con++)
+		for (i = 0; i < con->n; i++) {
+			const struct cexpr *e = &con->expr[i];
+
+			if (e->type != CEXPR_NAMES)
+				continue;
+			check_ebitmap(r, &e->names,
+				      e->attr & CEXPR_USER   ? p->sym[SYM_USERS].nprim
+				      : e->attr & CEXPR_ROLE ? p->sym[SYM_ROLES].nprim
+							     : p->sym[SYM_TYPES].nprim);
+		}
+}
+
+/* Bounds name types, and no type bounds itself over any number of steps. */
+static void check_bounds(struct reader *r, uint32_t type)
+{
+	const struct policy *p = r->p;
+	uint32_t steps = 0;
+
+	for (; !r->failed && p->type[type].bounds; type = p->type[type].bounds)
+		if (p->type[type].bounds > p->sym[SYM_TYPES].nprim || ++steps > POLICY_DEPTH)
+			reader_fail(r, "a type's bounds do not exist, or go in a circle");
+}
+
+/* What refers to tables that come later in the file. */
+static void check_symbols(struct reader *r)
+{
+	const struct policy *p = r->p;
+	uint32_t i;
+
+	for (i = 1; !r->failed && i <= p->sym[SYM_CLASSES].nprim; i++) {
+		check_constraints(r, p->class[i].constraint, p->class[i].constraints);
+		check_constraints(r, p->class[i].validate, p->class[i].validatetrans);
+	}
+	for (i = 1; !r->failed && i <= p->sym[SYM_ROLES].nprim; i++) {
+		check_ebitmap(r, &p->role[i].dominates, p->sym[SYM_ROLES].nprim);
+		check_ebitmap(r, &p->role[i].types, p->sym[SYM_TYPES].nprim);
+	}
+	for (i = 1; !r->failed && i <= p->sym[SYM_TYPES].nprim; i++)
+		check_bounds(r, i);
+	for (i = 1; !r->failed && i <= p->sym[SYM_LEVELS].nprim; i++)
+		if (p->mls && !level_valid(p, &p->level[i]))
+			reader_fail(r, "a sensitivity has a category that does not exist");
+	for (i = 1; !r->failed && i <= p->sym[SYM_USERS].nprim; i++) {
+		const struct policy_user *u = &p->user[i];
+
+		check_ebitmap(r, &u->roles, p->sym[SYM_ROLES].nprim);
+		if (p->mls && (!level_valid(p, &u->range.low) || !level_valid(p, &u->range.high) ||
+			       !level_dominates(&u->range.high, &u->range.low)))
+			reader_fail_at(r, "a user's range is not valid", u->pos);
+	}
+}
+
+void read_symbols(struct reader *r)
+{
+	uint32_t s;
+
+	for (s = 0; s < SYM_TABLES; s++)
+		read_table(r, s);
+	if (r->failed)
+		return;
+	if (!r->p->sym[SYM_ROLES].nprim || strcmp(r->p->sym[SYM_ROLES].name[1], "object_r"))
+		reader_fail(r, "its first role is not object_r");
+	check_symbols(r);
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Decisions of a policy: access vectors, constraints, new contexts. Pure functions of the policy. */
+#include "policy.h"
+#include "lib/string.h"
+
+static bool cond_value(const struct conditional *c, const uint8_t *booleans)
+{
+	uint8_t s[POLICY_DEPTH + 1];
+	uint32_t i, n = 0;
+
+	for (i = 0; i < c->n; i++) {
+		if (c->expr[i].type == COND_BOOL) {
+			s[n++] = booleans[c->expr[i].boolean];
+			continue;
+		}
+		if (c->expr[i].type == COND_NOT) {
+			s[n - 1] = !s[n - 1];
+			continue;
+		}
+		n--;
+		switch (c->expr[i].type) {
+		case COND_OR:
+			s[n - 1] |= s[n];
+			break;
+		case COND_AND:
+			s[n - 1] &= s[n];
+			break;
+		case COND_EQ:
+			s[n - 1] = s[n - 1] == s[n];
+			break;
+		default: /* COND_XOR, COND_NEQ */
+			s[n - 1] ^= s[n];
+		}
+	}
+	return s[0];
+}
+
+void policy_cond_eval(const struct policy *p, const uint8_t *booleans, uint8_t *cond)
+{
+	uint32_t i;
+
+	for (i = 0; i < p->conditionals; i++)
+		cond[i] = cond_value(&p->conditional[i], booleans);
+}
+
+static bool rule_holds(const struct rule *r, const uint8_t *cond)
+{
+	return !r->cond || cond[(r->cond - 1) / 2] == (r->cond & 1);
+}
+
+static const struct rule *rule_next(const struct policy *p, const struct rule *r)
+{
+	return r->next ? &p->rule[r->next - 1] : NULL;
+}
+
+static bool compare(uint32_t op, bool equal, bool a_dominates, bool b_dominates)
+{
+	switch (op) {
+	case CEXPR_EQ:
+		return equal;
+	case CEXPR_NEQ:
+		return !equal;
+	case CEXPR_DOM:
+		return a_dominates;
+	case CEXPR_DOMBY:
+		return b_dominates;
+	default: /* CEXPR_INCOMP */
+		return !a_dominates && !b_dominates;
+	}
+}
+
+static bool compare_levels(uint32_t op, const struct mls_level *a, const struct mls_level *b)
+{
+	bool ab = level_dominates(a, b), ba = level_dominates(b, a);
+
+	return compare(op, ab && ba, ab, ba);
+}
+
+static bool cexpr_attr(const struct policy *p, const struct cexpr *e, const struct context *a,
+		       const struct context *b)
+{
+	switch (e->attr) {
+	case CEXPR_USER:
+		return compare(e->op, a->user == b->user, false, false);
+	case CEXPR_TYPE:
+		return compare(e->op, a->type == b->type, false, false);
+	case CEXPR_ROLE:
+		return compare(e->op, a->role == b->role,
+			       ebitmap_get(&p->role[a->role].dominates, b->role - 1),
+			       ebitmap_get(&p->role[b->role].dominates, a->role - 1));
+	case CEXPR_L1L2:
+		return compare_levels(e->op, &a->range.low, &b->range.low);
+	case CEXPR_L1H2:
+		return compare_levels(e->op, &a->range.low, &b->range.high);
+	case CEXPR_H1L2:
+		return compare_levels(e->op, &a->range.high, &b->range.low);
+	case CEXPR_H1H2:
+		return compare_levels(e->op, &a->range.high, &b->range.high);
+	case CEXPR_L1H1:
+		return compare_levels(e->op, &a->range.low, &a->range.high);
+	default: /* CEXPR_L2H2 */
+		return compare_levels(e->op, &b->range.low, &b->range.high);
+	}
+}
+
+static bool cexpr_names(const struct cexpr *e, const struct context *a, const struct context *b,
+			const struct context *third)
+{
+	const struct context *c = e->attr & CEXPR_TARGET ? b : e->attr & CEXPR_XTARGET ? third : a;
+	uint32_t value = e->attr & CEXPR_USER ? c->user : e->attr & CEXPR_ROLE ? c->role : c->type;
+
+	return ebitmap_get(&e->names, value - 1) == (e->op == CEXPR_EQ);
+}
+
+bool constraint_holds(const struct policy *p, const struct constraint *con,
+		      const struct context *source, const struct context *target,
+		      const struct context *third)
+{
+	bool s[POLICY_DEPTH + 1];
+	uint32_t i, n = 0;
+
+	for (i = 0; i < con->n; i++) {
+		const struct cexpr *e = &con->expr[i];
+
+		switch (e->type) {
+		case CEXPR_NOT:
+			s[n - 1] = !s[n - 1];
+			break;
+		case CEXPR_AND:
+			n--;
+			s[n - 1] = s[n - 1] && s[n];
+			break;
+		case CEXPR_OR:
+			n--;
+			s[n - 1] = s[n - 1] || s[n];
+			break;
+		case CEXPR_ATTR:
+			s[n++] = cexpr_attr(p, e, source, target);
+			break;
+		default: /* CEXPR_NAMES */
+			s[n++] = cexpr_names(e, source, target, third);
+		}
+	}
+	return s[0];
+}
+
+static void add_rules(const struct policy *p, const uint8_t *cond, uint32_t source, uint32_t target,
+		      uint32_t tclass, struct av *av)
+{
+	const struct rule *r;
+
+	for (r = rule_first(p, source, target, tclass); r; r = rule_next(p, r)) {
+		if (r->source != source || r->target != target || r->tclass != tclass ||
+		    !rule_holds(r, cond))
+			continue;
+		if (r->kind == RULE_ALLOWED)
+			av->allowed |= r->data;
+		else if (r->kind == RULE_AUDITALLOW)
+			av->auditallow |= r->data;
+		else if (r->kind == RULE_AUDITDENY)
+			av->auditdeny &= r->data;
+	}
+}
+
+/* What the rules for all of the two types' attributes say. */
+static void type_rules(const struct policy *p, const uint8_t *cond, uint32_t source,
+		       uint32_t target, uint32_t tclass, struct av *av)
+{
+	const struct ebitmap *sa = &p->type[source].attrs, *ta = &p->type[target].attrs;
+	uint32_t i, j;
+	uint64_t s, t;
+
+	for (i = 0; i < sa->nodes; i++)
+		for (s = sa->node[i].map; s; s &= s - 1)
+			for (j = 0; j < ta->nodes; j++)
+				for (t = ta->node[j].map; t; t &= t - 1)
+					add_rules(p, cond,
+						  sa->node[i].start + (uint32_t)__builtin_ctzll(s) +
+							  1,
+						  ta->node[j].start + (uint32_t)__builtin_ctzll(t) +
+							  1,
+						  tclass, av);
+}
+
+static bool role_may_become(const struct policy *p, uint32_t from, uint32_t to)
+{
+	uint32_t i;
+
+	for (i = 0; i < p->role_allows; i++)
+		if (p->role_allow[i].role == from && p->role_allow[i].new_role == to)
+			return true;
+	return from == to;
+}
+
+/* A type has no more than the type that bounds it. */
+static void apply_bounds(const struct policy *p, const uint8_t *cond, const struct context *source,
+			 const struct context *target, uint32_t tclass, struct av *av)
+{
+	struct context parent;
+	struct av limit;
+
+	if (!av->allowed || !p->type[source->type].bounds)
+		return;
+	parent = *source;
+	parent.type = p->type[source->type].bounds;
+	policy_access(p, cond, &parent, target, tclass, &limit);
+	av->allowed &= limit.allowed;
+}
+
+void policy_access(const struct policy *p, const uint8_t *cond, const struct context *source,
+		   const struct context *target, uint32_t tclass, struct av *av)
+{
+	const struct policy_class *c = &p->class[tclass];
+	uint32_t i, transition;
+
+	*av = (struct av) { .auditdeny = ~0U, .permissive = p->type[source->type].permissive };
+	type_rules(p, cond, source->type, target->type, tclass, av);
+	av->by_rules = av->allowed;
+	for (i = 0; i < c->constraints; i++)
+		if (c->constraint[i].perms & av->allowed &&
+		    !constraint_holds(p, &c->constraint[i], source, target, NULL))
+			av->allowed &= ~c->constraint[i].perms;
+	if (tclass == p->class_of[XSM_CLASS_DOMAIN]) {
+		transition = p->perm_bit[XSM_CLASS_DOMAIN][XSM_DOMAIN__TRANSITION & 31];
+		if (av->allowed & transition && !role_may_become(p, source->role, target->role))
+			av->allowed &= ~transition;
+	}
+	apply_bounds(p, cond, source, target, tclass, av);
+}
+
+static void new_range(const struct policy *p, const struct context *source,
+		      const struct context *target, uint32_t tclass, uint32_t kind,
+		      struct mls_range *out)
+{
+	uint32_t d = p->class[tclass].default_range, i;
+	const struct mls_range *from = d > 3 ? &target->range : &source->range;
+
+	if (kind == RULE_TRANSITION) {
+		for (i = 0; i < p->range_transitions; i++) {
+			const struct range_trans *t = &p->range_trans[i];
+
+			if (t->source == source->type && t->target == target->type &&
+			    t->tclass == tclass) {
+				*out = t->range;
+				return;
+			}
+		}
+	}
+	*out = *from;
+	if (kind != RULE_MEMBER && d) {
+		if (d % 3 == 1)
+			out->high = out->low;
+		else if (d % 3 == 2)
+			out->low = out->high;
+	} else if (kind == RULE_MEMBER || tclass != p->class_of[XSM_CLASS_DOMAIN]) {
+		*out = (struct mls_range) { source->range.low, source->range.low };
+	}
+}
+
+/* A type rule of @kind for exactly these two types; 0 when there is none. */
+static uint32_t new_type(const struct policy *p, const uint8_t *cond, uint32_t source,
+			 uint32_t target, uint32_t tclass, uint32_t kind)
+{
+	const struct rule *r;
+	uint32_t type = 0;
+
+	/* Rules that always hold come before conditional ones, whatever their order in the bucket. */
+	for (r = rule_first(p, source, target, tclass); r; r = rule_next(p, r))
+		if (r->source == source && r->target == target && r->tclass == tclass &&
+		    r->kind == kind && rule_holds(r, cond) && (!type || !r->cond))
+			type = r->data;
+	return type;
+}
+
+void policy_new_context(const struct policy *p, const uint8_t *cond, const struct context *source,
+			const struct context *target, uint32_t tclass, uint32_t kind,
+			struct context *out)
+{
+	const struct policy_class *c = &p->class[tclass];
+	bool domain = tclass == p->class_of[XSM_CLASS_DOMAIN];
+	uint32_t type, i;
+
+	memset(out, 0, sizeof(*out));
+	out->user = kind == RULE_MEMBER || c->default_user == 2 ? target->user : source->user;
+	out->role = c->default_role == 1 || (!c->default_role && domain) ? source->role
+		    : c->default_role == 2				 ? target->role
+									 : 1;
+	out->type =
+		c->default_type == 1 || (!c->default_type && domain) ? source->type : target->type;
+	type = new_type(p, cond, source->type, target->type, tclass, kind);
+	if (type)
+		out->type = type;
+	for (i = 0; kind == RULE_TRANSITION && i < p->role_transitions; i++) {
+		const struct role_trans *t = &p->role_trans[i];
+
+		if (t->role == source->role && t->type == target->type &&
+		    (t->tclass ? t->tclass == tclass : domain)) {
+			out->role = t->new_role;
+			break;
+		}
+	}
+	if (p->mls)
+		new_range(p, source, target, tclass, kind, &out->range);
+}
+
+bool policy_may_change(const struct policy *p, const struct context *from, const struct context *to,
+		       const struct context *by, uint32_t tclass)
+{
+	const struct policy_class *c = &p->class[tclass];
+	uint32_t i;
+
+	for (i = 0; i < c->validatetrans; i++)
+		if (!constraint_holds(p, &c->validate[i], from, to, by))
+			return false;
+	return true;
+}

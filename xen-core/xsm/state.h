@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is in force: the policy, its SIDs, its booleans. A state never changes while it is in force
+ * but for SIDs that are added; a new one takes its place at once, and the old one is freed when no
+ * CPU can hold it any more. Reading takes no lock.
+ */
+#ifndef CORE_XSM_STATE_H
+#define CORE_XSM_STATE_H
+
+#include "policy.h"
+#include "x86/epoch.h"
+#include "xsm.h"
+
+#define XSM_SIDS_MAX	4096
+#define XSM_SID_BUCKETS 256
+#define CONTEXT_MAX	4096 /* bytes of a context's text from a guest, with its terminator */
+#define XSM_LOCAL_MAX	256  /* labels of hardware given at run time */
+
+struct sid_entry {
+	struct context context; /* that of unlabeled when @valid is not set */
+	bool valid;		/* its text is a context of the policy */
+	uint32_t next;		/* next SID in its bucket */
+	char text[];
+};
+
+/* SIDs are given out once and keep their text when another policy comes. */
+struct sidtab {
+	uint32_t n; /* the highest SID; grows under the lock, read without */
+	struct sid_entry *entry[XSM_SIDS_MAX + 1];
+	uint32_t bucket[XSM_SID_BUCKETS];
+};
+
+/* Labels of hardware that were given by FLASK_ADD_OCONTEXT. They hold before the policy's. */
+struct local_ocons {
+	uint32_t n;
+	struct local_ocon {
+		uint32_t kind, sid; /* enum ocon_kind */
+		uint64_t low, high;
+	} item[];
+};
+
+struct xsm_state {
+	struct epoch_node epoch;
+	uint32_t seq; /* never 0 */
+	struct policy *policy;
+	struct sidtab *sids;	   /* one for one with the policy */
+	struct local_ocons *local; /* or NULL */
+	uint8_t *boolean;	   /* [1 … ] */
+	uint8_t *pending;	   /* booleans to be committed; under the update lock */
+	uint8_t *cond;		   /* value of each conditional */
+	bool last;		   /* the policy and SIDs go with this state */
+};
+
+extern struct xsm_state *xsm_state_ptr;
+extern uint32_t xsm_seq; /* that of the state in force */
+extern bool xsm_enforcing, xsm_disabled;
+
+/* NULL: no policy is loaded, the built-in rules hold. */
+static inline struct xsm_state *xsm_state(void)
+{
+	return __atomic_load_n(&xsm_state_ptr, __ATOMIC_ACQUIRE);
+}
+
+/* One change of the state at a time. Never called from a check. */
+void xsm_update_begin(void);
+void xsm_update_end(void);
+
+/* Replaces policy, or booleans, or local labels. Under the update lock. 0 or -errno. */
+int xsm_load(const void *data, size_t len);
+int xsm_commit_booleans(void);
+int xsm_add_local(const struct local_ocon *o);
+int xsm_del_local(const struct local_ocon *o);
+
+/* Entry of @sid, that of unlabeled when there is none. */
+const struct sid_entry *sid_entry(const struct xsm_state *s, uint32_t sid);
+bool sid_exists(uint32_t sid);
+/* SID of a valid context, which may be new. 0, -ENOMEM or -ENOSPC. */
+int sid_of_context(const struct context *c, uint32_t *sid);
+/* 0, -EINVAL (not a context), -ENOMEM or -ENOSPC. Without policy: names of initial SIDs. */
+int sid_of_text(const char *text, uint32_t *sid);
+const char *sid_text(uint32_t sid);
+/* New label by a type rule (RULE_TRANSITION …) of our class @tclass. 0, -EPERM, -EINVAL … */
+int sid_new(uint32_t source, uint32_t target, uint32_t tclass, uint32_t kind, uint32_t *sid);
+/* Label of hardware: @kind, @number; *@end is how far it goes. 0 or -errno. */
+int sid_of_hardware(enum ocon_kind kind, uint64_t number, uint64_t *end, uint32_t *sid);
+
+/* avc.c: what a message about a denial says beside the labels. */
+struct xsm_audit {
+	const struct xsm_label *subj, *obj; /* each may be NULL */
+	uint8_t kind;			    /* 0: none; else 1 + enum xsm_resource */
+	uint64_t first, last;
+};
+
+struct av_ours {
+	uint32_t allowed, auditallow, auditdeny; /* in the core's bits */
+	uint32_t by_rules;
+	bool permissive;
+};
+
+/* A decision straight from the policy, for class @tclass of the core. */
+void xsm_decide(const struct xsm_state *s, uint32_t source, uint32_t target, uint32_t tclass,
+		struct av_ours *av);
+/* The question itself, with cache and message. 0 or -EPERM; 0 too when not enforcing. */
+int avc_check(uint32_t source, uint32_t target, enum xsm_perm perm, const struct xsm_audit *a);
+/* The same without a message and whether enforcing or not. */
+bool avc_allows(uint32_t source, uint32_t target, enum xsm_perm perm);
+
+struct avc_stats {
+	uint32_t lookups, misses, entries, buckets;
+};
+/* Of CPU @cpu; false when there is no such CPU. */
+bool avc_stats(unsigned int cpu, struct avc_stats *out);
+
+/* hooks.c: finds the SIDs that follow from a domain's own again (policy or label has changed). */
+void xsm_derive(struct xsm_label *label, void *unused);
+
+#endif
