@@ -23,4 +23,17 @@ extern const struct feature_word feature_words[CPU_FEATURE_WORDS];
 #define XSTATE_AVX	   0x4u
 #define XSTATE_AVX512	   0xe0u
 
+#define EXT_FIRST	   0x80000000u
+#define HV_FIRST	   0x40000000u
+#define HV2_FIRST	   0x40000100u
+#define VENDOR_AMD_EBX	   0x68747541u
+
+xen_cpuid_leaf_t *cpu_policy_find_mutable(struct cpu_policy *p, uint32_t leaf, uint32_t subleaf);
+/* The register that holds feature word @word, or NULL when the policy has not got the leaf. */
+uint32_t *cpu_policy_feature_reg(struct cpu_policy *p, unsigned int word);
+void cpu_policy_feature_assign(struct cpu_policy *p, unsigned int feature, bool on);
+
+/* Brings @p within @limit; see rules[] in cpuid_normalise.c. */
+void cpu_policy_normalise(struct cpu_policy *p, const struct cpu_policy *limit);
+
 #endif

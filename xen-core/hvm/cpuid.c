@@ -55,29 +55,29 @@ const xen_cpuid_leaf_t *cpu_policy_find(const struct cpu_policy *p, uint32_t lea
 	return NULL;
 }
 
-static xen_cpuid_leaf_t *find(struct cpu_policy *p, uint32_t leaf, uint32_t subleaf)
+xen_cpuid_leaf_t *cpu_policy_find_mutable(struct cpu_policy *p, uint32_t leaf, uint32_t subleaf)
 {
 	return (xen_cpuid_leaf_t *)cpu_policy_find(p, leaf, subleaf);
 }
 
-static uint32_t *feature_reg(struct cpu_policy *p, unsigned int word)
+uint32_t *cpu_policy_feature_reg(struct cpu_policy *p, unsigned int word)
 {
 	const struct feature_word *w = &feature_words[word];
-	xen_cpuid_leaf_t *l = find(p, w->leaf, w->subleaf);
+	xen_cpuid_leaf_t *l = cpu_policy_find_mutable(p, w->leaf, w->subleaf);
 
 	return l ? reg_of(l, w->reg) : NULL;
 }
 
 bool cpu_policy_has(const struct cpu_policy *p, unsigned int feature)
 {
-	const uint32_t *reg = feature_reg((struct cpu_policy *)p, feature / 32);
+	const uint32_t *reg = cpu_policy_feature_reg((struct cpu_policy *)p, feature / 32);
 
 	return reg && (*reg >> (feature % 32)) & 1;
 }
 
-static void feature_assign(struct cpu_policy *p, unsigned int feature, bool on)
+void cpu_policy_feature_assign(struct cpu_policy *p, unsigned int feature, bool on)
 {
-	uint32_t *reg = feature_reg(p, feature / 32), bit = 1u << (feature % 32);
+	uint32_t *reg = cpu_policy_feature_reg(p, feature / 32), bit = 1u << (feature % 32);
 
 	if (reg)
 		*reg = on ? *reg | bit : *reg & ~bit;
@@ -209,177 +209,6 @@ static void fill_msrs(struct cpu_policy *p)
 	p->msr[1] = (xen_msr_entry_t) { .idx = MSR_ARCH_CAPABILITIES };
 }
 
-/*
- * Normalisation: what a guest may see of the values in a policy.
- */
-
-enum kind {
-	ZERO, /* not described to guests, or made when the guest asks */
-	MAX,  /* as in the maximum policy */
-	AND,  /* features: not more than the maximum's */
-	FREE, /* description only: the tools may say what they like */
-};
-
-static const struct rule {
-	uint32_t first, last;
-	uint8_t kind[4];
-} rules[] = {
-	{ 0x0, 0x0, { FREE, MAX, MAX, MAX } }, /* its limit is checked by cpu_policy_set() */
-	{ 0x1, 0x1, { FREE, FREE, AND, AND } },
-	{ 0x2, 0x2, { FREE, FREE, FREE, FREE } },
-	{ 0x4, 0x4, { FREE, FREE, FREE, FREE } },
-	{ 0x7, 0x7, { AND, AND, AND, AND } }, /* .a of sub-leaf 0: see normalise_leaf() */
-	{ 0xd, 0xd, { AND, MAX, MAX, MAX } }, /* see normalise_xstate() */
-	{ HV_FIRST, HV_FIRST, { FREE, ZERO, ZERO, ZERO } },
-	{ EXT_FIRST, EXT_FIRST, { FREE, MAX, MAX, MAX } },
-	{ EXT_FIRST + 1, EXT_FIRST + 1, { FREE, ZERO, AND, AND } },
-	{ EXT_FIRST + 2, EXT_FIRST + 6, { FREE, FREE, FREE, FREE } },
-	{ EXT_FIRST + 7, EXT_FIRST + 7, { ZERO, ZERO, ZERO, AND } },
-	{ EXT_FIRST + 8, EXT_FIRST + 8, { FREE, AND, FREE, ZERO } },
-	{ EXT_FIRST + 0x19, EXT_FIRST + 0x1a, { FREE, FREE, FREE, FREE } },
-	{ EXT_FIRST + 0x21, EXT_FIRST + 0x21, { AND, ZERO, AND, ZERO } },
-};
-
-static uint32_t bounded(uint8_t kind, uint32_t value, uint32_t maximum)
-{
-	switch (kind) {
-	case MAX:
-		return maximum;
-	case AND:
-		return value & maximum;
-	case FREE:
-		return value;
-	default:
-		return 0;
-	}
-}
-
-static void normalise_leaf(xen_cpuid_leaf_t *l, const struct cpu_policy *limit)
-{
-	static const xen_cpuid_leaf_t none;
-	const xen_cpuid_leaf_t *m = cpu_policy_find(limit, l->leaf, l->subleaf);
-	const uint8_t *kind = (const uint8_t[4]) { ZERO, ZERO, ZERO, ZERO };
-
-	if (!m)
-		m = &none;
-	for (unsigned int i = 0; i < ARRAY_SIZE(rules); i++)
-		if (l->leaf >= rules[i].first && l->leaf <= rules[i].last)
-			kind = rules[i].kind;
-	if (l->leaf == 0xd && l->subleaf >= 2)
-		kind = (const uint8_t[4]) { MAX, MAX, MAX, MAX };
-	if (l->leaf == 7 && l->subleaf == 0)
-		l->a = min(l->a, m->a);
-	else
-		l->a = bounded(kind[0], l->a, m->a);
-	l->b = bounded(kind[1], l->b, m->b);
-	l->c = bounded(kind[2], l->c, m->c);
-	l->d = bounded(kind[3], l->d, m->d);
-	if (l->leaf == 1) /* no APIC id; cache-line size of the host; logical processors free */
-		l->b = (l->b & 0x00ff0000) | (m->b & 0x0000ff00);
-	if (l->leaf == EXT_FIRST + 8) /* physical and linear address widths */
-		l->a = min(l->a & 0xff, m->a & 0xff) | (m->a & 0xff00);
-}
-
-struct dependency {
-	uint16_t feature, needs;
-};
-
-static const struct dependency dependencies[] = {
-#define NEEDS(f, n)                                      \
-	{                                                \
-		XEN_X86_FEATURE_##f, XEN_X86_FEATURE_##n \
-	}
-	NEEDS(X2APIC, APIC),
-	NEEDS(TSC_DEADLINE, APIC),
-	NEEDS(LM, PAE),
-	NEEDS(PCID, LM),
-	NEEDS(INVPCID, PCID),
-	NEEDS(LAHF_LM, LM),
-	NEEDS(PAGE1GB, LM),
-	NEEDS(FSGSBASE, LM),
-	NEEDS(CX16, LM),
-	NEEDS(RDPID, RDTSCP),
-	NEEDS(AVX, XSAVE),
-	NEEDS(XSAVEOPT, XSAVE),
-	NEEDS(XSAVEC, XSAVE),
-	NEEDS(XGETBV1, XSAVE),
-	NEEDS(FMA, AVX),
-	NEEDS(FMA4, AVX),
-	NEEDS(F16C, AVX),
-	NEEDS(XOP, AVX),
-	NEEDS(AVX2, AVX),
-	NEEDS(VAES, AVX),
-	NEEDS(VPCLMULQDQ, AVX),
-	NEEDS(AVX_VNNI, AVX2),
-	NEEDS(AVX512F, AVX2),
-	NEEDS(AVX512DQ, AVX512F),
-	NEEDS(AVX512_IFMA, AVX512F),
-	NEEDS(AVX512PF, AVX512F),
-	NEEDS(AVX512ER, AVX512F),
-	NEEDS(AVX512CD, AVX512F),
-	NEEDS(AVX512BW, AVX512F),
-	NEEDS(AVX512VL, AVX512F),
-	NEEDS(AVX512_VBMI, AVX512BW),
-	NEEDS(AVX512_VBMI2, AVX512BW),
-	NEEDS(AVX512_VNNI, AVX512F),
-	NEEDS(AVX512_BITALG, AVX512BW),
-	NEEDS(AVX512_VPOPCNTDQ, AVX512F),
-	NEEDS(AVX512_4VNNIW, AVX512F),
-	NEEDS(AVX512_4FMAPS, AVX512F),
-	NEEDS(AVX512_VP2INTERSECT, AVX512F),
-	NEEDS(AVX512_BF16, AVX512BW),
-#undef NEEDS
-};
-
-/* Components of XSAVE that the policy's features need, and the size of their area. */
-static void normalise_xstate(struct cpu_policy *p)
-{
-	xen_cpuid_leaf_t *l0 = find(p, 0xd, 0), *l1 = find(p, 0xd, 1);
-	uint32_t states = 0x3, size = 512 + 64;
-	bool on = cpu_policy_has(p, XEN_X86_FEATURE_XSAVE);
-
-	if (!l0 || !l1)
-		return;
-	if (cpu_policy_has(p, XEN_X86_FEATURE_AVX))
-		states |= XSTATE_AVX;
-	if (cpu_policy_has(p, XEN_X86_FEATURE_AVX512F))
-		states |= XSTATE_AVX512;
-	states = on ? l0->a & states : 0;
-	for (unsigned int i = 0; i < p->nr_leaves; i++) {
-		xen_cpuid_leaf_t *l = &p->leaf[i];
-
-		if (l->leaf != 0xd || l->subleaf < 2)
-			continue;
-		if ((states >> l->subleaf) & 1)
-			size = max(size, l->a + l->b); /* size and offset */
-		else
-			l->a = l->b = l->c = l->d = 0;
-	}
-	if (!on)
-		size = 0;
-	*l0 = (xen_cpuid_leaf_t) { 0xd, 0, states, size, size, 0 };
-	*l1 = (xen_cpuid_leaf_t) { 0xd, 1, on ? l1->a : 0, l1->a ? size : 0, 0, 0 };
-}
-
-/* Brings @p within @limit; see rules[]. */
-static void normalise(struct cpu_policy *p, const struct cpu_policy *limit)
-{
-	uint32_t *e1d, *d1;
-	bool amd = find(p, 0, NO_SUBLEAF)->b == VENDOR_AMD_EBX;
-
-	for (unsigned int i = 0; i < p->nr_leaves; i++)
-		normalise_leaf(&p->leaf[i], limit);
-	for (unsigned int i = 0; i < ARRAY_SIZE(dependencies); i++)
-		if (!cpu_policy_has(p, dependencies[i].needs))
-			feature_assign(p, dependencies[i].feature, false);
-	normalise_xstate(p);
-	e1d = feature_reg(p, 2);
-	d1 = feature_reg(p, 0);
-	if (e1d && d1)
-		*e1d = (*e1d & ~FEATURES_COMMON_1D) | (amd ? *d1 & FEATURES_COMMON_1D : 0);
-	feature_assign(p, XEN_X86_FEATURE_HYPERVISOR, true);
-}
-
 /* The most that guests may see: the host's values under the allow-list, with what is emulated. */
 static void derive_max(void)
 {
@@ -387,7 +216,8 @@ static void derive_max(void)
 
 	allowed = raw_policy;
 	for (unsigned int w = 0; w < CPU_FEATURE_WORDS; w++) {
-		uint32_t *reg = feature_reg(&allowed, w), mask = feature_words[w].allowed;
+		uint32_t *reg = cpu_policy_feature_reg(&allowed, w),
+			 mask = feature_words[w].allowed;
 
 		if (w == 2)
 			mask |= FEATURES_COMMON_1D;
@@ -395,13 +225,13 @@ static void derive_max(void)
 			*reg &= mask & ~hidden[w];
 	}
 	/* Emulated, or a matter of the tools' choice, whatever the host has. */
-	feature_assign(&allowed, XEN_X86_FEATURE_APIC, true);
-	feature_assign(&allowed, XEN_X86_FEATURE_X2APIC, true);
-	feature_assign(&allowed, XEN_X86_FEATURE_HYPERVISOR, true);
-	feature_assign(&allowed, XEN_X86_FEATURE_HTT, true);
-	feature_assign(&allowed, XEN_X86_FEATURE_CMP_LEGACY, true);
+	cpu_policy_feature_assign(&allowed, XEN_X86_FEATURE_APIC, true);
+	cpu_policy_feature_assign(&allowed, XEN_X86_FEATURE_X2APIC, true);
+	cpu_policy_feature_assign(&allowed, XEN_X86_FEATURE_HYPERVISOR, true);
+	cpu_policy_feature_assign(&allowed, XEN_X86_FEATURE_HTT, true);
+	cpu_policy_feature_assign(&allowed, XEN_X86_FEATURE_CMP_LEGACY, true);
 	max_policy = allowed;
-	normalise(&max_policy, &allowed);
+	cpu_policy_normalise(&max_policy, &allowed);
 }
 
 void cpu_policy_boot(void)
@@ -411,15 +241,15 @@ void cpu_policy_boot(void)
 	derive_max();
 	default_policy = max_policy;
 	for (unsigned int w = 0; w < CPU_FEATURE_WORDS; w++) {
-		uint32_t *reg = feature_reg(&default_policy, w);
+		uint32_t *reg = cpu_policy_feature_reg(&default_policy, w);
 
 		if (reg)
 			*reg &= ~feature_words[w].opt_in;
 	}
 	/* How many logical processors there are is the tools' to say. */
-	find(&default_policy, 1, NO_SUBLEAF)->b &= 0x0000ff00;
-	if (find(&default_policy, EXT_FIRST + 8, NO_SUBLEAF))
-		find(&default_policy, EXT_FIRST + 8, NO_SUBLEAF)->c = 0;
+	cpu_policy_find_mutable(&default_policy, 1, NO_SUBLEAF)->b &= 0x0000ff00;
+	if (cpu_policy_find_mutable(&default_policy, EXT_FIRST + 8, NO_SUBLEAF))
+		cpu_policy_find_mutable(&default_policy, EXT_FIRST + 8, NO_SUBLEAF)->c = 0;
 }
 
 int cpu_policy_system(unsigned int index, const struct cpu_policy **out)
@@ -456,7 +286,7 @@ unsigned int cpu_featureset(unsigned int index, uint32_t *words, unsigned int nr
 	if (index >= ARRAY_SIZE(sets) || !sets[index])
 		return 0;
 	for (w = 0; w < CPU_FEATURE_WORDS && w < nr; w++) {
-		const uint32_t *reg = feature_reg((struct cpu_policy *)sets[index], w);
+		const uint32_t *reg = cpu_policy_feature_reg((struct cpu_policy *)sets[index], w);
 
 		words[w] = reg ? *reg : 0;
 	}
@@ -475,7 +305,7 @@ int cpu_policy_init(struct domain *d)
 		return -ENOMEM;
 	*p = default_policy;
 	if (d->privileged && cpu_policy_has(&max_policy, XEN_X86_FEATURE_ITSC))
-		feature_assign(p, XEN_X86_FEATURE_ITSC, true);
+		cpu_policy_feature_assign(p, XEN_X86_FEATURE_ITSC, true);
 	d->cpu_policy = p;
 	return 0;
 }
@@ -511,7 +341,7 @@ static bool leaf_before(const xen_cpuid_leaf_t *a, const xen_cpuid_leaf_t *b)
 /* Replaces the entry of @p for @l, or adds it in its place. */
 static int merge_leaf(struct cpu_policy *p, const xen_cpuid_leaf_t *l)
 {
-	xen_cpuid_leaf_t *have = find(p, l->leaf, l->subleaf);
+	xen_cpuid_leaf_t *have = cpu_policy_find_mutable(p, l->leaf, l->subleaf);
 	unsigned int i;
 
 	if (have) {
@@ -600,8 +430,9 @@ int cpu_policy_set(struct domain *d, const xen_cpuid_leaf_t *leaves, uint32_t nr
 	if (!rc) {
 		*final = *merged;
 		fill(final, &(struct source) { merged });
-		find(final, HV_FIRST, NO_SUBLEAF)->a = find(merged, HV_FIRST, NO_SUBLEAF)->a;
-		normalise(final, &max_policy);
+		cpu_policy_find_mutable(final, HV_FIRST, NO_SUBLEAF)->a =
+			cpu_policy_find_mutable(merged, HV_FIRST, NO_SUBLEAF)->a;
+		cpu_policy_normalise(final, &max_policy);
 		spin_lock(&d->lock);
 		*d->cpu_policy = *final;
 		spin_unlock(&d->lock);
