@@ -9,6 +9,7 @@
 
 #include "xen_abi.h"
 #include "types.h"
+#include "sched/timer.h"
 #include "x86/cpu.h"
 
 struct cpumask {
@@ -27,13 +28,22 @@ enum pause_flag {
 /* What the scheduler keeps in a vCPU (v->sched) and a domain (d->sched). */
 struct sched_vcpu;
 struct sched_domain {
-	uint16_t weight; /* default 256 */
-	uint16_t cap;	 /* per cent of one CPU; 0: none */
+	uint16_t weight;	/* default 256 */
+	uint16_t cap;		/* per cent of one CPU; 0: none */
+	int64_t budget;		/* with a cap: ns left to all vCPUs; below 0: overdrawn; atomic */
+	struct timer replenish; /* every 10 ms while the budget is used */
 };
 
-/* Boot: @cpus CPUs are up, options from the command line are read. */
+/* Boot, with options from the command line read; then each CPU, with its topology and timers set up. */
 void sched_boot(void);
 void sched_cpu_init(struct cpu *cpu);
+
+/*
+ * Sets a new domain's parameters and timers (watchdogs as well). sched_domain_stop() ends the
+ * timers for good, once no vCPU of it can run any more.
+ */
+void sched_domain_init(struct domain *d);
+void sched_domain_stop(struct domain *d);
 
 int sched_vcpu_init(struct vcpu *v);
 /* The vCPU is not running and never will again. */
@@ -45,6 +55,12 @@ void sched_vcpu_free(struct vcpu *v);
  */
 struct vcpu *sched_next(void);
 
+/*
+ * Main loop: the state of @v, which this CPU ran before what sched_next() chose, is saved, and
+ * another CPU may run it now. Called after vm_ops->switch_from(), also when the CPU goes idle.
+ */
+void sched_switched_from(struct vcpu *v);
+
 /* Something that v waited for has happened, or its pause count dropped to 0. Any CPU; no locks needed. */
 void vcpu_wake(struct vcpu *v);
 
@@ -54,9 +70,22 @@ void vcpu_unblock(struct vcpu *v);
 /* Sets @flag on the current vCPU so that the main loop will choose another. */
 void vcpu_block_current(enum pause_flag flag);
 
+/* A pause flag of @v has been set from outside: takes it off its CPU or queue. Does not wait. */
+void vcpu_sleep(struct vcpu *v);
+
+/*
+ * The current vCPU executed HLT: blocks it until an interrupt can be taken. With interrupts
+ * disabled it goes down for good, and the last vCPU to do so shuts its domain down (power-off).
+ */
+void vcpu_hlt(struct vcpu *v);
+
+/* Whether @v would run if a CPU were free. */
+bool vcpu_runnable(const struct vcpu *v);
+
 /*
  * Pause counts nest. The _sync forms return when the vCPU(s) are not running any more; never call
- * them for the current one.
+ * them for the current one. Two CPUs must not wait for each other's current vCPU: the callers,
+ * control operations, are serialised by LOCK_DOMCTL.
  */
 void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_pause_sync(struct vcpu *v);
@@ -69,9 +98,13 @@ bool vcpu_is_running(const struct vcpu *v);
 /* The hypercall sched_op: yield, block, poll, shutdown, shutdown_code, remote_shutdown, watchdog, pin_override. */
 long sched_op(unsigned int cmd, gva_t arg);
 
+/* Since boot, how long CPU @cpu had nothing to run (ns). */
+uint64_t sched_idle_ns(unsigned int cpu);
+
 /* domctl/sysctl parts; the arguments are copied in already, the policy has been asked. */
 int sched_domctl_scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *op);
 int sched_sysctl_scheduler_op(struct xen_sysctl_scheduler_op *op);
+/* NULL: that part stays as it is. -EINVAL: no CPU that is up is in @hard. */
 int sched_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct cpumask *soft);
 void sched_get_affinity(const struct vcpu *v, struct cpumask *hard, struct cpumask *soft);
 

@@ -5,6 +5,19 @@
 
 #include "types.h"
 
+#if __STDC_HOSTED__
+uint64_t tsc_read(void);
+#else
+/* The TSC, not read before what stands before it in the program has been done. */
+static inline uint64_t tsc_read(void)
+{
+	uint32_t lo, hi;
+
+	asm volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
+	return (uint64_t)hi << 32 | lo;
+}
+#endif
+
 /* Nanoseconds since boot; the same on all CPUs, monotonic. */
 uint64_t system_time(void);
 
@@ -15,18 +28,29 @@ uint64_t ns_to_tsc(uint64_t ns);
 /* As pvclock wants it: ns = ((tsc_delta << shift) * mul) >> 32. */
 void tsc_scale(uint32_t *mul, int8_t *shift);
 
+/*
+ * Whether all CPUs' TSCs tell one time. If not, system_time() still never steps back, but a guest
+ * must not take one vCPU's TSC for another's.
+ */
+bool tsc_is_stable(void);
+/* A TSC value and its system time, to count from with tsc_scale(). The same for all when stable. */
+void tsc_stamp(uint64_t *tsc, uint64_t *ns);
+
 /* Wall clock (s, ns since 1970, UTC) at system time 0; settable by XENPF_settime. */
 void wallclock_get(uint64_t *sec, uint32_t *nsec);
 void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t at_system_time);
 
-/* Boot CPU, with ACPI tables parsed; then each CPU: local APIC timer. */
+/*
+ * Boot CPU, with ACPI tables parsed and mmio_map() usable: TSC and wall clock. Panics when the
+ * machine has no clock to calibrate against. Then each CPU, with its local APIC on: its timer.
+ */
 void time_boot(void);
 void time_cpu_init(void);
 
 /* Programs this CPU's local APIC timer to fire at @ns (0: stop). Used by sched/timer.c alone. */
 void apic_timer_set(uint64_t ns);
 
-/* Busy-waits, for boot (IPIs). */
+/* Busy-waits, for boot (IPIs); after time_boot(). */
 void udelay(unsigned int us);
 
 #endif

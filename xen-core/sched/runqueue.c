@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Run queues and balancing between them.
+ *
+ * Locks: LOCK_RUNQUEUE of each queue; of two, the one of the lower id first. A vCPU changes queues
+ * either under both locks, or, in no queue, by being handed over under the old one's.
+ */
+#include "sched/runqueue.h"
+#include "x86/time.h"
+
+struct runqueue *runqueues[MAX_CPUS];
+unsigned int nr_runqueues;
+struct cpumask sched_idle;
+
+/* Least min_vtime of all busy queues; never goes back. Who slept for long starts from there. */
+static uint64_t machine_vtime;
+
+struct runqueue *sched_lock_vcpu(struct sched_vcpu *sv)
+{
+	for (;;) {
+		struct runqueue *rq = __atomic_load_n(&sv->rq, __ATOMIC_ACQUIRE);
+
+		spin_lock(&rq->lock);
+		if (likely(sv->rq == rq))
+			return rq;
+		spin_unlock(&rq->lock);
+	}
+}
+
+uint64_t sched_vtime(uint64_t ns, uint16_t weight)
+{
+	return ns * SCHED_WEIGHT_DEFAULT / weight;
+}
+
+uint16_t sched_weight(const struct domain *d)
+{
+	uint16_t weight = READ_ONCE(d->sched.weight);
+
+	return weight ? weight : SCHED_WEIGHT_DEFAULT;
+}
+
+uint64_t sched_cpu_vtime(const struct sched_cpu *sc, uint64_t now)
+{
+	uint16_t weight = READ_ONCE(sc->weight);
+	uint64_t since = READ_ONCE(sc->since);
+
+	if (!weight)
+		return 0;
+	return READ_ONCE(sc->vtime) + (now > since ? sched_vtime(now - since, weight) : 0);
+}
+
+void rq_update(struct runqueue *rq)
+{
+	uint64_t least = ~0UL;
+	unsigned int i;
+
+	WRITE_ONCE(rq->head_vtime,
+		   list_empty(&rq->queue) ? ~0UL
+					  : list_first(&rq->queue, struct sched_vcpu, link)->vtime);
+	for_each_rq_cpu(rq, i) if (sched_cpu(i)->curr) least = min(least, sched_cpu(i)->vtime);
+	least = min(least, rq->head_vtime);
+	WRITE_ONCE(rq->busy, least != ~0UL);
+	if (rq->busy && least > rq->min_vtime)
+		WRITE_ONCE(rq->min_vtime, least);
+}
+
+void rq_place(struct runqueue *rq, struct sched_vcpu *sv)
+{
+	uint64_t floor = __atomic_load_n(&machine_vtime, __ATOMIC_RELAXED), ahead;
+
+	/* A queue that was empty has no time of its own. */
+	if (!rq->busy)
+		rq->min_vtime = max(rq->min_vtime, floor);
+	floor = rq->min_vtime;
+	ahead = floor + max(SCHED_LAG, sched_vtime(SCHED_LAG, sched_weight(sv->v->domain)));
+	if (sv->vtime + SCHED_LAG < floor)
+		sv->vtime = floor - SCHED_LAG;
+	else if (sv->vtime > ahead)
+		sv->vtime = ahead;
+}
+
+void rq_insert(struct runqueue *rq, struct sched_vcpu *sv)
+{
+	struct list_head *at = rq->queue.prev;
+
+	/* From the end: most have just run. Equals stay in the order in which they came. */
+	while (at != &rq->queue && list_entry(at, struct sched_vcpu, link)->vtime > sv->vtime)
+		at = at->prev;
+	list_add(&sv->link, at);
+	sv->state = SCHED_QUEUED;
+	WRITE_ONCE(rq->nr, rq->nr + 1);
+	rq_update(rq);
+}
+
+void rq_remove(struct runqueue *rq, struct sched_vcpu *sv)
+{
+	list_del(&sv->link);
+	sv->state = SCHED_SLEEPING;
+	WRITE_ONCE(rq->nr, rq->nr - 1);
+	rq_update(rq);
+}
+
+struct sched_vcpu *rq_first(const struct runqueue *rq, unsigned int cpu, const struct domain *d)
+{
+	struct sched_vcpu *sv;
+
+	list_for_each_entry (sv, &rq->queue, link)
+		if (test_bit(cpu, sv->hard.bits) && (!d || sv->v->domain == d))
+			return sv;
+	return NULL;
+}
+
+bool rq_others_active(const struct runqueue *rq, unsigned int except)
+{
+	unsigned int i;
+
+	if (rq->nr_cpus == 1)
+		return false;
+	for_each_rq_cpu(rq, i) if (i != except &&
+				   (sched_cpu(i)->curr || sched_cpu(i)->saving)) return true;
+	return false;
+}
+
+/* May @cpu run a vCPU of @d at once, as far as its sibling threads go? A hint, without a lock. */
+static bool core_open_for(unsigned int cpu, const struct domain *d)
+{
+	const struct runqueue *rq = sched_cpu(cpu)->rq;
+
+	return rq->nr_cpus == 1 ||
+	       (!READ_ONCE(rq->draining) && (READ_ONCE(rq->dom) == d || !READ_ONCE(rq->busy)));
+}
+
+/* An idle CPU of @sv's affinity, claimed, or MAX_CPUS. */
+static unsigned int claim_idle(const struct sched_vcpu *sv, bool soft)
+{
+	unsigned int home = sv->v->processor, n, cpu, nr = cpus_online();
+
+	for (n = 0; n < nr; n++) {
+		cpu = (home + n) % nr;
+		if (!test_bit(cpu, sched_idle.bits) || !test_bit(cpu, sv->hard.bits) ||
+		    (soft && !test_bit(cpu, sv->soft.bits)) || !core_open_for(cpu, sv->v->domain))
+			continue;
+		if (test_and_clear_bit(cpu, sched_idle.bits))
+			return cpu;
+	}
+	return MAX_CPUS;
+}
+
+unsigned int sched_choose_cpu(struct sched_vcpu *sv)
+{
+	unsigned int cpu, best = MAX_CPUS, home = sv->v->processor, nr = cpus_online();
+	uint64_t now, ahead;
+
+	cpu = claim_idle(sv, true);
+	if (cpu == MAX_CPUS)
+		cpu = claim_idle(sv, false);
+	if (cpu != MAX_CPUS)
+		return cpu;
+	/* Stays where it is unless another CPU's current has had clearly more than it. */
+	now = system_time();
+	ahead = 0;
+	if (home < nr && test_bit(home, sv->hard.bits)) {
+		best = home;
+		ahead = max(sched_cpu_vtime(sched_cpu(home), now), sv->vtime) + SCHED_PULL;
+	}
+	for (cpu = 0; cpu < nr; cpu++) {
+		uint64_t vtime = sched_cpu_vtime(sched_cpu(cpu), now);
+
+		if (!test_bit(cpu, sv->hard.bits) || cpu == home ||
+		    (best != MAX_CPUS && (vtime <= ahead || !test_bit(cpu, sv->soft.bits))))
+			continue;
+		best = cpu;
+		ahead = vtime;
+	}
+	return best;
+}
+
+static void lock_two(struct runqueue *a, struct runqueue *b)
+{
+	struct runqueue *first = a->id < b->id ? a : b;
+
+	spin_lock(&first->lock);
+	spin_lock_nested(first == a ? &b->lock : &a->lock);
+}
+
+/* Whom @sc would take from @from: more than SCHED_PULL behind @limit, or anyone when @limit is ~0. */
+static struct sched_vcpu *pull_candidate(const struct sched_cpu *sc, const struct runqueue *from,
+					 uint64_t limit)
+{
+	const struct domain *d = rq_others_active(sc->rq, sc->cpu->id) ? sc->rq->dom : NULL;
+	struct sched_vcpu *sv, *second = NULL;
+
+	list_for_each_entry (sv, &from->queue, link) {
+		if (limit != ~0UL && sv->vtime + SCHED_PULL >= limit)
+			break;
+		if (!test_bit(sc->cpu->id, sv->hard.bits) || (d && sv->v->domain != d))
+			continue;
+		if (test_bit(sc->cpu->id, sv->soft.bits))
+			return sv;
+		if (!second)
+			second = sv;
+	}
+	/* Only who would otherwise wait runs outside its soft affinity. */
+	return limit == ~0UL ? second : NULL;
+}
+
+static bool pull_from(struct sched_cpu *sc, struct runqueue *from, uint64_t limit)
+{
+	struct sched_vcpu *sv;
+
+	lock_two(sc->rq, from);
+	sv = pull_candidate(sc, from, limit);
+	if (sv) {
+		rq_remove(from, sv);
+		__atomic_store_n(&sv->rq, sc->rq, __ATOMIC_RELEASE);
+		rq_place(sc->rq, sv);
+		rq_insert(sc->rq, sv);
+	}
+	spin_unlock(&from->lock);
+	spin_unlock(&sc->rq->lock);
+	return sv;
+}
+
+/* The queue whose first entry is furthest behind, other than @own; moves machine_vtime on. */
+static struct runqueue *rq_furthest_behind(const struct runqueue *own)
+{
+	struct runqueue *found = NULL;
+	uint64_t floor = ~0UL, seen = __atomic_load_n(&machine_vtime, __ATOMIC_RELAXED);
+	unsigned int i;
+
+	for (i = 0; i < nr_runqueues; i++) {
+		struct runqueue *rq = runqueues[i];
+
+		if (READ_ONCE(rq->busy))
+			floor = min(floor, READ_ONCE(rq->min_vtime));
+		if (rq != own && READ_ONCE(rq->nr) &&
+		    (!found || READ_ONCE(rq->head_vtime) < READ_ONCE(found->head_vtime)))
+			found = rq;
+	}
+	while (floor != ~0UL && seen < floor)
+		if (__atomic_compare_exchange_n(&machine_vtime, &seen, floor, true,
+						__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			break;
+	return found;
+}
+
+void sched_pull(struct sched_cpu *sc)
+{
+	struct runqueue *rq = sc->rq, *from;
+	uint64_t own = READ_ONCE(rq->head_vtime);
+	unsigned int i;
+
+	if (sc->curr && vcpu_runnable(sc->curr))
+		own = min(own, sched_cpu_vtime(sc, system_time()));
+	if (own == ~0UL)
+		/* Before looking: who queues a vCPU from now on sees that this CPU is idle. */
+		set_bit(sc->cpu->id, sched_idle.bits);
+	from = rq_furthest_behind(rq);
+	if (!from)
+		return;
+	if (own != ~0UL) {
+		if (READ_ONCE(from->head_vtime) + SCHED_PULL < own)
+			pull_from(sc, from, own);
+		return;
+	}
+	if (pull_from(sc, from, own))
+		return;
+	for (i = 0; i < nr_runqueues; i++)
+		if (runqueues[i] != rq && READ_ONCE(runqueues[i]->nr) &&
+		    pull_from(sc, runqueues[i], own))
+			return;
+}
+
+void sched_push(struct sched_cpu *sc, uint64_t now)
+{
+	struct runqueue *rq = sc->rq;
+	struct sched_vcpu *head;
+	unsigned int cpu, best = MAX_CPUS;
+	uint64_t ahead;
+
+	if (nr_runqueues == 1 || list_empty(&rq->queue))
+		return;
+	head = list_first(&rq->queue, struct sched_vcpu, link);
+	ahead = head->vtime + SCHED_PULL;
+	for (cpu = 0; cpu < cpus_online(); cpu++) {
+		const struct sched_cpu *other = sched_cpu(cpu);
+		uint64_t vtime = sched_cpu_vtime(other, now);
+
+		if (other->rq == rq || vtime <= ahead || !test_bit(cpu, head->hard.bits) ||
+		    !test_bit(cpu, head->soft.bits))
+			continue;
+		best = cpu;
+		ahead = vtime;
+	}
+	if (best != MAX_CPUS)
+		cpu_kick(cpus[best], WORK_SCHED);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside the scheduler: run queues. Time is shared by virtual time: the time that a vCPU has run,
+ * divided by its weight. Who has least runs next. Each CPU has a run queue; with sched-gran=core
+ * (or socket) the threads of a core share one, which runs one domain at a time.
+ *
+ * Virtual time means the same on all queues, so CPUs compare their queues' first entries and take
+ * over what is further behind. Where affinity or weights make equal progress impossible the queues
+ * drift apart; a vCPU that changes queues is put within SCHED_LAG of the new one's time.
+ */
+#ifndef CORE_RUNQUEUE_H
+#define CORE_RUNQUEUE_H
+
+#include "list.h"
+#include "domain/domain.h"
+#include "lib/bitops.h"
+#include "lib/spinlock.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
+
+#define MS		     1000000UL
+#define SCHED_WEIGHT_DEFAULT 256
+#define SCHED_SLICE_MAX	     (10 * MS)
+#define SCHED_SLICE_MIN	     (3 * MS)  /* of the default weight */
+#define SCHED_LATENCY	     (20 * MS) /* everyone on a queue runs about once in that time */
+#define SCHED_LAG	     (30 * MS)
+#define SCHED_GRAIN	     (1 * MS) /* so far behind that who wakes up preempts */
+#define SCHED_PULL	     (4 * MS) /* so far behind that it is worth moving to another CPU */
+#define SCHED_CAP_PERIOD     (10 * MS)
+
+enum sched_state {
+	SCHED_SLEEPING, /* in no queue: not runnable, or its state is being saved (v->running) */
+	SCHED_QUEUED,
+	SCHED_RUNNING, /* some CPU's current */
+	SCHED_PARKED,  /* runnable, but its domain has used up what its cap allows */
+};
+
+/* All under the lock of @rq, which changes under that lock too (sched_lock_vcpu()). */
+struct sched_vcpu {
+	struct vcpu *v;
+	struct runqueue *rq;
+	struct list_head link; /* SCHED_QUEUED */
+	enum sched_state state;
+	bool yielding;
+	bool pin_override; /* SCHEDOP_pin_override: @saved is the affinity to come back to */
+	uint64_t vtime;	   /* ns run × 256 / weight */
+	struct cpumask hard, soft, saved;
+};
+
+struct runqueue {
+	struct spinlock lock;
+	unsigned int id;
+	struct list_head queue; /* of sched_vcpu, by vtime */
+	unsigned int nr;     /* queued; as head_vtime and busy, read by others without the lock */
+	uint64_t head_vtime; /* of the first, ~0: empty */
+	bool busy;	     /* something is queued or running */
+	uint64_t min_vtime;  /* least vtime queued or running; never goes back */
+	struct cpumask cpus;
+	unsigned int nr_cpus;
+	/* With more than one CPU: */
+	struct domain *dom; /* what they run */
+	uint64_t dom_since;
+	bool draining; /* they are to stop, so that another domain can have its turn */
+};
+
+/* Under the lock of @rq; @vtime, @since, @weight are read by others as a hint. */
+struct sched_cpu {
+	struct cpu *cpu;
+	struct runqueue *rq;
+	struct vcpu *curr;   /* cpu->current */
+	struct vcpu *saving; /* was current; until sched_switched_from() */
+	uint64_t started;    /* when curr (or idling) began */
+	uint64_t since;	     /* up to when curr is accounted for */
+	uint64_t vtime;	     /* curr's at that time */
+	uint16_t weight;     /* curr's; 0: idle */
+	uint64_t idle_ns;
+	bool slice_armed;
+	struct timer slice;
+};
+
+extern struct runqueue *runqueues[MAX_CPUS];
+extern unsigned int nr_runqueues;
+extern struct cpumask sched_idle; /* CPUs with nothing to run; atomic */
+extern uint64_t sched_ratelimit;  /* ns that a vCPU runs before another takes over */
+
+static inline struct sched_cpu *sched_cpu(unsigned int cpu)
+{
+	return cpus[cpu]->sched;
+}
+
+#define for_each_rq_cpu(rq, i)                                                  \
+	for ((i) = find_next_bit((rq)->cpus.bits, MAX_CPUS, 0); (i) < MAX_CPUS; \
+	     (i) = find_next_bit((rq)->cpus.bits, MAX_CPUS, (i) + 1))
+
+/* Takes the lock of the queue that @sv belongs to. */
+struct runqueue *sched_lock_vcpu(struct sched_vcpu *sv);
+
+/* @ns of run time as virtual time. */
+uint64_t sched_vtime(uint64_t ns, uint16_t weight);
+uint16_t sched_weight(const struct domain *d);
+
+/* @cpu's current vCPU's virtual time about now (without a lock); 0: it idles. */
+uint64_t sched_cpu_vtime(const struct sched_cpu *sc, uint64_t now);
+
+/* Under rq->lock. */
+void rq_insert(struct runqueue *rq, struct sched_vcpu *sv);
+void rq_remove(struct runqueue *rq, struct sched_vcpu *sv);
+/* Brings @sv's virtual time near the queue's, before rq_insert. */
+void rq_place(struct runqueue *rq, struct sched_vcpu *sv);
+/* Moves rq->min_vtime on, and what others see. */
+void rq_update(struct runqueue *rq);
+/* First in the queue that may run on @cpu, of domain @d (NULL: any), or NULL. */
+struct sched_vcpu *rq_first(const struct runqueue *rq, unsigned int cpu, const struct domain *d);
+/* Does another CPU of @rq than @except run a vCPU, or save one's state? */
+bool rq_others_active(const struct runqueue *rq, unsigned int except);
+
+/*
+ * Where @sv had best run: an idle CPU (claimed: no one else chooses it), or one whose current is
+ * behind it in turn, or where it ran before. Always one that its affinity allows.
+ */
+unsigned int sched_choose_cpu(struct sched_vcpu *sv);
+
+/* Before @sc chooses: takes a vCPU over from another queue if that is worth it. No locks held. */
+void sched_pull(struct sched_cpu *sc);
+/* After @sc chose, under its lock: a CPU that is far ahead of who waits here gets a kick to pull. */
+void sched_push(struct sched_cpu *sc, uint64_t now);
+
+/* Caps (cap.c). */
+static inline bool sched_capped_out(const struct domain *d)
+{
+	return d->sched.cap && __atomic_load_n(&d->sched.budget, __ATOMIC_RELAXED) <= 0;
+}
+void sched_cap_init(struct domain *d);
+/* Sets the cap and starts with a full budget. */
+void sched_cap_set(struct domain *d, uint16_t cap);
+void sched_cap_use(struct domain *d, uint64_t ns);
+/* Makes sure that the budget will be replenished. */
+void sched_cap_arm(struct domain *d);
+
+#endif

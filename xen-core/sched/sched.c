@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The scheduler's decisions: who runs next on a CPU, and what waking, blocking and pausing do. Run
+ * queues and balancing are in runqueue.c, caps in cap.c, parameters in sched_ctl.c.
+ *
+ * Locks: all of a vCPU's scheduling state, its run state times and what a CPU runs are under the
+ * LOCK_RUNQUEUE of the queue that it belongs to. Pause flags and counts change without a lock; who
+ * sets one calls vcpu_sleep() after, who clears one calls vcpu_wake() after, and both look again
+ * under the lock, so that the last word decides. SCHED_RUNNING ends only in sched_next() on the
+ * vCPU's own CPU. A vCPU whose state is being saved (v->running, not SCHED_RUNNING) is in no queue:
+ * sched_switched_from() puts it into one.
+ */
+#include "sched/runqueue.h"
+#include "lib/cmdline.h"
+#include "lib/errno.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "x86/time.h"
+
+uint64_t sched_ratelimit = MS;
+static struct spinlock setup_lock = SPINLOCK_INIT(LOCK_SCHED);
+
+void sched_boot(void)
+{
+	if (options.sched[0] && strcmp(options.sched, "credit2"))
+		printk(KERN_WARNING "sched=%s: there is only credit2\n", options.sched);
+}
+
+/* The queue of @cpu's core (or socket), as sched-gran says; a new one for its first CPU. */
+static struct runqueue *runqueue_of(const struct cpu *cpu)
+{
+	struct runqueue *rq;
+	unsigned int i;
+
+	for (i = 0; options.sched_gran > 1 && i < nr_runqueues; i++) {
+		const struct cpu *first = cpus[find_next_bit(runqueues[i]->cpus.bits, MAX_CPUS, 0)];
+
+		if (first->socket == cpu->socket &&
+		    (options.sched_gran > 2 || first->core == cpu->core))
+			return runqueues[i];
+	}
+	rq = xzalloc(sizeof(*rq));
+	if (!rq)
+		panic("No memory for the run queue of CPU %u", cpu->id);
+	spin_init(&rq->lock, LOCK_RUNQUEUE);
+	list_init(&rq->queue);
+	rq->head_vtime = ~0UL;
+	rq->id = nr_runqueues;
+	runqueues[nr_runqueues] = rq;
+	__atomic_store_n(&nr_runqueues, nr_runqueues + 1, __ATOMIC_RELEASE);
+	return rq;
+}
+
+static void slice_over(void *data)
+{
+	struct sched_cpu *sc = data;
+
+	sc->slice_armed = false;
+	cpu_kick(sc->cpu, WORK_SCHED);
+}
+
+void sched_cpu_init(struct cpu *cpu)
+{
+	struct sched_cpu *sc = xzalloc(sizeof(*sc));
+
+	if (!sc)
+		panic("No memory for the scheduler of CPU %u", cpu->id);
+	sc->cpu = cpu;
+	sc->started = system_time();
+	timer_init(&sc->slice, slice_over, sc);
+	sc->slice.cpu = cpu->id;
+	spin_lock(&setup_lock);
+	cpu->sched = sc;
+	sc->rq = runqueue_of(cpu);
+	set_bit(cpu->id, sc->rq->cpus.bits);
+	sc->rq->nr_cpus++;
+	spin_unlock(&setup_lock);
+}
+
+bool vcpu_runnable(const struct vcpu *v)
+{
+	return !READ_ONCE(v->pause_flags) && !READ_ONCE(v->pause_count) &&
+	       !READ_ONCE(v->domain->pause_count) && READ_ONCE(v->initialised);
+}
+
+bool vcpu_is_running(const struct vcpu *v)
+{
+	return __atomic_load_n(&v->running, __ATOMIC_ACQUIRE);
+}
+
+/* Run states; under the queue's lock. */
+static void runstate_set(struct vcpu *v, int state, uint64_t now)
+{
+	struct vcpu_runstate_info *r = &v->runstate;
+
+	if (r->state == state)
+		return;
+	r->time[r->state] += now - r->state_entry_time;
+	r->state_entry_time = now;
+	r->state = state;
+}
+
+/* The run state of a vCPU that does not run. */
+static int runstate_of(const struct vcpu *v)
+{
+	if (READ_ONCE(v->pause_flags) & (1UL << PAUSE_BLOCKED | 1UL << PAUSE_POLL))
+		return RUNSTATE_blocked;
+	return vcpu_runnable(v) ? RUNSTATE_runnable : RUNSTATE_offline;
+}
+
+void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out)
+{
+	struct runqueue *rq = sched_lock_vcpu(v->sched);
+	uint64_t now = system_time();
+
+	*out = v->runstate;
+	out->time[out->state] += now - out->state_entry_time;
+	spin_unlock(&rq->lock);
+}
+
+int sched_vcpu_init(struct vcpu *v)
+{
+	static unsigned int next_cpu;
+	struct sched_vcpu *sv = xzalloc(sizeof(*sv));
+	unsigned int nr = cpus_online();
+
+	if (!sv)
+		return -ENOMEM;
+	sv->v = v;
+	list_init(&sv->link);
+	memset(&sv->hard, 0xff, sizeof(sv->hard));
+	memset(&sv->soft, 0xff, sizeof(sv->soft));
+	v->processor = __atomic_fetch_add(&next_cpu, 1, __ATOMIC_RELAXED) % nr;
+	if (v->domain->privileged && options.dom0_vcpus_pin) {
+		memset(&sv->hard, 0, sizeof(sv->hard));
+		v->processor = v->id % nr;
+		set_bit(v->processor, sv->hard.bits);
+	}
+	sv->rq = sched_cpu(v->processor)->rq;
+	v->sched = sv;
+	v->runstate.state = RUNSTATE_offline;
+	v->runstate.state_entry_time = system_time();
+	return 0;
+}
+
+void sched_vcpu_free(struct vcpu *v)
+{
+	struct sched_vcpu *sv = v->sched;
+	struct runqueue *rq;
+
+	if (!sv)
+		return;
+	rq = sched_lock_vcpu(sv);
+	if (sv->state == SCHED_QUEUED)
+		rq_remove(rq, sv);
+	spin_unlock(&rq->lock);
+	v->sched = NULL;
+	xfree(sv);
+}
+
+static void kick_siblings(const struct runqueue *rq, unsigned int except)
+{
+	unsigned int i;
+
+	if (rq->nr_cpus > 1)
+		for_each_rq_cpu(rq, i) if (i != except) cpu_kick(cpus[i], WORK_SCHED);
+}
+
+/* How long @sc may run what it chose before it has to choose again. */
+static uint64_t slice_length(const struct sched_cpu *sc, uint64_t now)
+{
+	const struct domain *d = sc->curr->domain;
+	const struct runqueue *rq = sc->rq;
+	uint64_t slice = SCHED_SLICE_MAX, grain;
+
+	if (rq->nr) {
+		/* Until it is ahead of the next one by a turn. */
+		grain = max(SCHED_LATENCY / (rq->nr + 1), SCHED_SLICE_MIN);
+		if (rq->head_vtime > sc->vtime)
+			grain += rq->head_vtime - sc->vtime;
+		slice = min(slice, grain * sc->weight / SCHED_WEIGHT_DEFAULT);
+		slice = max(slice, sched_ratelimit);
+		/* It is behind, and runs on only because it has just begun. */
+		if (rq->head_vtime + SCHED_GRAIN < sc->vtime && now - sc->started < sched_ratelimit)
+			slice = sched_ratelimit - (now - sc->started);
+	}
+	if (d->sched.cap) {
+		int64_t left = __atomic_load_n(&d->sched.budget, __ATOMIC_RELAXED);
+
+		slice = min(slice, (uint64_t)max(left, (int64_t)(MS / 10)));
+	}
+	return slice;
+}
+
+/* Arms @sc's timer when someone waits for its CPU, or for the current one's cap. */
+static void slice_arm(struct sched_cpu *sc, uint64_t now)
+{
+	if (sc->curr && (sc->rq->nr || sc->curr->domain->sched.cap)) {
+		sc->slice_armed = true;
+		timer_set(&sc->slice, sc->cpu->id, now + slice_length(sc, now));
+	} else if (sc->slice_armed) {
+		sc->slice_armed = false;
+		timer_stop(&sc->slice);
+	}
+}
+
+/* @sv has been queued for @cpu's sake: does someone have to look? */
+static void tickle(struct sched_vcpu *sv, unsigned int cpu)
+{
+	struct sched_cpu *sc = sched_cpu(cpu);
+	uint64_t now = system_time();
+	unsigned int i;
+
+	if (!sc->curr || sv->vtime + SCHED_GRAIN < sched_cpu_vtime(sc, now)) {
+		cpu_kick(sc->cpu, WORK_SCHED);
+		return;
+	}
+	if (!sc->slice_armed)
+		slice_arm(sc, now);
+	/* Who went idle after the choice, and looked before this vCPU was in the queue. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (i = 0; i < ARRAY_SIZE(sched_idle.bits); i++) {
+		unsigned long idle = READ_ONCE(sched_idle.bits[i]) & sv->hard.bits[i];
+
+		if (!idle)
+			continue;
+		i = i * BITS_PER_LONG + (unsigned int)__builtin_ctzl(idle);
+		if (sched_cpu(i)->rq->nr_cpus == 1)
+			cpu_kick(cpus[i], WORK_SCHED);
+		return;
+	}
+}
+
+/* Is @sv to go into a queue? Under its queue's lock; brings its run state up to date. */
+static bool wants_queue(struct sched_vcpu *sv)
+{
+	struct vcpu *v = sv->v;
+
+	/* Running, or being saved: sched_next() or sched_switched_from() will look. */
+	if (sv->state == SCHED_RUNNING || v->running)
+		return false;
+	runstate_set(v, runstate_of(v), system_time());
+	if (sv->state != SCHED_SLEEPING || !vcpu_runnable(v))
+		return false;
+	if (sched_capped_out(v->domain)) {
+		sv->state = SCHED_PARKED;
+		sched_cap_arm(v->domain);
+		return false;
+	}
+	return true;
+}
+
+void vcpu_wake(struct vcpu *v)
+{
+	struct sched_vcpu *sv = v->sched;
+	struct runqueue *rq = sched_lock_vcpu(sv);
+	unsigned int cpu = MAX_CPUS;
+
+	while (wants_queue(sv)) {
+		if (cpu == MAX_CPUS || sched_cpu(cpu)->rq != rq || !test_bit(cpu, sv->hard.bits))
+			cpu = sched_choose_cpu(sv);
+		if (sched_cpu(cpu)->rq == rq) {
+			v->processor = cpu;
+			rq_place(rq, sv);
+			rq_insert(rq, sv);
+			tickle(sv, cpu);
+			cpu = MAX_CPUS;
+			break;
+		}
+		/* Hand it over: from here the other lock guards it, and all is looked at anew. */
+		__atomic_store_n(&sv->rq, sched_cpu(cpu)->rq, __ATOMIC_RELEASE);
+		spin_unlock(&rq->lock);
+		rq = sched_lock_vcpu(sv);
+	}
+	spin_unlock(&rq->lock);
+	/* An idle CPU was claimed for nothing: it declares itself idle again. */
+	if (cpu != MAX_CPUS)
+		cpu_kick(cpus[cpu], WORK_SCHED);
+}
+
+void vcpu_sleep(struct vcpu *v)
+{
+	struct sched_vcpu *sv = v->sched;
+	struct runqueue *rq = sched_lock_vcpu(sv);
+
+	if (!vcpu_runnable(v)) {
+		if (sv->state == SCHED_RUNNING) {
+			cpu_kick(cpus[v->processor], WORK_SCHED);
+		} else {
+			if (sv->state == SCHED_QUEUED)
+				rq_remove(rq, sv);
+			sv->state = SCHED_SLEEPING;
+			runstate_set(v, runstate_of(v), system_time());
+		}
+	}
+	spin_unlock(&rq->lock);
+}
+
+/* Charges @sc's current vCPU for its time since the last call. */
+static void account(struct sched_cpu *sc, uint64_t now)
+{
+	struct vcpu *v = sc->curr;
+	uint64_t ran = now > sc->since ? now - sc->since : 0;
+
+	WRITE_ONCE(sc->since, now);
+	if (!v)
+		return;
+	WRITE_ONCE(sc->weight, sched_weight(v->domain));
+	v->sched->vtime += sched_vtime(ran, sc->weight);
+	WRITE_ONCE(sc->vtime, v->sched->vtime);
+	if (v->domain->sched.cap) {
+		sched_cap_use(v->domain, ran);
+		sched_cap_arm(v->domain);
+	}
+	rq_update(sc->rq);
+}
+
+/* Of the current vCPU @prev, which may stay (or NULL), and the best that waits (or NULL). */
+static struct vcpu *prefer(struct sched_cpu *sc, struct vcpu *prev, struct sched_vcpu *best,
+			   uint64_t now)
+{
+	if (!prev)
+		return best ? best->v : NULL;
+	if (!best)
+		return prev;
+	if (!prev->sched->yielding) {
+		if (now - sc->started < sched_ratelimit)
+			return prev;
+		if (prev->sched->vtime <= best->vtime)
+			return prev;
+	}
+	return best->v;
+}
+
+/* Least virtual time among what @rq's CPUs run, but for @prev, and of @best. */
+static uint64_t core_vtime(const struct runqueue *rq, const struct vcpu *prev,
+			   const struct sched_vcpu *best, uint64_t now)
+{
+	uint64_t least = best ? best->vtime : ~0UL;
+	unsigned int i;
+
+	if (prev)
+		least = min(least, prev->sched->vtime);
+	for_each_rq_cpu(rq, i) if (sched_cpu(i)->curr && sched_cpu(i)->curr != prev) least =
+		min(least, sched_cpu_vtime(sched_cpu(i), now));
+	return least;
+}
+
+/*
+ * The choice when CPUs share a queue, and no two of them may run different domains at a time: while
+ * a sibling runs something (or saves its state), only its domain may join. When another domain's
+ * turn has come, all siblings drain; the last one chooses, and calls the others.
+ */
+static struct vcpu *choose_on_core(struct sched_cpu *sc, struct vcpu *prev, uint64_t now)
+{
+	struct runqueue *rq = sc->rq;
+	unsigned int cpu = sc->cpu->id;
+	struct sched_vcpu *best = rq_first(rq, cpu, NULL), *same;
+	struct vcpu *next;
+
+	if (!rq_others_active(rq, cpu)) {
+		next = prefer(sc, prev, best, now);
+		rq->draining = false;
+		if (next && rq->dom != next->domain) {
+			rq->dom = next->domain;
+			rq->dom_since = now;
+		}
+		if (rq->nr > 1 || (rq->nr && next == prev))
+			kick_siblings(rq, cpu);
+		return next;
+	}
+	if (rq->draining)
+		return NULL;
+	same = rq_first(rq, cpu, rq->dom);
+	if (best && best != same && now - rq->dom_since >= sched_ratelimit &&
+	    best->vtime + SCHED_GRAIN < core_vtime(rq, prev, same, now)) {
+		rq->draining = true;
+		kick_siblings(rq, cpu);
+		return NULL;
+	}
+	return prefer(sc, prev, same, now);
+}
+
+static struct vcpu *choose(struct sched_cpu *sc, uint64_t now)
+{
+	struct vcpu *prev = sc->curr, *next;
+
+	if (prev && (!vcpu_runnable(prev) || sched_capped_out(prev->domain) ||
+		     !test_bit(sc->cpu->id, prev->sched->hard.bits)))
+		prev = NULL;
+	if (sc->rq->nr_cpus > 1)
+		next = choose_on_core(sc, prev, now);
+	else
+		next = prefer(sc, prev, rq_first(sc->rq, sc->cpu->id, NULL), now);
+	if (sc->curr)
+		sc->curr->sched->yielding = false;
+	return next;
+}
+
+/* Makes @next (NULL: idle) current in place of what was. */
+static void make_current(struct sched_cpu *sc, struct vcpu *next, uint64_t now)
+{
+	struct vcpu *prev = sc->curr;
+
+	if (prev) {
+		prev->sched->state = SCHED_SLEEPING;
+		runstate_set(prev, runstate_of(prev), now);
+		sc->saving = prev;
+	} else {
+		sc->idle_ns += now - sc->started;
+	}
+	sc->curr = next;
+	WRITE_ONCE(sc->weight, 0);
+	sc->started = now;
+	WRITE_ONCE(sc->since, now);
+	if (next) {
+		rq_remove(sc->rq, next->sched);
+		next->sched->state = SCHED_RUNNING;
+		next->processor = sc->cpu->id;
+		next->running = true;
+		runstate_set(next, RUNSTATE_running, now);
+		WRITE_ONCE(sc->vtime, next->sched->vtime);
+		WRITE_ONCE(sc->weight, sched_weight(next->domain));
+	}
+	rq_update(sc->rq);
+	sc->cpu->current = next;
+}
+
+struct vcpu *sched_next(void)
+{
+	struct sched_cpu *sc = this_cpu()->sched;
+	struct vcpu *next;
+	uint64_t now;
+
+	if (nr_runqueues > 1)
+		sched_pull(sc);
+	spin_lock(&sc->rq->lock);
+	now = system_time();
+	account(sc, now);
+	next = choose(sc, now);
+	if (next != sc->curr)
+		make_current(sc, next, now);
+	if (!next)
+		set_bit(sc->cpu->id, sched_idle.bits);
+	else if (test_bit(sc->cpu->id, sched_idle.bits))
+		clear_bit(sc->cpu->id, sched_idle.bits);
+	slice_arm(sc, now);
+	sched_push(sc, now);
+	spin_unlock(&sc->rq->lock);
+	return next;
+}
+
+void sched_switched_from(struct vcpu *v)
+{
+	struct sched_cpu *sc = this_cpu()->sched;
+	struct runqueue *rq = sc->rq;
+	bool drained;
+
+	spin_lock(&rq->lock);
+	sc->saving = NULL;
+	drained = rq->draining && !rq_others_active(rq, sc->cpu->id) && !sc->curr;
+	spin_unlock(&rq->lock);
+	/* From here another CPU may take it; vcpu_wake() on either side sees that under its lock. */
+	__atomic_store_n(&v->running, false, __ATOMIC_SEQ_CST);
+	vcpu_wake(v);
+	if (drained)
+		cpu_kick(sc->cpu, WORK_SCHED);
+}
+
+uint64_t sched_idle_ns(unsigned int cpu)
+{
+	struct sched_cpu *sc = sched_cpu(cpu);
+	uint64_t ns;
+
+	spin_lock(&sc->rq->lock);
+	ns = sc->idle_ns + (sc->curr ? 0 : system_time() - sc->started);
+	spin_unlock(&sc->rq->lock);
+	return ns;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Parameters of the scheduler: affinity, weights, caps, rate limit; and the debug key's dump. */
+#include "sched/runqueue.h"
+#include "lib/errno.h"
+#include "lib/printk.h"
+#include "x86/time.h"
+
+static bool any_cpu_up(const struct cpumask *mask)
+{
+	return find_next_bit(mask->bits, cpus_online(), 0) < cpus_online();
+}
+
+int sched_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct cpumask *soft)
+{
+	struct sched_vcpu *sv = v->sched;
+	struct runqueue *rq;
+
+	if (hard && !any_cpu_up(hard))
+		return -EINVAL;
+	rq = sched_lock_vcpu(sv);
+	if (hard)
+		sv->hard = *hard;
+	if (soft)
+		sv->soft = *soft;
+	/* Looks for a place anew: from its queue here, from its CPU in sched_next(). */
+	if (sv->state == SCHED_QUEUED)
+		rq_remove(rq, sv);
+	else if (sv->state == SCHED_RUNNING)
+		cpu_kick(cpus[v->processor], WORK_SCHED);
+	spin_unlock(&rq->lock);
+	vcpu_wake(v);
+	return 0;
+}
+
+void sched_get_affinity(const struct vcpu *v, struct cpumask *hard, struct cpumask *soft)
+{
+	struct runqueue *rq = sched_lock_vcpu(v->sched);
+
+	*hard = v->sched->hard;
+	*soft = v->sched->soft;
+	spin_unlock(&rq->lock);
+}
+
+int sched_domctl_scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *op)
+{
+	if (op->sched_id != XEN_SCHEDULER_CREDIT2)
+		return -EINVAL;
+	switch (op->cmd) {
+	case XEN_DOMCTL_SCHEDOP_putinfo:
+		/* As credit2: weight 0 keeps the weight, cap 0 takes the cap away. */
+		if (op->u.credit2.weight)
+			WRITE_ONCE(d->sched.weight, op->u.credit2.weight);
+		if (op->u.credit2.cap != d->sched.cap)
+			sched_cap_set(d, op->u.credit2.cap);
+		return 0;
+	case XEN_DOMCTL_SCHEDOP_getinfo:
+		op->u.credit2.weight = sched_weight(d);
+		op->u.credit2.cap = d->sched.cap;
+		return 0;
+	default:
+		/* credit2 has no parameters of single vCPUs. */
+		return -EINVAL;
+	}
+}
+
+int sched_sysctl_scheduler_op(struct xen_sysctl_scheduler_op *op)
+{
+	uint32_t us = op->u.sched_credit2.ratelimit_us;
+
+	if (op->cpupool_id)
+		return -ESRCH;
+	if (op->sched_id != XEN_SCHEDULER_CREDIT2)
+		return -EINVAL;
+	switch (op->cmd) {
+	case XEN_SYSCTL_SCHEDOP_putinfo:
+		if (us &&
+		    (us < XEN_SYSCTL_SCHED_RATELIMIT_MIN || us > XEN_SYSCTL_SCHED_RATELIMIT_MAX))
+			return -EINVAL;
+		WRITE_ONCE(sched_ratelimit, us * 1000UL);
+		return 0;
+	case XEN_SYSCTL_SCHEDOP_getinfo:
+		op->u.sched_credit2.ratelimit_us = (uint32_t)(sched_ratelimit / 1000);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static const char *state_name(enum sched_state state)
+{
+	static const char *const names[] = { "sleeping", "queued", "running", "parked" };
+
+	return names[state];
+}
+
+void sched_dump(void)
+{
+	struct domain *d;
+	struct vcpu *v;
+	unsigned int i;
+
+	printk("Scheduler: credit2 interface, %u queues, rate limit %lu us, time %lu ns\n",
+	       nr_runqueues, sched_ratelimit / 1000, system_time());
+	for (i = 0; i < nr_runqueues; i++)
+		printk("  queue %u: %u CPUs, %u waiting, virtual time %lu\n", i,
+		       runqueues[i]->nr_cpus, runqueues[i]->nr, runqueues[i]->min_vtime);
+	for_each_domain (d) {
+		printk("  d%u: weight %u, cap %u, budget %ld\n", d->id, sched_weight(d),
+		       d->sched.cap, (long)d->sched.budget);
+		for_each_vcpu (d, v, i)
+			printk("    v%u: %s on CPU %u, virtual time %lu, flags %lx, pauses %d+%d\n",
+			       i, state_name(v->sched->state), v->processor, v->sched->vtime,
+			       v->pause_flags, v->pause_count, d->pause_count);
+	}
+}

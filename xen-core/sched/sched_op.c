@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The hypercall sched_op, HLT, and the watchdogs. */
+#include "domain/domain.h"
+#include "event/evtchn.h"
+#include "hvm/hvm.h"
+#include "lib/bitops.h"
+#include "lib/errno.h"
+#include "lib/printk.h"
+#include "sched/runqueue.h"
+#include "x86/time.h"
+
+#define POLL_MAX_PORTS 128
+#define EFLAGS_IF      (1UL << 9)
+
+/* Would the current vCPU be woken at once? Called with its pause flag set, so that nothing is lost. */
+static bool event_waits(struct vcpu *v)
+{
+	return evtchn_upcall_pending(v) || hvm_pending_vector(v) >= 0;
+}
+
+static void unblock_current(struct vcpu *v, enum pause_flag flag)
+{
+	clear_bit(flag, &v->pause_flags);
+}
+
+/* The flag first, then the look at events: who raises one does it the other way round. */
+static void sched_block(struct vcpu *v)
+{
+	vcpu_block_current(PAUSE_BLOCKED);
+	if (event_waits(v))
+		unblock_current(v, PAUSE_BLOCKED);
+}
+
+static bool others_up(const struct vcpu *v)
+{
+	const struct domain *d = v->domain;
+	struct vcpu *other;
+	unsigned int i;
+
+	for_each_vcpu (d, other, i)
+		if (other != v && !test_bit(PAUSE_DOWN, &other->pause_flags))
+			return true;
+	return false;
+}
+
+void vcpu_hlt(struct vcpu *v)
+{
+	if (vm_ops->regs(v)->rflags & EFLAGS_IF) {
+		vcpu_block_current(PAUSE_BLOCKED);
+		if (hvm_pending_vector(v) >= 0)
+			unblock_current(v, PAUSE_BLOCKED);
+		return;
+	}
+	/* Nothing but an NMI, which the core does not send, could wake it. */
+	if (!others_up(v))
+		domain_shutdown(v->domain, SHUTDOWN_poweroff);
+	else
+		vcpu_block_current(PAUSE_DOWN);
+}
+
+static void sched_yield(struct vcpu *v)
+{
+	struct runqueue *rq = sched_lock_vcpu(v->sched);
+
+	v->sched->yielding = true;
+	spin_unlock(&rq->lock);
+	cpu_kick(this_cpu(), WORK_SCHED);
+}
+
+/* Is one of @ports pending? 1, 0, or -EINVAL for one that is not open. */
+static int any_port_pending(struct domain *d, const port_t *ports, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (!evtchn_port_valid(d, ports[i]))
+			return -EINVAL;
+		if (evtchn_port_pending(d, ports[i]))
+			return 1;
+	}
+	return 0;
+}
+
+static long sched_poll(struct vcpu *v, gva_t arg)
+{
+	struct sched_poll poll;
+	port_t ports[POLL_MAX_PORTS];
+	int rc;
+
+	if (guest_read(&poll, arg, sizeof(poll)))
+		return -EFAULT;
+	if (poll.nr_ports > POLL_MAX_PORTS)
+		return -EINVAL;
+	if (guest_read(ports, handle_gva(poll.ports), poll.nr_ports * sizeof(ports[0])))
+		return -EFAULT;
+
+	/* Whoever makes a port pending from now on finds the flag. */
+	WRITE_ONCE(v->poll_port, poll.nr_ports == 1 ? ports[0] : 0);
+	vcpu_block_current(PAUSE_POLL);
+	rc = event_waits(v) ? 1 : any_port_pending(v->domain, ports, poll.nr_ports);
+	if (rc) {
+		unblock_current(v, PAUSE_POLL);
+		return rc < 0 ? rc : 0;
+	}
+	if (poll.timeout) {
+		timer_set(&v->poll, smp_id(), poll.timeout);
+		/* It was woken before the timer was armed: the wake-up saw nothing to stop. */
+		if (!test_bit(PAUSE_POLL, &v->pause_flags))
+			timer_stop(&v->poll);
+	}
+	return 0;
+}
+
+static long sched_shutdown(struct domain *d, unsigned int cmd, gva_t arg)
+{
+	struct sched_shutdown shutdown;
+
+	if (guest_read(&shutdown, arg, sizeof(shutdown)))
+		return -EFAULT;
+	if (shutdown.reason > SHUTDOWN_MAX)
+		return -EINVAL;
+	if (cmd == SCHEDOP_shutdown) {
+		domain_shutdown(d, (uint8_t)shutdown.reason);
+	} else {
+		/* Only says why; the domain goes on. A shutdown that follows keeps the code. */
+		spin_lock(&d->lock);
+		if (!d->is_shutting_down)
+			d->shutdown_code = (uint8_t)shutdown.reason;
+		spin_unlock(&d->lock);
+	}
+	return 0;
+}
+
+static long sched_remote_shutdown(struct domain *current, gva_t arg)
+{
+	struct sched_remote_shutdown remote;
+	struct domain *d;
+	int rc;
+
+	if (guest_read(&remote, arg, sizeof(remote)))
+		return -EFAULT;
+	d = domain_lookup(remote.domain_id);
+	if (!d)
+		return -ESRCH;
+	rc = xsm_domain(&current->label, &d->label, XSM_DOMAIN__SHUTDOWN);
+	if (rc)
+		return rc;
+	if (remote.reason > SHUTDOWN_MAX)
+		return -EINVAL;
+	domain_shutdown(d, (uint8_t)remote.reason);
+	return 0;
+}
+
+static void watchdog_fired(void *data)
+{
+	struct domain *d = data;
+
+	if (d->is_shutting_down)
+		return;
+	printk(KERN_WARNING "d%u: watchdog expired\n", d->id);
+	domain_shutdown(d, SHUTDOWN_watchdog);
+}
+
+/* @id 0: takes a free one and returns its id; otherwise restarts it, or frees it with @seconds 0. */
+static long watchdog_set(struct domain *d, uint32_t id, uint32_t seconds)
+{
+	uint64_t expires = system_time() + seconds * (1000 * MS);
+	unsigned int i;
+
+	if (id > ARRAY_SIZE(d->watchdog) || (!id && !seconds))
+		return -EINVAL;
+	if (id) {
+		i = id - 1;
+		if (!(d->watchdog_in_use & (1U << i)))
+			return -EINVAL;
+		if (!seconds) {
+			d->watchdog_in_use &= ~(1U << i);
+			timer_stop(&d->watchdog[i]);
+			return 0;
+		}
+		timer_set(&d->watchdog[i], smp_id(), expires);
+		return 0;
+	}
+	for (i = 0; i < ARRAY_SIZE(d->watchdog); i++) {
+		if (d->watchdog_in_use & (1U << i))
+			continue;
+		d->watchdog_in_use |= 1U << i;
+		timer_set(&d->watchdog[i], smp_id(), expires);
+		return i + 1;
+	}
+	return -ENOSPC;
+}
+
+static long sched_watchdog(struct domain *d, gva_t arg)
+{
+	struct sched_watchdog watchdog;
+	long rc;
+
+	if (guest_read(&watchdog, arg, sizeof(watchdog)))
+		return -EFAULT;
+	spin_lock(&d->lock);
+	rc = watchdog_set(d, watchdog.id, watchdog.timeout);
+	spin_unlock(&d->lock);
+	return rc;
+}
+
+static long sched_pin_override(struct vcpu *v, gva_t arg)
+{
+	struct sched_pin_override pin;
+	struct sched_vcpu *sv = v->sched;
+	struct cpumask hard = { { 0 } };
+	bool had = sv->pin_override;
+	int rc = xsm_domain(&v->domain->label, &v->domain->label, XSM_DOMAIN__SETAFFINITY);
+
+	if (rc || !v->domain->privileged)
+		return -EPERM;
+	if (guest_read(&pin, arg, sizeof(pin)))
+		return -EFAULT;
+	if (pin.pcpu < 0 && !had)
+		return -EINVAL;
+	if (pin.pcpu >= 0 && had)
+		return -EBUSY;
+	if (pin.pcpu < 0) {
+		hard = sv->saved;
+	} else {
+		if ((unsigned int)pin.pcpu >= cpus_online())
+			return -EINVAL;
+		set_bit((unsigned int)pin.pcpu, hard.bits);
+		sv->saved = sv->hard;
+	}
+	rc = sched_set_affinity(v, &hard, NULL);
+	if (!rc)
+		sv->pin_override = pin.pcpu >= 0;
+	return rc;
+}
+
+long sched_op(unsigned int cmd, gva_t arg)
+{
+	struct vcpu *v = current_vcpu();
+
+	switch (cmd) {
+	case SCHEDOP_yield:
+		sched_yield(v);
+		return 0;
+	case SCHEDOP_block:
+		sched_block(v);
+		return 0;
+	case SCHEDOP_poll:
+		return sched_poll(v, arg);
+	case SCHEDOP_shutdown:
+	case SCHEDOP_shutdown_code:
+		return sched_shutdown(v->domain, cmd, arg);
+	case SCHEDOP_remote_shutdown:
+		return sched_remote_shutdown(v->domain, arg);
+	case SCHEDOP_watchdog:
+		return sched_watchdog(v->domain, arg);
+	case SCHEDOP_pin_override:
+		return sched_pin_override(v, arg);
+	default:
+		return -ENOSYS;
+	}
+}
+
+void sched_domain_init(struct domain *d)
+{
+	unsigned int i;
+
+	d->sched.weight = SCHED_WEIGHT_DEFAULT;
+	d->sched.cap = 0;
+	sched_cap_init(d);
+	for (i = 0; i < ARRAY_SIZE(d->watchdog); i++)
+		timer_init(&d->watchdog[i], watchdog_fired, d);
+}
+
+void sched_domain_stop(struct domain *d)
+{
+	unsigned int i;
+
+	timer_kill(&d->sched.replenish);
+	for (i = 0; i < ARRAY_SIZE(d->watchdog); i++)
+		timer_kill(&d->watchdog[i]);
+}

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The clock is the TSC, scaled by one multiplication and a shift that every CPU and every guest
+ * (through vcpu_time_info) uses alike, so that all see the same time to the nanosecond.
+ *
+ * Locks: LOCK_TIMER for the wall clock, innermost.
+ */
+#include "x86/time.h"
+#include "lib/printk.h"
+#include "lib/spinlock.h"
+#include "x86/acpi.h"
+#include "x86/apic.h"
+#include "x86/cpu.h"
+#include "x86/io.h"
+#include "x86/paging.h"
+#include "x86/regs.h"
+#include "x86/trap.h"
+
+#define NS_PER_S	 1000000000UL
+#define MSR_TSC_DEADLINE 0x6e0
+
+extern struct acpi_info acpi_info; /* boot */
+
+/* y = ((x << shift) * mul) >> 32; a negative shift goes to the right. */
+struct scale {
+	uint32_t mul;
+	int8_t shift;
+};
+
+static struct {
+	uint64_t base; /* TSC at system time 0 */
+	uint64_t hz;
+	struct scale to_ns, to_tsc, to_apic;
+	bool deadline; /* the local APIC's timer compares with the TSC */
+	bool unstable; /* the CPUs' TSCs differ: system_time() holds it back */
+} clock;
+
+static uint64_t last_time; /* the latest that system_time() has told, while the TSCs are unstable */
+static uint64_t last_tsc;  /* the latest that any CPU has seen while the CPUs come up */
+
+static struct {
+	struct spinlock lock;
+	uint64_t sec; /* at system time 0 */
+	uint32_t nsec;
+} wallclock = { .lock = SPINLOCK_INIT(LOCK_TIMER) };
+
+static uint64_t scale_apply(const struct scale *s, uint64_t x)
+{
+	x = s->shift >= 0 ? x << s->shift : x >> -s->shift;
+	return (uint64_t)(((unsigned __int128)x * s->mul) >> 32);
+}
+
+/* The scale that turns ticks of @from Hz into ticks of @to Hz, both below 2^40. */
+static struct scale scale_make(uint64_t from, uint64_t to)
+{
+	struct scale s = { 0, 0 };
+
+	/* To 31 bits and more each: an error below one in 10^9. */
+	while (to < (1UL << 31) && from < (1UL << 31)) {
+		from <<= 1;
+		to <<= 1;
+	}
+	while (to >= (1UL << 32)) {
+		from >>= 1;
+		to >>= 1;
+	}
+	while (from > 2 * to) {
+		from >>= 1;
+		s.shift--;
+	}
+	while (from <= to) {
+		from <<= 1;
+		s.shift++;
+	}
+	s.mul = (uint32_t)((to << 32) / from);
+	return s;
+}
+
+uint64_t tsc_to_ns(uint64_t tsc)
+{
+	return (int64_t)(tsc - clock.base) < 0 ? 0 : scale_apply(&clock.to_ns, tsc - clock.base);
+}
+
+uint64_t ns_to_tsc(uint64_t ns)
+{
+	return clock.base + scale_apply(&clock.to_tsc, ns);
+}
+
+uint64_t tsc_khz(void)
+{
+	return clock.hz / 1000;
+}
+
+void tsc_scale(uint32_t *mul, int8_t *shift)
+{
+	*mul = clock.to_ns.mul;
+	*shift = clock.to_ns.shift;
+}
+
+bool tsc_is_stable(void)
+{
+	return !clock.unstable;
+}
+
+void tsc_stamp(uint64_t *tsc, uint64_t *ns)
+{
+	*tsc = clock.base;
+	*ns = 0;
+	if (clock.unstable) {
+		*tsc = tsc_read();
+		*ns = system_time();
+	}
+}
+
+/* Raises *@last to @now; returns the larger of the two. */
+static uint64_t raise_to(uint64_t *last, uint64_t now)
+{
+	uint64_t seen = __atomic_load_n(last, __ATOMIC_RELAXED);
+
+	while (seen < now)
+		if (__atomic_compare_exchange_n(last, &seen, now, true, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED))
+			return now;
+	return seen;
+}
+
+uint64_t system_time(void)
+{
+	uint64_t now = tsc_to_ns(tsc_read());
+
+	return likely(!clock.unstable) ? now : raise_to(&last_time, now);
+}
+
+/* Reads the TSC beside the other CPUs that do the same: it must not be behind theirs. */
+static uint64_t tsc_read_checked(void)
+{
+	uint64_t seen = __atomic_load_n(&last_tsc, __ATOMIC_ACQUIRE), tsc = tsc_read();
+
+	if (tsc < seen && !clock.unstable) {
+		printk(KERN_WARNING
+		       "TSC of CPU %u is %lu ticks behind: TSCs are not synchronised\n",
+		       smp_id(), seen - tsc);
+		clock.unstable = true;
+	}
+	raise_to(&last_tsc, tsc);
+	return tsc;
+}
+
+void udelay(unsigned int us)
+{
+	uint64_t ticks = scale_apply(&clock.to_tsc, us * 1000UL), start = tsc_read();
+
+	while (tsc_read_checked() - start < ticks)
+		__builtin_ia32_pause();
+}
+
+/* Clocks of a known rate to calibrate against. */
+struct reference {
+	const char *name;
+	uint64_t hz, mask;
+	uint64_t (*read)(void);
+};
+
+static volatile uint64_t *hpet;
+static uint16_t pm_timer_port;
+
+#define HPET_CAPS    0 /* indices of 8-byte registers */
+#define HPET_CONFIG  2
+#define HPET_COUNTER 30
+#define HPET_64BIT   (1UL << 13)
+
+static uint64_t hpet_read(void)
+{
+	return hpet[HPET_COUNTER];
+}
+
+static bool hpet_open(struct reference *ref)
+{
+	uint64_t femtoseconds;
+
+	if (!acpi_info.hpet_addr)
+		return false;
+	hpet = mmio_map((maddr_t) { acpi_info.hpet_addr }, PAGE_SIZE);
+	if (!hpet)
+		return false;
+	femtoseconds = hpet[HPET_CAPS] >> 32;
+	/* IA-PC HPET specification 2.3.4: above 0 and at most 100 ns. */
+	if (!femtoseconds || femtoseconds > 100000000)
+		return false;
+	hpet[HPET_CONFIG] |= 1;
+	*ref = (struct reference) { "HPET", 1000000000000000UL / femtoseconds,
+				    hpet[HPET_CAPS] & HPET_64BIT ? ~0UL : 0xffffffff, hpet_read };
+	return true;
+}
+
+static uint64_t pm_timer_read(void)
+{
+	return inl(pm_timer_port);
+}
+
+static bool pm_timer_open(struct reference *ref)
+{
+	if (!acpi_info.pm_timer)
+		return false;
+	pm_timer_port = (uint16_t)acpi_info.pm_timer;
+	/* Bits 24 to 31 may be absent; 24 bits last for 4.7 s. */
+	*ref = (struct reference) { "ACPI PM timer", 3579545, 0xffffff, pm_timer_read };
+	return true;
+}
+
+#define PIT_CHANNEL2 0x42
+#define PIT_COMMAND  0x43
+#define PIT_GATE     0x61
+
+static uint64_t pit_read(void)
+{
+	uint8_t low;
+
+	outb(PIT_COMMAND, 0x80); /* latch channel 2 */
+	low = inb(PIT_CHANNEL2);
+	/* It counts down. */
+	return 0xffff - (uint64_t)(low | inb(PIT_CHANNEL2) << 8);
+}
+
+static bool pit_open(struct reference *ref)
+{
+	outb(PIT_GATE, (uint8_t)((inb(PIT_GATE) & ~2) | 1)); /* gate on, speaker off */
+	outb(PIT_COMMAND, 0xb0);			     /* channel 2, both bytes, mode 0 */
+	outb(PIT_CHANNEL2, 0xff);
+	outb(PIT_CHANNEL2, 0xff);
+	*ref = (struct reference) { "PIT", 1193182, 0xffff, pit_read };
+	return true;
+}
+
+struct sample {
+	uint64_t tsc, count;
+};
+
+/* A count and the TSC at that time: the tightest of a few tries. */
+static struct sample sample_read(const struct reference *ref)
+{
+	struct sample best = { 0, 0 };
+	uint64_t width = ~0UL;
+	unsigned int i;
+
+	for (i = 0; i < 8; i++) {
+		uint64_t before = tsc_read(), count = ref->read(), after = tsc_read();
+
+		if (after - before >= width)
+			continue;
+		width = after - before;
+		best = (struct sample) { before + width / 2, count };
+	}
+	return best;
+}
+
+/* The TSC's rate, by 50 ms of @ref; 0 when @ref does not count. */
+static uint64_t tsc_calibrate(const struct reference *ref)
+{
+	struct sample start = sample_read(ref), end = start;
+	uint64_t counted = 0;
+	unsigned int still = 0;
+
+	while (counted < ref->hz / 20) {
+		struct sample now = sample_read(ref);
+		uint64_t step = (now.count - end.count) & ref->mask;
+
+		/* Backwards, or far too long for 8 reads: a broken clock. */
+		if (step > ref->mask / 2 || ++still > 10000)
+			return 0;
+		if (step)
+			still = 0;
+		counted += step;
+		end = now;
+	}
+	return (end.tsc - start.tsc) * ref->hz / counted;
+}
+
+static const struct {
+	bool (*open)(struct reference *ref);
+} references[] = { { hpet_open }, { pm_timer_open }, { pit_open } };
+
+static void clock_calibrate(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(references); i++) {
+		struct reference ref;
+
+		if (!references[i].open(&ref))
+			continue;
+		clock.hz = tsc_calibrate(&ref);
+		/* The slowest TSC of a 64-bit CPU is far above; see scale_make() for the upper bound. */
+		if (clock.hz > 50000000 && clock.hz < (1UL << 40)) {
+			printk("TSC: %lu kHz by the %s\n", tsc_khz(), ref.name);
+			return;
+		}
+		printk(KERN_WARNING "The %s does not count\n", ref.name);
+	}
+	panic("No clock to calibrate the TSC against");
+}
+
+#define RTC_INDEX 0x70
+#define RTC_DATA  0x71
+
+static uint8_t rtc_read(uint8_t reg)
+{
+	outb(RTC_INDEX, reg);
+	return inb(RTC_DATA);
+}
+
+enum {
+	RTC_SEC = 0,
+	RTC_MIN = 2,
+	RTC_HOUR = 4,
+	RTC_DAY = 7,
+	RTC_MONTH = 8,
+	RTC_YEAR = 9
+};
+#define RTC_A	    10
+#define RTC_B	    11
+#define RTC_A_UIP   0x80
+#define RTC_B_24H   0x02
+#define RTC_B_BIN   0x04
+#define RTC_HOUR_PM 0x80
+
+static const uint8_t rtc_regs[] = { RTC_SEC, RTC_MIN, RTC_HOUR, RTC_DAY, RTC_MONTH, RTC_YEAR };
+
+static void rtc_read_all(uint8_t out[ARRAY_SIZE(rtc_regs)])
+{
+	unsigned int i, tries;
+
+	/* An update takes about 2 ms at most; a machine without an RTC reads all ones for ever. */
+	for (tries = 0; tries < 10000 && (rtc_read(RTC_A) & RTC_A_UIP); tries++)
+		__builtin_ia32_pause();
+	for (i = 0; i < ARRAY_SIZE(rtc_regs); i++)
+		out[i] = rtc_read(rtc_regs[i]);
+}
+
+static unsigned int rtc_number(uint8_t raw, uint8_t status_b)
+{
+	return status_b & RTC_B_BIN ? raw : (raw >> 4) * 10U + (raw & 15);
+}
+
+/* Days from 1970-01-01 to a date of the Gregorian calendar, year 2000 to 2099. */
+static uint64_t days_since_epoch(unsigned int year, unsigned int month, unsigned int day)
+{
+	static const uint16_t before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
+	bool leap = year % 4 == 0 && month > 2;
+
+	return 365UL * (year - 1970) + (year - 1969) / 4 + before[month - 1] + day - 1 + leap;
+}
+
+/* Seconds since 1970, or 0 when the machine has no clock that makes sense. */
+static uint64_t rtc_get(void)
+{
+	uint8_t raw[ARRAY_SIZE(rtc_regs)], again[ARRAY_SIZE(rtc_regs)], b = rtc_read(RTC_B);
+	unsigned int sec, min, hour, day, month, year, tries = 0, i;
+	bool same;
+
+	do {
+		rtc_read_all(raw);
+		rtc_read_all(again);
+		for (same = true, i = 0; i < ARRAY_SIZE(raw); i++)
+			same &= raw[i] == again[i];
+	} while (!same && ++tries < 10);
+	sec = rtc_number(raw[0], b);
+	min = rtc_number(raw[1], b);
+	hour = rtc_number((uint8_t)(raw[2] & ~(b & RTC_B_24H ? 0 : RTC_HOUR_PM)), b);
+	if (!(b & RTC_B_24H))
+		hour = hour % 12 + (raw[2] & RTC_HOUR_PM ? 12 : 0);
+	day = rtc_number(raw[3], b);
+	month = rtc_number(raw[4], b);
+	year = rtc_number(raw[5], b);
+	if (!same || sec > 60 || min > 59 || hour > 23 || day < 1 || day > 31 || month < 1 ||
+	    month > 12 || year > 99)
+		return 0;
+	return ((days_since_epoch(2000 + year, month, day) * 24 + hour) * 60 + min) * 60 + sec;
+}
+
+void wallclock_get(uint64_t *sec, uint32_t *nsec)
+{
+	spin_lock(&wallclock.lock);
+	*sec = wallclock.sec;
+	*nsec = wallclock.nsec;
+	spin_unlock(&wallclock.lock);
+}
+
+void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t at_system_time)
+{
+	uint64_t back_sec = at_system_time / NS_PER_S;
+	uint32_t back_nsec = (uint32_t)(at_system_time % NS_PER_S);
+
+	if (nsec < back_nsec) {
+		nsec += (uint32_t)NS_PER_S;
+		back_sec++;
+	}
+	spin_lock(&wallclock.lock);
+	wallclock.sec = sec - back_sec;
+	wallclock.nsec = nsec - back_nsec;
+	spin_unlock(&wallclock.lock);
+}
+
+void time_boot(void)
+{
+	clock_calibrate();
+	clock.to_ns = scale_make(clock.hz, NS_PER_S);
+	clock.to_tsc = scale_make(NS_PER_S, clock.hz);
+	clock.base = tsc_read();
+	wallclock_set(rtc_get(), 0, system_time());
+}
+
+#define LVTT_ONESHOT		 (0U << 17)
+#define LVTT_TSCDEADLINE	 (2U << 17)
+#define TDCR_DIVIDE_1		 0xb
+
+#define CPUID_1_ECX_TSC_DEADLINE (1U << 24)
+
+/* The timer's rate against 10 ms of the TSC. */
+static void apic_timer_calibrate(void)
+{
+	uint64_t start, ticks = clock.hz / 100, now;
+	uint32_t counted;
+
+	apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED | LVTT_ONESHOT | VECTOR_TIMER);
+	apic_write(APIC_TIMER_INIT, ~0U);
+	start = tsc_read();
+	do
+		now = tsc_read();
+	while (now - start < ticks);
+	counted = ~0U - apic_read(APIC_TIMER_COUNT);
+	now = tsc_read();
+	apic_write(APIC_TIMER_INIT, 0);
+	if (counted < 1000)
+		panic("The local APIC's timer does not count");
+	clock.to_apic = scale_make(NS_PER_S, counted * clock.hz / (now - start));
+	printk("Local APIC timer: %lu kHz\n", counted * clock.hz / (now - start) / 1000);
+}
+
+void time_cpu_init(void)
+{
+	uint32_t leaf[4];
+
+	(void)tsc_read_checked();
+	cpuid(1, 0, leaf);
+	apic_write(APIC_TIMER_DIVIDE, TDCR_DIVIDE_1);
+	if (leaf[2] & CPUID_1_ECX_TSC_DEADLINE) {
+		clock.deadline = true;
+		apic_write(APIC_LVT_TIMER, LVTT_TSCDEADLINE | VECTOR_TIMER);
+		return;
+	}
+	if (!clock.to_apic.mul)
+		apic_timer_calibrate();
+	apic_write(APIC_LVT_TIMER, LVTT_ONESHOT | VECTOR_TIMER);
+}
+
+void apic_timer_set(uint64_t ns)
+{
+	uint64_t now, ticks = 0;
+
+	if (clock.deadline) {
+		/* 0 disarms; what is past fires at once. */
+		wrmsr(MSR_TSC_DEADLINE, ns ? ns_to_tsc(ns) : 0);
+		return;
+	}
+	if (ns) {
+		now = system_time();
+		ticks = ns > now ? scale_apply(&clock.to_apic, ns - now) + 1 : 1;
+		/* Too far away for the counter: fires early, and is set again. */
+		if (ns > now && (ns - now > 60 * NS_PER_S || ticks > ~0U))
+			ticks = ~0U;
+	}
+	apic_write(APIC_TIMER_INIT, (uint32_t)ticks);
+}
