@@ -9,12 +9,16 @@
 
 struct grant_table; /* the grants of one domain and what it has mapped; grant.c */
 
-/* Makes @d's table. Limits in frames; -EINVAL when above the core's own maximum. -ENOMEM. */
+/*
+ * Makes @d's table. Limits in frames, as XEN_DOMCTL_createdomain has them (negative: the core's
+ * own maximum); -EINVAL when above that. -ENOMEM.
+ */
 int grant_init(struct domain *d, uint32_t max_grant_frames, uint32_t max_maptrack_frames);
 
 /*
  * Releases what a dying domain has mapped from others, in steps of at most @budget mappings; true
- * when done. Grants that others still map stay valid memory until they unmap (frame references).
+ * when done. Grants that others still map stay valid memory until they unmap: each mapping holds a
+ * reference to the granting domain. So grant_free() comes when the last reference is gone.
  */
 bool grant_destroy(struct domain *d, unsigned int budget);
 void grant_free(struct domain *d);
@@ -24,6 +28,9 @@ void grant_free(struct domain *d);
  * *@done operations finished, which the caller turns into a continuation.
  */
 long grant_op(unsigned int cmd, gva_t arg, unsigned int count, unsigned int *done);
+
+/* Bytes of one element of @cmd's array, for the continuation; 0 for those without one. */
+size_t grant_op_size(unsigned int cmd);
 
 /*
  * Frame @index of @d's shared table, growing the table up to there (XENMAPSPACE_grant_table,

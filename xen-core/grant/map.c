@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Mapping of grants into a domain's guest-physical memory: GNTTABOP_map_grant_ref, unmap_grant_ref
+ * and unmap_and_replace. Checks and status codes come in Xen 4.17's order.
+ */
+#include "grant/table.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+
+/* Adds a page of free handles. maptrack_lock is held. */
+static bool maptrack_grow(struct domain *d, struct grant_table *gt)
+{
+	uint32_t first = gt->nr_maptrack;
+	struct maptrack *page;
+
+	if (first / MAPTRACK_PER_FRAME >= gt->max_maptrack_frames)
+		return false;
+	if (!gt->maptrack) {
+		gt->maptrack = xzalloc_array(struct maptrack *, gt->max_maptrack_frames);
+		if (!gt->maptrack)
+			return false;
+		grant_charge(d, (int64_t)(gt->max_maptrack_frames * sizeof(*gt->maptrack)));
+	}
+	page = xzalloc(PAGE_SIZE);
+	if (!page)
+		return false;
+	grant_charge(d, PAGE_SIZE);
+	for (uint32_t i = 0; i < MAPTRACK_PER_FRAME; i++)
+		page[i].ref = i + 1 < MAPTRACK_PER_FRAME ? first + i + 1 : MAPTRACK_NONE;
+	gt->maptrack[first / MAPTRACK_PER_FRAME] = page;
+	gt->maptrack_free = first;
+	__atomic_store_n(&gt->nr_maptrack, first + MAPTRACK_PER_FRAME, __ATOMIC_RELEASE);
+	return true;
+}
+
+static bool maptrack_get(struct domain *d, grant_handle_t *handle)
+{
+	struct grant_table *gt = d->grant;
+	bool found;
+
+	spin_lock(&gt->maptrack_lock);
+	found = gt->maptrack_free != MAPTRACK_NONE || maptrack_grow(d, gt);
+	if (found) {
+		struct maptrack *entry = maptrack_entry(gt, gt->maptrack_free);
+
+		*handle = gt->maptrack_free;
+		gt->maptrack_free = entry->ref;
+		WRITE_ONCE(entry->flags, MAPTRACK_BUSY);
+	}
+	spin_unlock(&gt->maptrack_lock);
+	return found;
+}
+
+static void maptrack_put(struct domain *d, grant_handle_t handle)
+{
+	struct grant_table *gt = d->grant;
+	struct maptrack *entry = maptrack_entry(gt, handle);
+
+	spin_lock(&gt->maptrack_lock);
+	entry->granter = NULL;
+	WRITE_ONCE(entry->flags, 0);
+	entry->ref = gt->maptrack_free;
+	gt->maptrack_free = handle;
+	spin_unlock(&gt->maptrack_lock);
+}
+
+static enum p2m_type map_type(uint32_t flags)
+{
+	return flags & GNTMAP_readonly ? P2M_GRANT_RO : P2M_GRANT_RW;
+}
+
+/*
+ * Puts @mfn, which is pinned, at @addr. The domain's own memory there is released; a mapping of
+ * another domain's memory stays, or its handle could never be unmapped.
+ */
+static int16_t map_host(struct domain *d, uint64_t addr, mfn_t mfn, const struct domain *rd,
+			uint32_t flags)
+{
+	gfn_t gfn = gpa_to_gfn((gpa_t) { addr });
+	int rc;
+
+	if ((flags & ~(uint32_t)GNTMAP_readonly) != GNTMAP_host_map || !frame_ref(mfn, rd))
+		return GNTST_general_error;
+	rc = p2m_map_new(&d->p2m, gfn, mfn, map_type(flags));
+	if (rc == -EEXIST && !mfn_eq(p2m_ram(&d->p2m, gfn), MFN_INVALID))
+		rc = p2m_map(&d->p2m, gfn, mfn, P2M_ORDER_4K, map_type(flags));
+	if (!rc)
+		return GNTST_okay;
+	frame_unref(mfn);
+	return GNTST_general_error;
+}
+
+static int map_policy(const struct domain *d, const struct domain *rd, uint32_t flags)
+{
+	int rc = xsm_domain(&d->label, &rd->label, XSM_GRANT__MAP_READ);
+
+	if (!rc && !(flags & GNTMAP_readonly))
+		rc = xsm_domain(&d->label, &rd->label, XSM_GRANT__MAP_WRITE);
+	return rc;
+}
+
+/* Acts: the handle is taken, the granter referenced. */
+static int16_t map_grant(struct domain *d, struct domain *rd, struct gnttab_map_grant_ref *op,
+			 grant_handle_t handle)
+{
+	bool write = !(op->flags & GNTMAP_readonly);
+	struct maptrack *entry = maptrack_entry(d->grant, handle);
+	mfn_t mfn;
+	int16_t rc;
+
+	rc = grant_pin(rd, op->ref, d->id, write, true, &mfn);
+	if (rc != GNTST_okay)
+		return rc;
+	rc = map_host(d, op->host_addr, mfn, rd, op->flags);
+	if (rc != GNTST_okay) {
+		grant_unpin(rd, op->ref, write);
+		return rc;
+	}
+	entry->granter = rd;
+	entry->ref = op->ref;
+	__atomic_store_n(&entry->flags, op->flags, __ATOMIC_RELEASE);
+	op->handle = handle;
+	op->dev_bus_addr = 0; /* no machine address is told to a guest */
+	return GNTST_okay;
+}
+
+void grant_map_one(struct domain *d, void *arg, void *state)
+{
+	struct gnttab_map_grant_ref *op = arg;
+	grant_handle_t handle;
+	struct domain *rd;
+
+	if (!(op->flags & (GNTMAP_device_map | GNTMAP_host_map))) {
+		op->status = GNTST_bad_gntref;
+		return;
+	}
+	if (op->flags & (GNTMAP_device_map | GNTMAP_application_map | GNTMAP_contains_pte)) {
+		op->status = GNTST_general_error; /* for PV guests only */
+		return;
+	}
+	rd = domain_lookup(op->dom);
+	if (!rd) {
+		op->status = GNTST_bad_domain;
+		return;
+	}
+	if (map_policy(d, rd, op->flags)) {
+		op->status = GNTST_permission_denied;
+		return;
+	}
+	if (!maptrack_get(d, &handle)) {
+		op->status = GNTST_no_space;
+		return;
+	}
+	if (!domain_get(rd)) {
+		op->status = GNTST_bad_domain;
+		maptrack_put(d, handle);
+		return;
+	}
+	op->status = map_grant(d, rd, op, handle);
+	if (op->status != GNTST_okay) {
+		maptrack_put(d, handle);
+		domain_put(rd);
+	}
+}
+
+/*
+ * Undoes the mapping @handle at @addr. The entry is claimed by taking its flags away, so that of
+ * two racing calls one fails; it is given back when the call turns out to be wrong.
+ */
+static int16_t unmap(struct domain *d, grant_handle_t handle, uint64_t addr, bool replace)
+{
+	struct grant_table *gt = d->grant;
+	struct maptrack *entry;
+	struct domain *rd;
+	uint32_t flags, ref;
+	int16_t rc = GNTST_okay;
+	mfn_t mfn;
+
+	if (handle >= __atomic_load_n(&gt->nr_maptrack, __ATOMIC_ACQUIRE))
+		return GNTST_bad_handle;
+	entry = maptrack_entry(gt, handle);
+	flags = READ_ONCE(entry->flags);
+	if (!(flags & GNTMAP_host_map) ||
+	    !__atomic_compare_exchange_n(&entry->flags, &flags, MAPTRACK_BUSY, false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return GNTST_bad_handle;
+	rd = entry->granter;
+	ref = entry->ref;
+	mfn = grant_active(rd->grant, ref)->mfn; /* fixed while it is mapped */
+	if (xsm_domain(&d->label, &rd->label, XSM_GRANT__UNMAP))
+		rc = GNTST_permission_denied;
+	else if (addr &&
+		 (replace || p2m_take(&d->p2m, gpa_to_gfn((gpa_t) { addr }), mfn, map_type(flags))))
+		rc = GNTST_general_error;
+	if (rc != GNTST_okay || !addr) { /* without an address there is nothing to undo */
+		__atomic_store_n(&entry->flags, flags, __ATOMIC_RELEASE);
+		return rc;
+	}
+	frame_unref(mfn);
+	grant_unpin(rd, ref, !(flags & GNTMAP_readonly));
+	maptrack_put(d, handle);
+	domain_put(rd);
+	return GNTST_okay;
+}
+
+void grant_unmap_one(struct domain *d, void *arg, void *state)
+{
+	struct gnttab_unmap_grant_ref *op = arg;
+
+	op->status = unmap(d, op->handle, op->host_addr, false);
+}
+
+/* Replacing is a matter of page tables that the core does not keep for its guests. */
+void grant_unmap_and_replace_one(struct domain *d, void *arg, void *state)
+{
+	struct gnttab_unmap_and_replace *op = arg;
+
+	op->status = unmap(d, op->handle, op->host_addr, op->new_addr != 0);
+}
+
+bool grant_destroy(struct domain *d, unsigned int budget)
+{
+	struct grant_table *gt = d->grant;
+
+	if (!gt)
+		return true;
+	for (; gt->destroy_next < gt->nr_maptrack; gt->destroy_next++) {
+		struct maptrack *entry = maptrack_entry(gt, gt->destroy_next);
+		uint32_t flags = entry->flags;
+		struct domain *rd = entry->granter;
+
+		if (!(flags & GNTMAP_host_map))
+			continue;
+		if (!budget--)
+			return false;
+		/* The p2m entry and its reference go with the p2m; no vCPU can use them now. */
+		grant_unpin(rd, entry->ref, !(flags & GNTMAP_readonly));
+		maptrack_put(d, gt->destroy_next);
+		domain_put(rd);
+	}
+	return true;
+}
