@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The hypercall console_io. A guest's line buffer is guarded by its domain's lock. */
+#include "hypercall/console_io.h"
+#include "event/evtchn.h"
+#include "hypercall/control.h"
+#include "hypercall/hypercall.h"
+#include "lib/cmdline.h"
+#include "lib/console.h"
+#include "lib/errno.h"
+#include "lib/printk.h"
+#include "mm/guest.h"
+#include "mm/heap.h"
+#include "x86/time.h"
+
+#define WRITE_MAX	   65536 /* bytes in one call */
+#define GUEST_LINE	   128
+#define LINES_PER_SECOND   20
+#define GUEST_OUTPUT_LEVEL 3 /* of guest_loglvl= */
+
+struct guest_console {
+	struct ratelimit limit;
+	unsigned int len;
+	char line[GUEST_LINE];
+};
+
+/* The line is full or ended: prints it. The domain's lock is held; the console's ranks inside. */
+static void flush_line(const struct domain *d, struct guest_console *c)
+{
+	char text[GUEST_LINE + 48];
+	unsigned int lost;
+	int n;
+
+	if (ratelimit(&c->limit, LINES_PER_SECOND, system_time(), &lost)) {
+		if (lost)
+			printk(KERN_WARNING "d%u: %u lines of output suppressed\n", d->id, lost);
+		n = snprintk(text, sizeof(text), "(d%u) %.*s\n", d->id, (int)c->len, c->line);
+		console_write(text, (size_t)n, options.guest_loglvl >= GUEST_OUTPUT_LEVEL);
+	}
+	c->len = 0;
+}
+
+void guest_console_putc(struct domain *d, char ch)
+{
+	struct guest_console *c;
+
+	spin_lock(&d->lock);
+	if (!d->console)
+		d->console = xzalloc(sizeof(struct guest_console));
+	c = d->console;
+	if (c) {
+		if (ch == '\n')
+			flush_line(d, c);
+		else if (ch == '\t' || (ch >= ' ' && ch <= '~'))
+			c->line[c->len++] = ch;
+		if (c->len == GUEST_LINE)
+			flush_line(d, c);
+	}
+	spin_unlock(&d->lock);
+}
+
+void guest_console_free(struct domain *d)
+{
+	xfree(d->console);
+	d->console = NULL;
+}
+
+static void write_chunk(struct domain *d, const char *chunk, size_t len)
+{
+	size_t i;
+
+	if (d->privileged) {
+		console_write(chunk, len, true);
+		return;
+	}
+	for (i = 0; i < len; i++)
+		guest_console_putc(d, chunk[i]);
+}
+
+static long consoleio_write(struct op_call *call)
+{
+	unsigned int done = 0;
+	char chunk[256];
+
+	if (call->count > WRITE_MAX)
+		return -E2BIG;
+	while (done < call->count) {
+		size_t n = min((size_t)(call->count - done), sizeof(chunk));
+
+		if (guest_read(chunk, gva_add(call->arg, done), n))
+			return -EFAULT;
+		write_chunk(call->caller, chunk, n);
+		done += (unsigned int)n;
+	}
+	return 0;
+}
+
+static long consoleio_read(struct op_call *call)
+{
+	unsigned int done = 0;
+	char chunk[64];
+	size_t n;
+
+	do {
+		n = console_input_read(chunk, min((size_t)(call->count - done), sizeof(chunk)));
+		if (guest_write(gva_add(call->arg, done), chunk, n))
+			return -EFAULT;
+		done += (unsigned int)n;
+	} while (n == sizeof(chunk));
+	return done;
+}
+
+static const struct op_entry ops[] = {
+	OP(CONSOLEIO_write, XSM_XEN__WRITECONSOLE, consoleio_write,
+	   "At most 64 KiB a call. Other domains than Dom0: 20 lines a second."),
+	OP(CONSOLEIO_read, XSM_XEN__READCONSOLE, consoleio_read, NULL),
+};
+
+const struct op_table console_io_ops = OP_TABLE("console_io", ops);
+
+long do_console_io(unsigned int cmd, unsigned int count, gva_t arg)
+{
+	struct op_call call = { .caller = current_domain(), .arg = arg, .count = count };
+
+	return op_run(&console_io_ops, cmd, &call);
+}
+
+static void raise_virq_console(void)
+{
+	evtchn_raise_virq_global(VIRQ_CONSOLE);
+}
+
+void console_io_init(void)
+{
+	console_input_notify = raise_virq_console;
+}

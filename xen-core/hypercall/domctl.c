@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The hypercall domctl: one domain controls another. Here are the table and the life cycle; vCPUs
+ * and affinity are in domctl_vcpu.c, memory, state and policy in domctl_hvm.c.
+ *
+ * Locks: domctl_lock (LOCK_DOMCTL, outermost) is held around every operation, so that two never
+ * run at a time: they may wait for each other's domains to stop. Who finds it taken tries again
+ * from the guest, where it can be paused meanwhile.
+ */
+#include "hypercall/control.h"
+#include "hypercall/hypercall.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/guest.h"
+#include "xsm/xsm.h"
+
+#define GRANT_VERSION 1
+
+struct spinlock domctl_lock = SPINLOCK_INIT(LOCK_DOMCTL);
+
+static long domctl_createdomain(struct op_call *call)
+{
+	struct xen_domctl *op = &call->u.domctl;
+	struct domain *d;
+	int rc;
+
+	if (XEN_DOMCTL_GRANT_version(op->u.createdomain.grant_opts) != GRANT_VERSION ||
+	    op->u.createdomain.vmtrace_size)
+		return -EINVAL;
+	/* It asks the policy, and judges the rest of the configuration. */
+	rc = domain_create(op->domain, &op->u.createdomain, &call->caller->label, &d);
+	if (rc)
+		return rc;
+	d->controller_pauses = 1;
+	op->domain = d->id;
+	call->copy_back = true;
+	return 0;
+}
+
+static long domctl_destroydomain(struct op_call *call)
+{
+	return call->d == call->caller ? -EINVAL : domain_destroy(call->d);
+}
+
+static long domctl_pausedomain(struct op_call *call)
+{
+	if (call->d == call->caller)
+		return -EINVAL;
+	if (call->d->controller_pauses == INT32_MAX / 2)
+		return -EOVERFLOW;
+	call->d->controller_pauses++;
+	domain_pause_sync(call->d);
+	return 0;
+}
+
+static long domctl_unpausedomain(struct op_call *call)
+{
+	struct domain *d = call->d;
+
+	/* Only what a controller has paused: never below the core's own counts. */
+	if (d->controller_pauses == 0)
+		return -EINVAL;
+	d->controller_pauses--;
+	spin_lock(&d->lock);
+	if (d->state == DOMAIN_BUILDING)
+		WRITE_ONCE(d->state, DOMAIN_ALIVE);
+	spin_unlock(&d->lock);
+	domain_unpause(d);
+	return 0;
+}
+
+static long domctl_resumedomain(struct op_call *call)
+{
+	return call->d == call->caller ? -EINVAL : domain_resume(call->d);
+}
+
+static long domctl_getdomaininfo(struct op_call *call)
+{
+	struct xen_domctl *op = &call->u.domctl;
+
+	memset(&op->u, 0, sizeof(op->u));
+	domain_get_info(call->d, &op->u.getdomaininfo);
+	op->domain = call->d->id;
+	call->copy_back = true;
+	return 0;
+}
+
+static long domctl_max_mem(struct op_call *call)
+{
+	uint64_t pages = call->u.domctl.u.max_mem.max_memkb >> (PAGE_SHIFT - 10);
+
+	pages = min(pages, (uint64_t)UINT32_MAX);
+	WRITE_ONCE(call->d->max_pages, pages);
+	p2m_set_limit(&call->d->p2m, min(pages, frames_total()));
+	return 0;
+}
+
+static long domctl_max_vcpus(struct op_call *call)
+{
+	struct domain *d = call->d;
+	unsigned int i;
+
+	if (d == call->caller || call->u.domctl.u.max_vcpus.max != d->max_vcpus)
+		return -EINVAL;
+	for (i = 0; i < d->max_vcpus; i++) {
+		int rc;
+
+		if (d->vcpu[i])
+			continue;
+		rc = vcpu_create(d, i);
+		if (rc)
+			return rc;
+		if (i + 1 < d->max_vcpus && hypercall_preempt())
+			return -ERESTART_CALL; /* what is there already is skipped */
+	}
+	return 0;
+}
+
+static long domctl_setdomainhandle(struct op_call *call)
+{
+	memcpy(call->d->handle, call->u.domctl.u.setdomainhandle.handle, sizeof(call->d->handle));
+	return 0;
+}
+
+static long domctl_settimeoffset(struct op_call *call)
+{
+	WRITE_ONCE(call->d->wallclock_offset, call->u.domctl.u.settimeoffset.time_offset_seconds);
+	domain_update_wallclock(call->d);
+	return 0;
+}
+
+static long domctl_subscribe(struct op_call *call)
+{
+	WRITE_ONCE(call->d->suspend_port, call->u.domctl.u.subscribe.port);
+	return 0;
+}
+
+static long domctl_set_address_size(struct op_call *call)
+{
+	return call->u.domctl.u.address_size.size == 64 ? 0 : -EINVAL;
+}
+
+static long domctl_get_address_size(struct op_call *call)
+{
+	call->u.domctl.u.address_size.size = 64;
+	call->copy_back = true;
+	return 0;
+}
+
+static long domctl_set_target(struct op_call *call)
+{
+	struct domain *target = domain_lookup(call->u.domctl.u.set_target.target);
+
+	if (!target)
+		return -ESRCH;
+	if (target == call->d)
+		return -EINVAL;
+	return xsm_set_target(&call->caller->label, &call->d->label, &target->label);
+}
+
+static const char no_devices[] = "Devices can't be assigned yet.";
+static const char pv_only[] = "PV guests only.";
+static const char no_debug[] = "Guests are debugged from inside.";
+static const char no_introspection[] = "No introspection, paging or sharing of guest memory.";
+static const char no_qos[] = "Cache and bandwidth allocation are not offered.";
+static const char other_arch[] = "Other architectures only.";
+static const char no_trace[] = "No processor trace.";
+
+static const struct op_entry ops[] = {
+	OP(XEN_DOMCTL_createdomain, OP_HOOK_IN_ACT, domctl_createdomain,
+	   "domain create, asked by domain_create(). Only HVM and PVH with nested paging; grant "
+	   "tables version 1; no IOMMU, nested virtualisation, vPMU, or trace buffer: -EINVAL."),
+	OP(XEN_DOMCTL_destroydomain, XSM_DOMAIN__DESTROY, domctl_destroydomain, NULL),
+	OP(XEN_DOMCTL_pausedomain, XSM_DOMAIN__PAUSE, domctl_pausedomain, NULL),
+	OP(XEN_DOMCTL_unpausedomain, XSM_DOMAIN__UNPAUSE, domctl_unpausedomain, NULL),
+	OP(XEN_DOMCTL_getdomaininfo, XSM_DOMAIN__GETDOMAININFO, domctl_getdomaininfo,
+	   "As in Xen: the first domain at or after the id."),
+	OP(XEN_DOMCTL_setvcpuaffinity, XSM_DOMAIN__SETAFFINITY, domctl_setvcpuaffinity, NULL),
+	OP(XEN_DOMCTL_shadow_op, OP_HOOK_IN_ACT, domctl_shadow_op,
+	   "GET_ALLOCATION and SET_ALLOCATION, the latter only raises; no log-dirty mode: "
+	   "-EOPNOTSUPP."),
+	OP(XEN_DOMCTL_max_mem, XSM_DOMAIN__SETDOMAINMAXMEM, domctl_max_mem, NULL),
+	OP_REFUSED(XEN_DOMCTL_setvcpucontext, EOPNOTSUPP,
+		   "Guest state is set by XEN_DOMCTL_sethvmcontext."),
+	OP(XEN_DOMCTL_getvcpucontext, XSM_DOMAIN__GETVCPUCONTEXT, domctl_getvcpucontext,
+	   "Registers, control registers and segment bases; no FPU state."),
+	OP(XEN_DOMCTL_getvcpuinfo, XSM_DOMAIN__GETVCPUINFO, domctl_getvcpuinfo, NULL),
+	OP(XEN_DOMCTL_max_vcpus, XSM_DOMAIN__MAX_VCPUS, domctl_max_vcpus, NULL),
+	OP(XEN_DOMCTL_scheduler_op, OP_HOOK_IN_ACT, domctl_scheduler_op, "credit2 only."),
+	OP(XEN_DOMCTL_setdomainhandle, XSM_DOMAIN__SETDOMAINHANDLE, domctl_setdomainhandle, NULL),
+	OP_REFUSED(XEN_DOMCTL_setdebugging, EOPNOTSUPP, no_debug),
+	OP(XEN_DOMCTL_irq_permission, OP_HOOK_IN_ACT, domctl_irq_permission,
+	   "Granting is -EPERM: the caller has no interrupt to give. So are the next two."),
+	OP(XEN_DOMCTL_iomem_permission, OP_HOOK_IN_ACT, domctl_iomem_permission, NULL),
+	OP(XEN_DOMCTL_ioport_permission, OP_HOOK_IN_ACT, domctl_ioport_permission, NULL),
+	OP(XEN_DOMCTL_hypercall_init, XSM_DOMAIN__HYPERCALL, domctl_hypercall_init, NULL),
+	OP(XEN_DOMCTL_settimeoffset, XSM_DOMAIN__SETTIME, domctl_settimeoffset, NULL),
+	OP(XEN_DOMCTL_getvcpuaffinity, XSM_DOMAIN__GETAFFINITY, domctl_getvcpuaffinity, NULL),
+	OP_REFUSED(XEN_DOMCTL_real_mode_area, ENOSYS, other_arch),
+	OP(XEN_DOMCTL_resumedomain, XSM_DOMAIN__RESUME, domctl_resumedomain, NULL),
+	OP_REFUSED(XEN_DOMCTL_sendtrigger, EOPNOTSUPP, "Guests have no power button; xl shutdown."),
+	OP(XEN_DOMCTL_subscribe, XSM_DOMAIN__SET_MISC_INFO, domctl_subscribe, NULL),
+	OP(XEN_DOMCTL_gethvmcontext, XSM_HVM__GETHVMC, domctl_gethvmcontext, NULL),
+	OP(XEN_DOMCTL_sethvmcontext, XSM_HVM__SETHVMC, domctl_sethvmcontext,
+	   "All of it is checked before any of it is set."),
+	OP(XEN_DOMCTL_set_address_size, XSM_DOMAIN__SETADDRSIZE, domctl_set_address_size,
+	   "64 only, as for HVM in Xen."),
+	OP(XEN_DOMCTL_get_address_size, XSM_DOMAIN__GETADDRSIZE, domctl_get_address_size, NULL),
+	OP_REFUSED(XEN_DOMCTL_assign_device, EOPNOTSUPP, no_devices),
+	OP_REFUSED(XEN_DOMCTL_bind_pt_irq, EOPNOTSUPP, no_devices),
+	OP_REFUSED(XEN_DOMCTL_memory_mapping, EOPNOTSUPP, no_devices),
+	OP_REFUSED(XEN_DOMCTL_ioport_mapping, EOPNOTSUPP, no_devices),
+	OP_REFUSED(XEN_DOMCTL_set_ext_vcpucontext, EOPNOTSUPP, pv_only),
+	OP_REFUSED(XEN_DOMCTL_get_ext_vcpucontext, EOPNOTSUPP, pv_only),
+	OP_REFUSED(XEN_DOMCTL_set_opt_feature, ENOSYS, other_arch),
+	OP_REFUSED(XEN_DOMCTL_test_assign_device, EOPNOTSUPP, no_devices),
+	OP(XEN_DOMCTL_set_target, OP_HOOK_IN_ACT, domctl_set_target, NULL),
+	OP_REFUSED(XEN_DOMCTL_deassign_device, EOPNOTSUPP, no_devices),
+	OP_REFUSED(XEN_DOMCTL_unbind_pt_irq, EOPNOTSUPP, no_devices),
+	OP_REFUSED(XEN_DOMCTL_get_device_group, EOPNOTSUPP, no_devices),
+	OP_REFUSED(XEN_DOMCTL_debug_op, EOPNOTSUPP, no_debug),
+	OP(XEN_DOMCTL_gethvmcontext_partial, XSM_HVM__GETHVMC, domctl_gethvmcontext_partial, NULL),
+	OP_REFUSED(XEN_DOMCTL_vm_event_op, EOPNOTSUPP, no_introspection),
+	OP_REFUSED(XEN_DOMCTL_mem_sharing_op, EOPNOTSUPP, no_introspection),
+	OP(XEN_DOMCTL_gettscinfo, XSM_DOMAIN2__GETTSC, domctl_gettscinfo, NULL),
+	OP(XEN_DOMCTL_settscinfo, XSM_DOMAIN2__SETTSC, domctl_settscinfo,
+	   "Modes default and never-emulate, at the host's frequency."),
+	OP(XEN_DOMCTL_getpageframeinfo3, XSM_MMU__PAGEINFO, domctl_getpageframeinfo3, NULL),
+	OP_REFUSED(XEN_DOMCTL_setvcpuextstate, EOPNOTSUPP, pv_only),
+	OP_REFUSED(XEN_DOMCTL_getvcpuextstate, EOPNOTSUPP, pv_only),
+	OP_REFUSED(XEN_DOMCTL_set_access_required, EOPNOTSUPP, no_introspection),
+	OP_REFUSED(XEN_DOMCTL_audit_p2m, ENOSYS, "Debug builds of Xen only."),
+	OP_REFUSED(XEN_DOMCTL_set_virq_handler, EOPNOTSUPP,
+		   "A global VIRQ goes to the domain that has bound it."),
+	OP_REFUSED(XEN_DOMCTL_set_broken_page_p2m, EOPNOTSUPP, "No machine check handling."),
+	OP(XEN_DOMCTL_setnodeaffinity, XSM_DOMAIN__SETAFFINITY, domctl_setnodeaffinity,
+	   "There is one node, which must be in the map."),
+	OP(XEN_DOMCTL_getnodeaffinity, XSM_DOMAIN__GETAFFINITY, domctl_getnodeaffinity, NULL),
+	OP_REFUSED(XEN_DOMCTL_cacheflush, ENOSYS, other_arch),
+	OP_REFUSED(XEN_DOMCTL_get_vcpu_msrs, EOPNOTSUPP, pv_only),
+	OP_REFUSED(XEN_DOMCTL_set_vcpu_msrs, EOPNOTSUPP, pv_only),
+	OP_REFUSED(XEN_DOMCTL_setvnumainfo, EOPNOTSUPP, "Guests have one node."),
+	OP_REFUSED(XEN_DOMCTL_psr_cmt_op, EOPNOTSUPP, no_qos),
+	OP_REFUSED(XEN_DOMCTL_monitor_op, EOPNOTSUPP, no_introspection),
+	OP_REFUSED(XEN_DOMCTL_psr_alloc, EOPNOTSUPP, no_qos),
+	OP_REFUSED(XEN_DOMCTL_soft_reset, EOPNOTSUPP, "A guest restarts as a new domain."),
+	OP_REFUSED(XEN_DOMCTL_vuart_op, EOPNOTSUPP, other_arch),
+	OP(XEN_DOMCTL_get_cpu_policy, XSM_DOMAIN2__GET_CPU_POLICY, domctl_get_cpu_policy, NULL),
+	OP(XEN_DOMCTL_set_cpu_policy, XSM_DOMAIN2__SET_CPU_POLICY, domctl_set_cpu_policy, NULL),
+	OP_REFUSED(XEN_DOMCTL_vmtrace_op, EOPNOTSUPP, no_trace),
+	OP(XEN_DOMCTL_get_paging_mempool_size, XSM_DOMAIN__GETPAGINGMEMPOOL,
+	   domctl_get_paging_mempool_size, NULL),
+	OP(XEN_DOMCTL_set_paging_mempool_size, XSM_DOMAIN__SETPAGINGMEMPOOL,
+	   domctl_set_paging_mempool_size, "Only raises."),
+	OP_REFUSED(XEN_DOMCTL_gdbsx_guestmemio, EOPNOTSUPP, no_debug),
+	OP_REFUSED(XEN_DOMCTL_gdbsx_pausevcpu, EOPNOTSUPP, no_debug),
+	OP_REFUSED(XEN_DOMCTL_gdbsx_unpausevcpu, EOPNOTSUPP, no_debug),
+	OP_REFUSED(XEN_DOMCTL_gdbsx_domstatus, EOPNOTSUPP, no_debug),
+};
+
+const struct op_table domctl_ops = OP_TABLE("domctl", ops);
+
+/* The domain that an operation is about; createdomain is about none yet. */
+static int find_domain(struct op_call *call)
+{
+	const struct xen_domctl *op = &call->u.domctl;
+	struct domain *d = NULL;
+
+	switch (op->cmd) {
+	case XEN_DOMCTL_createdomain:
+		return 0;
+	case XEN_DOMCTL_getdomaininfo:
+		if (op->domain >= DOMID_FIRST_RESERVED)
+			return -EINVAL;
+		for_each_domain (d)
+			if (d->id >= op->domain)
+				break;
+		break;
+	default:
+		d = domain_lookup(op->domain);
+		break;
+	}
+	call->d = d;
+	return d ? 0 : -ESRCH;
+}
+
+long do_domctl(gva_t arg)
+{
+	struct op_call call = { .caller = current_domain(), .arg = arg };
+	struct xen_domctl *op = &call.u.domctl;
+	long rc;
+
+	if (guest_read(op, arg, sizeof(*op)))
+		return -EFAULT;
+	if (op->interface_version != XEN_DOMCTL_INTERFACE_VERSION)
+		return -EACCES;
+	if (!spin_trylock(&domctl_lock))
+		return -ERESTART_CALL;
+	rc = find_domain(&call);
+	if (!rc)
+		rc = op_run(&domctl_ops, op->cmd, &call);
+	spin_unlock(&domctl_lock);
+	if (call.copy_back && guest_write(arg, op, sizeof(*op)))
+		return -EFAULT;
+	return rc;
+}

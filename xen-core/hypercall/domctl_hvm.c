@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The acts of domctl that are about a guest's saved state, CPU policy, memory and resources. */
+#include "hypercall/control.h"
+#include "hypercall/hypercall.h"
+#include "hvm/cpuid.h"
+#include "hvm/hvm.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/guest.h"
+#include "mm/heap.h"
+#include "x86/time.h"
+
+#define CONTEXT_MAX	 (1U << 20) /* saved state of 128 vCPUs is less */
+#define RECORD_MAX	 4096	    /* the longest record, HVM_SAVE_TYPE(CPU), is less */
+#define PAGEFRAMES_MAX	 1024	    /* as in Xen */
+#define TSC_MODE_DEFAULT 0
+#define TSC_MODE_NEVER	 2
+
+/* Stops @d unless it is the caller, whose state then is what it is at this moment. */
+static void pause_other(const struct op_call *call)
+{
+	if (call->d != call->caller)
+		domain_pause_sync(call->d);
+}
+
+static void unpause_other(const struct op_call *call)
+{
+	if (call->d != call->caller)
+		domain_unpause(call->d);
+}
+
+long domctl_gethvmcontext(struct op_call *call)
+{
+	struct xen_domctl_hvmcontext *op = &call->u.domctl.u.hvmcontext;
+	size_t size = hvm_context_size(call->d);
+	void *buf;
+	long len;
+
+	call->copy_back = true;
+	if (!op->buffer.p) {
+		op->size = (uint32_t)size;
+		return 0;
+	}
+	if (op->size < size)
+		return -ENOSPC;
+	buf = xzalloc(size);
+	if (!buf)
+		return -ENOMEM;
+	pause_other(call);
+	len = hvm_context_save(call->d, buf, size);
+	unpause_other(call);
+	if (len >= 0) {
+		op->size = (uint32_t)len;
+		len = guest_write(handle_gva(op->buffer), buf, (size_t)len);
+	}
+	xfree(buf);
+	return len;
+}
+
+long domctl_gethvmcontext_partial(struct op_call *call)
+{
+	struct xen_domctl_hvmcontext_partial *op = &call->u.domctl.u.hvmcontext_partial;
+	void *buf;
+	long len;
+
+	if (op->type > UINT16_MAX || op->instance > UINT16_MAX)
+		return -ENOENT;
+	buf = xzalloc(RECORD_MAX);
+	if (!buf)
+		return -ENOMEM;
+	pause_other(call);
+	len = hvm_context_save_one(call->d, (uint16_t)op->type, (uint16_t)op->instance, buf,
+				   RECORD_MAX);
+	unpause_other(call);
+	if (len >= 0 && op->buffer.p && op->bufsz < (uint64_t)len)
+		len = -ENOSPC;
+	if (len >= 0) {
+		op->bufsz = (uint64_t)len;
+		call->copy_back = true;
+		len = op->buffer.p ? guest_write(handle_gva(op->buffer), buf, (size_t)len) : 0;
+	}
+	xfree(buf);
+	return len;
+}
+
+long domctl_sethvmcontext(struct op_call *call)
+{
+	const struct xen_domctl_hvmcontext *op = &call->u.domctl.u.hvmcontext;
+	void *buf;
+	int rc;
+
+	if (call->d == call->caller || !op->size || op->size > CONTEXT_MAX)
+		return -EINVAL;
+	buf = xmalloc(op->size);
+	if (!buf)
+		return -ENOMEM;
+	rc = guest_read(buf, handle_gva(op->buffer), op->size);
+	if (!rc) {
+		domain_pause_sync(call->d);
+		rc = hvm_context_load(call->d, buf, op->size);
+		domain_unpause(call->d);
+	}
+	xfree(buf);
+	return rc;
+}
+
+long policy_to_guest(const struct cpu_policy *policy, gva_t leaves, uint32_t *nr_leaves, gva_t msrs,
+		     uint32_t *nr_msrs)
+{
+	if (!leaves.v) {
+		*nr_leaves = CPU_POLICY_MAX_LEAVES;
+	} else {
+		if (*nr_leaves < policy->nr_leaves)
+			return -ENOBUFS;
+		*nr_leaves = policy->nr_leaves;
+		if (guest_write(leaves, policy->leaf, *nr_leaves * sizeof(policy->leaf[0])))
+			return -EFAULT;
+	}
+	if (!msrs.v) {
+		*nr_msrs = CPU_POLICY_MAX_MSRS;
+		return 0;
+	}
+	if (*nr_msrs < policy->nr_msrs)
+		return -ENOBUFS;
+	*nr_msrs = policy->nr_msrs;
+	return guest_write(msrs, policy->msr, *nr_msrs * sizeof(policy->msr[0]));
+}
+
+long domctl_get_cpu_policy(struct op_call *call)
+{
+	struct xen_domctl_cpu_policy *op = &call->u.domctl.u.cpu_policy;
+
+	call->copy_back = true;
+	return policy_to_guest(call->d->cpu_policy, handle_gva(op->leaves), &op->nr_leaves,
+			       handle_gva(op->msrs), &op->nr_msrs);
+}
+
+/* Room for the most that there can be; too large for the stack. */
+struct policy_buffer {
+	xen_cpuid_leaf_t leaf[CPU_POLICY_MAX_LEAVES];
+	xen_msr_entry_t msr[CPU_POLICY_MAX_MSRS];
+};
+
+long domctl_set_cpu_policy(struct op_call *call)
+{
+	struct xen_domctl_cpu_policy *op = &call->u.domctl.u.cpu_policy;
+	struct policy_buffer *buf;
+	int rc;
+
+	op->err_leaf = op->err_subleaf = op->err_msr = ~0U;
+	call->copy_back = true;
+	if (call->d == call->caller)
+		return -EINVAL;
+	if (op->nr_leaves > CPU_POLICY_MAX_LEAVES || op->nr_msrs > CPU_POLICY_MAX_MSRS)
+		return -E2BIG;
+	buf = xmalloc(sizeof(*buf));
+	if (!buf)
+		return -ENOMEM;
+	rc = guest_read(buf->leaf, handle_gva(op->leaves), op->nr_leaves * sizeof(buf->leaf[0]));
+	if (!rc)
+		rc = guest_read(buf->msr, handle_gva(op->msrs), op->nr_msrs * sizeof(buf->msr[0]));
+	if (!rc)
+		rc = cpu_policy_set(call->d, buf->leaf, op->nr_leaves, buf->msr, op->nr_msrs,
+				    &op->err_leaf, &op->err_subleaf, &op->err_msr);
+	xfree(buf);
+	return rc;
+}
+
+long domctl_gettscinfo(struct op_call *call)
+{
+	struct xen_domctl_tsc_info *op = &call->u.domctl.u.tsc_info;
+
+	memset(op, 0, sizeof(*op));
+	op->tsc_mode = TSC_MODE_DEFAULT;
+	op->gtsc_khz = (uint32_t)tsc_khz();
+	op->elapsed_nsec = system_time();
+	call->copy_back = true;
+	return 0;
+}
+
+long domctl_settscinfo(struct op_call *call)
+{
+	const struct xen_domctl_tsc_info *op = &call->u.domctl.u.tsc_info;
+
+	if (call->d == call->caller)
+		return -EINVAL;
+	if (op->tsc_mode != TSC_MODE_DEFAULT && op->tsc_mode != TSC_MODE_NEVER)
+		return -EOPNOTSUPP;
+	return op->gtsc_khz && op->gtsc_khz != tsc_khz() ? -EOPNOTSUPP : 0;
+}
+
+long domctl_hypercall_init(struct op_call *call)
+{
+	gfn_t gfn = { call->u.domctl.u.hypercall_init.gmfn };
+	void *page = xzalloc(PAGE_SIZE);
+	int rc;
+
+	if (!page)
+		return -ENOMEM;
+	hypercall_page_fill(page);
+	rc = guest_phys_write(call->d, gfn_to_gpa(gfn), page, PAGE_SIZE);
+	xfree(page);
+	return rc ? -EACCES : 0;
+}
+
+long domctl_getpageframeinfo3(struct op_call *call)
+{
+	const struct xen_domctl_getpageframeinfo3 *op = &call->u.domctl.u.getpageframeinfo3;
+	uint64_t i;
+
+	if (op->num > PAGEFRAMES_MAX)
+		return -E2BIG;
+	for (i = 0; i < op->num; i++) {
+		xen_pfn_t entry;
+		struct p2m_entry e;
+
+		if (guest_read_elem(&entry, op->array, i))
+			return -EFAULT;
+		e = p2m_lookup(&call->d->p2m, (gfn_t) { entry });
+		entry = e.type == P2M_RAM || e.type == P2M_RAM_RO ? XEN_DOMCTL_PFINFO_NOTAB
+								  : XEN_DOMCTL_PFINFO_XTAB;
+		if (guest_write_elem(op->array, i, &entry))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* Page-table memory of @d: raised to @pages when it is less. More than all memory is no use. */
+static long raise_table_limit(struct domain *d, uint64_t pages)
+{
+	if (pages > frames_total())
+		return -ENOMEM;
+	if (pages > READ_ONCE(d->p2m.table_limit))
+		WRITE_ONCE(d->p2m.table_limit, pages);
+	return 0;
+}
+
+long domctl_shadow_op(struct op_call *call)
+{
+	struct xen_domctl_shadow_op *op = &call->u.domctl.u.shadow_op;
+	int rc = xsm_domain(&call->caller->label, &call->d->label, XSM_SHADOW__ENABLE);
+
+	if (rc)
+		return rc;
+	switch (op->op) {
+	case XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION:
+		op->mb = (uint32_t)DIV_ROUND_UP(READ_ONCE(call->d->p2m.table_limit), 256);
+		call->copy_back = true;
+		return 0;
+	case XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION:
+		return raise_table_limit(call->d, (uint64_t)op->mb << (20 - PAGE_SHIFT));
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+long domctl_get_paging_mempool_size(struct op_call *call)
+{
+	call->u.domctl.u.paging_mempool.size = READ_ONCE(call->d->p2m.table_limit) << PAGE_SHIFT;
+	call->copy_back = true;
+	return 0;
+}
+
+long domctl_set_paging_mempool_size(struct op_call *call)
+{
+	uint64_t size = call->u.domctl.u.paging_mempool.size;
+
+	return size & ~PAGE_MASK ? -EINVAL : raise_table_limit(call->d, size >> PAGE_SHIFT);
+}
+
+/*
+ * Permissions on hardware. A domain can only give what it has, and none has any: so after the
+ * policy's answer, giving is refused, and taking away has nothing to do.
+ */
+static long resource_permission(struct op_call *call, enum xsm_resource kind, uint64_t first,
+				uint64_t count, uint64_t limit, bool allow, enum xsm_perm add,
+				enum xsm_perm remove)
+{
+	int rc;
+
+	if (!count || first >= limit || count > limit - first)
+		return -EINVAL;
+	rc = xsm_resource(&call->caller->label, &call->d->label, kind, first, first + count - 1,
+			  allow ? add : remove);
+	if (rc)
+		return rc;
+	return allow ? -EPERM : 0;
+}
+
+long domctl_irq_permission(struct op_call *call)
+{
+	const struct xen_domctl_irq_permission *op = &call->u.domctl.u.irq_permission;
+
+	return resource_permission(call, XSM_IRQ, op->pirq, 1, 1024, op->allow_access,
+				   XSM_RESOURCE__ADD_IRQ, XSM_RESOURCE__REMOVE_IRQ);
+}
+
+long domctl_iomem_permission(struct op_call *call)
+{
+	const struct xen_domctl_iomem_permission *op = &call->u.domctl.u.iomem_permission;
+
+	return resource_permission(call, XSM_IOMEM, op->first_mfn, op->nr_mfns, 1UL << 40,
+				   op->allow_access, XSM_RESOURCE__ADD_IOMEM,
+				   XSM_RESOURCE__REMOVE_IOMEM);
+}
+
+long domctl_ioport_permission(struct op_call *call)
+{
+	const struct xen_domctl_ioport_permission *op = &call->u.domctl.u.ioport_permission;
+
+	return resource_permission(call, XSM_IOPORT, op->first_port, op->nr_ports, 65536,
+				   op->allow_access, XSM_RESOURCE__ADD_IOPORT,
+				   XSM_RESOURCE__REMOVE_IOPORT);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The acts of domctl that are about vCPUs and where they run. */
+#include "hypercall/control.h"
+#include "hvm/hvm.h"
+#include "lib/bitops.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/guest.h"
+#include "mm/heap.h"
+#include "x86/cpu.h"
+
+#define AFFINITY_FLAGS (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)
+
+long domctl_getvcpuinfo(struct op_call *call)
+{
+	struct xen_domctl_getvcpuinfo *info = &call->u.domctl.u.getvcpuinfo;
+	struct vcpu *v = domain_vcpu(call->d, info->vcpu);
+	struct vcpu_runstate_info runstate;
+
+	if (info->vcpu >= call->d->max_vcpus)
+		return -EINVAL;
+	if (!v)
+		return -ESRCH;
+	vcpu_runstate_get(v, &runstate);
+	info->online = !test_bit(PAUSE_DOWN, &v->pause_flags);
+	info->blocked = test_bit(PAUSE_BLOCKED, &v->pause_flags);
+	info->running = vcpu_is_running(v);
+	info->cpu_time = runstate.time[RUNSTATE_running];
+	info->cpu = v->processor;
+	call->copy_back = true;
+	return 0;
+}
+
+static uint16_t selector(struct vcpu *v, unsigned int seg, uint64_t *base)
+{
+	struct guest_segment s;
+
+	vm_ops->get_segment(v, seg, &s);
+	if (base)
+		*base = s.base;
+	return s.sel;
+}
+
+static void fill_registers(struct vcpu *v, struct cpu_user_regs *u)
+{
+	const struct guest_regs *r = vm_ops->regs(v);
+
+	u->rax = r->rax;
+	u->rbx = r->rbx;
+	u->rcx = r->rcx;
+	u->rdx = r->rdx;
+	u->rsi = r->rsi;
+	u->rdi = r->rdi;
+	u->rbp = r->rbp;
+	u->rsp = r->rsp;
+	u->r8 = r->r8;
+	u->r9 = r->r9;
+	u->r10 = r->r10;
+	u->r11 = r->r11;
+	u->r12 = r->r12;
+	u->r13 = r->r13;
+	u->r14 = r->r14;
+	u->r15 = r->r15;
+	u->rip = r->rip;
+	u->rflags = r->rflags;
+}
+
+static void fill_context(struct vcpu *v, struct vcpu_guest_context *c)
+{
+	static const uint8_t crs[] = { 0, 2, 3, 4 };
+	unsigned int i;
+
+	fill_registers(v, &c->user_regs);
+	c->user_regs.cs = selector(v, SEG_CS, NULL);
+	c->user_regs.ss = selector(v, SEG_SS, NULL);
+	c->user_regs.ds = selector(v, SEG_DS, NULL);
+	c->user_regs.es = selector(v, SEG_ES, NULL);
+	c->user_regs.fs = selector(v, SEG_FS, &c->fs_base);
+	c->user_regs.gs = selector(v, SEG_GS, &c->gs_base_kernel);
+	for (i = 0; i < ARRAY_SIZE(crs); i++)
+		c->ctrlreg[crs[i]] = vm_ops->get_cr(v, crs[i]);
+	if (!test_bit(PAUSE_DOWN, &v->pause_flags))
+		c->flags |= VGCF_online;
+	if (!vm_ops->get_cpl(v))
+		c->flags |= VGCF_in_kernel;
+}
+
+long domctl_getvcpucontext(struct op_call *call)
+{
+	const struct xen_domctl_vcpucontext *op = &call->u.domctl.u.vcpucontext;
+	struct vcpu *v = domain_vcpu(call->d, op->vcpu);
+	struct vcpu_guest_context *c;
+	int rc;
+
+	if (call->d == call->caller || op->vcpu >= call->d->max_vcpus)
+		return -EINVAL;
+	if (!v)
+		return -ESRCH;
+	if (!v->initialised)
+		return -ENODATA;
+	c = xzalloc(sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	vcpu_pause_sync(v);
+	fill_context(v, c);
+	vcpu_unpause(v);
+	rc = guest_write(handle_gva(op->ctxt), c, sizeof(*c));
+	xfree(c);
+	return rc;
+}
+
+/* Reads one of the two maps, cut to the CPUs that are up. @soft may end up empty: no preference. */
+static int read_cpumap(const struct xenctl_bitmap *map, struct cpumask *mask)
+{
+	struct cpumask online;
+	unsigned int i;
+	int rc = bitmap_from_guest(mask->bits, MAX_CPUS, map);
+
+	cpumask_online(&online);
+	for (i = 0; i < ARRAY_SIZE(online.bits); i++)
+		mask->bits[i] &= online.bits[i];
+	return rc;
+}
+
+static int write_cpumap(const struct xenctl_bitmap *map, const struct cpumask *mask)
+{
+	return bitmap_to_guest(map, mask->bits, cpus_online());
+}
+
+long domctl_setvcpuaffinity(struct op_call *call)
+{
+	const struct xen_domctl_vcpuaffinity *op = &call->u.domctl.u.vcpuaffinity;
+	struct vcpu *v = domain_vcpu(call->d, op->vcpu);
+	bool set_hard = op->flags & XEN_VCPUAFFINITY_HARD;
+	bool set_soft = op->flags & XEN_VCPUAFFINITY_SOFT;
+	struct cpumask hard, soft;
+	unsigned int i;
+	int rc = 0;
+
+	if (!(op->flags & AFFINITY_FLAGS) || op->vcpu >= call->d->max_vcpus)
+		return -EINVAL;
+	if (!v)
+		return -ESRCH;
+	if (set_hard)
+		rc = read_cpumap(&op->cpumap_hard, &hard);
+	if (!rc && set_soft)
+		rc = read_cpumap(&op->cpumap_soft, &soft);
+	if (!rc)
+		rc = sched_set_affinity(v, set_hard ? &hard : NULL, set_soft ? &soft : NULL);
+	if (rc)
+		return rc;
+	/* What is in effect goes back: soft within hard. */
+	sched_get_affinity(v, &hard, &soft);
+	for (i = 0; i < ARRAY_SIZE(soft.bits); i++)
+		soft.bits[i] &= hard.bits[i];
+	if (set_hard)
+		rc = write_cpumap(&op->cpumap_hard, &hard);
+	if (!rc && set_soft)
+		rc = write_cpumap(&op->cpumap_soft, &soft);
+	return rc;
+}
+
+long domctl_getvcpuaffinity(struct op_call *call)
+{
+	const struct xen_domctl_vcpuaffinity *op = &call->u.domctl.u.vcpuaffinity;
+	struct vcpu *v = domain_vcpu(call->d, op->vcpu);
+	struct cpumask hard, soft;
+	int rc = 0;
+
+	if (!(op->flags & AFFINITY_FLAGS) || op->vcpu >= call->d->max_vcpus)
+		return -EINVAL;
+	if (!v)
+		return -ESRCH;
+	sched_get_affinity(v, &hard, &soft);
+	if (op->flags & XEN_VCPUAFFINITY_HARD)
+		rc = bitmap_to_guest(&op->cpumap_hard, hard.bits, MAX_CPUS);
+	if (!rc && (op->flags & XEN_VCPUAFFINITY_SOFT))
+		rc = bitmap_to_guest(&op->cpumap_soft, soft.bits, MAX_CPUS);
+	return rc;
+}
+
+long domctl_setnodeaffinity(struct op_call *call)
+{
+	unsigned long nodes;
+	int rc = bitmap_from_guest(&nodes, BITS_PER_LONG, &call->u.domctl.u.nodeaffinity.nodemap);
+
+	if (rc)
+		return rc;
+	return nodes & 1 ? 0 : -EINVAL;
+}
+
+long domctl_getnodeaffinity(struct op_call *call)
+{
+	unsigned long nodes = 1;
+
+	return bitmap_to_guest(&call->u.domctl.u.nodeaffinity.nodemap, &nodes, 1);
+}
+
+long domctl_scheduler_op(struct op_call *call)
+{
+	struct xen_domctl_scheduler_op *op = &call->u.domctl.u.scheduler_op;
+	bool get =
+		op->cmd == XEN_DOMCTL_SCHEDOP_getinfo || op->cmd == XEN_DOMCTL_SCHEDOP_getvcpuinfo;
+	long rc = xsm_domain(&call->caller->label, &call->d->label,
+			     get ? XSM_DOMAIN__GETSCHEDULER : XSM_DOMAIN2__SETSCHEDULER);
+
+	if (rc)
+		return rc;
+	rc = sched_domctl_scheduler_op(call->d, op);
+	call->copy_back = !rc;
+	return rc;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The hypercall platform_op: what Linux as control domain asks of the host. */
+#include "hypercall/control.h"
+#include "hypercall/hypercall.h"
+#include "lib/bitops.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "lib/symbols.h"
+#include "mm/guest.h"
+#include "x86/cpu.h"
+#include "x86/time.h"
+
+#define NS_PER_SEC 1000000000U
+#define SLEEP_S5   5
+
+static long set_time(uint64_t secs, uint64_t nsecs, uint64_t at)
+{
+	if (nsecs >= NS_PER_SEC)
+		return -EINVAL;
+	wallclock_set(secs, (uint32_t)nsecs, at);
+	return 0;
+}
+
+static long platform_settime32(struct op_call *call)
+{
+	const struct xenpf_settime32 *t = &call->u.platform.u.settime32;
+
+	return set_time(t->secs, t->nsecs, t->system_time);
+}
+
+static long platform_settime64(struct op_call *call)
+{
+	const struct xenpf_settime64 *t = &call->u.platform.u.settime64;
+
+	return t->mbz ? -EINVAL : set_time(t->secs, t->nsecs, t->system_time);
+}
+
+static long platform_getidletime(struct op_call *call)
+{
+	struct xenpf_getidletime *g = &call->u.platform.u.getidletime;
+	struct xenctl_bitmap map = { { g->cpumap_bitmap.p }, g->cpumap_nr_cpus };
+	struct cpumask wanted, online;
+	unsigned int i;
+	int rc = bitmap_from_guest(wanted.bits, MAX_CPUS, &map);
+
+	if (rc)
+		return rc;
+	cpumask_online(&online);
+	for (i = 0; i < min(g->cpumap_nr_cpus, (uint32_t)MAX_CPUS); i++) {
+		uint64_t idle = test_bit(i, online.bits) ? sched_idle_ns(i) : 0;
+
+		if (test_bit(i, wanted.bits) && guest_write_elem(g->idletime, i, &idle))
+			return -EFAULT;
+	}
+	for (i = 0; i < ARRAY_SIZE(wanted.bits); i++)
+		wanted.bits[i] &= online.bits[i];
+	rc = bitmap_to_guest(&map, wanted.bits, MAX_CPUS);
+	g->now = system_time();
+	call->copy_back = true;
+	return rc;
+}
+
+static long platform_get_cpuinfo(struct op_call *call)
+{
+	struct xenpf_pcpuinfo *info = &call->u.platform.u.pcpu_info;
+
+	info->max_present = cpus_online() - 1;
+	if (info->xen_cpuid < cpus_online()) {
+		info->flags = XEN_PCPU_FLAGS_ONLINE;
+		info->apic_id = cpus[info->xen_cpuid]->apic_id;
+		info->acpi_id = cpus[info->xen_cpuid]->acpi_id;
+	} else {
+		info->flags = XEN_PCPU_FLAGS_INVALID;
+	}
+	call->copy_back = true;
+	return 0;
+}
+
+/* The control domain's ACPI driver goes this way to power off. */
+static long platform_enter_acpi_sleep(struct op_call *call)
+{
+	if (call->u.platform.u.enter_acpi_sleep.sleep_state != SLEEP_S5)
+		return -EOPNOTSUPP;
+	domain_shutdown(call->caller, SHUTDOWN_poweroff);
+	return 0;
+}
+
+static long platform_get_symbol(struct op_call *call)
+{
+	struct xenpf_symdata *s = &call->u.platform.u.symdata;
+	uint64_t address;
+	const char *name = symbol_entry(s->symnum, &address);
+	size_t len;
+
+	call->copy_back = true;
+	if (!name) {
+		s->namelen = 0; /* the end: symnum stays as it is */
+		return 0;
+	}
+	len = strlen(name) + 1;
+	if (guest_write(handle_gva(s->name), name, min(len, (size_t)s->namelen)))
+		return -EFAULT;
+	s->namelen = (uint32_t)len;
+	s->address = address;
+	s->type = 't';
+	s->symnum++;
+	return 0;
+}
+
+static const char no_hotplug[] = "CPUs and memory are fixed at boot.";
+static const char no_power[] = "The core does not manage frequencies or sleep states.";
+static const char no_firmware[] = "No domain owns firmware or its services.";
+static const char no_mtrr[] = "MTRRs are the core's.";
+
+static const struct op_entry ops[] = {
+	OP(XENPF_settime32, XSM_XEN__SETTIME, platform_settime32, NULL),
+	OP_REFUSED(XENPF_add_memtype, EOPNOTSUPP, no_mtrr),
+	OP_REFUSED(XENPF_del_memtype, EOPNOTSUPP, no_mtrr),
+	OP_REFUSED(XENPF_read_memtype, EOPNOTSUPP, no_mtrr),
+	OP_REFUSED(XENPF_microcode_update, EOPNOTSUPP, "Microcode is the firmware's matter."),
+	OP_REFUSED(XENPF_platform_quirk, EOPNOTSUPP, "PV control domains only."),
+	OP_REFUSED(XENPF_get_cpu_version, EOPNOTSUPP, "CPUID tells."),
+	OP_REFUSED(XENPF_efi_runtime_call, EOPNOTSUPP, no_firmware),
+	OP_REFUSED(XENPF_firmware_info, ENOSYS, no_firmware),
+	OP(XENPF_enter_acpi_sleep, XSM_XEN__SLEEP, platform_enter_acpi_sleep,
+	   "S5 only: shuts the control domain down, and the host with it."),
+	OP_REFUSED(XENPF_change_freq, EOPNOTSUPP, no_power),
+	OP(XENPF_getidletime, XSM_XEN__GETIDLE, platform_getidletime, NULL),
+	OP_REFUSED(XENPF_set_processor_pminfo, EOPNOTSUPP, no_power),
+	OP(XENPF_get_cpuinfo, XSM_XEN__GETCPUINFO, platform_get_cpuinfo, NULL),
+	OP_REFUSED(XENPF_cpu_online, EOPNOTSUPP, no_hotplug),
+	OP_REFUSED(XENPF_cpu_offline, EOPNOTSUPP, no_hotplug),
+	OP_REFUSED(XENPF_cpu_hotadd, EOPNOTSUPP, no_hotplug),
+	OP_REFUSED(XENPF_mem_hotadd, EOPNOTSUPP, no_hotplug),
+	OP_REFUSED(XENPF_core_parking, EOPNOTSUPP, no_power),
+	OP_REFUSED(XENPF_resource_op, EOPNOTSUPP, "No domain reads or writes the host's MSRs."),
+	OP(XENPF_settime64, XSM_XEN__SETTIME, platform_settime64, NULL),
+	OP(XENPF_get_symbol, XSM_XEN2__GET_SYMBOL, platform_get_symbol, "Functions only."),
+};
+
+const struct op_table platform_ops = OP_TABLE("platform_op", ops);
+
+long do_platform_op(gva_t arg)
+{
+	struct op_call call = { .caller = current_domain(), .arg = arg };
+	struct xen_platform_op *op = &call.u.platform;
+	long rc;
+
+	if (guest_read(op, arg, sizeof(*op)))
+		return -EFAULT;
+	if (op->interface_version != XENPF_INTERFACE_VERSION)
+		return -EACCES;
+	rc = op_run(&platform_ops, op->cmd, &call);
+	if (call.copy_back && guest_write(arg, op, sizeof(*op)))
+		return -EFAULT;
+	return rc;
+}
