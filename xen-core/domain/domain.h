@@ -36,6 +36,7 @@ struct domain {
 	bool is_shutting_down;
 	uint8_t shutdown_code; /* SHUTDOWN_* */
 	int32_t pause_count;   /* of all its vCPUs; atomic */
+	int32_t controller_pauses; /* those of pause_count that domctl may undo; under domctl_lock */
 	uint32_t refs;	       /* domain_get/put; the last frees the record after a grace period */
 	struct xsm_label label;
 	struct spinlock lock;
@@ -70,6 +71,7 @@ struct domain {
 	uint32_t suspend_port;	  /* unused ports are 0 */
 	struct timer watchdog[2];
 	uint32_t watchdog_in_use;
+	uint32_t vm_assist; /* 1 << VMASST_TYPE_*; atomic */
 	void *console; /* rate limit of its debug output (lib/console.c) */
 	void *vm;      /* hardware part: MSR and I/O permission maps (x86/svm) */
 	void *destroy; /* progress of domain_destroy_step */
@@ -94,7 +96,9 @@ struct vcpu {
 		*info_va; /* in d->shared, or a dummy of the core; valid when info.size is 0 */
 	struct guest_area runstate_area;
 	struct guest_area time_area;
-	uint32_t time_version; /* of the published vcpu_time_info */
+	struct spinlock area_lock; /* LOCK_VCPU: runstate_area, time_area, time_version */
+	uint32_t time_version;	   /* of the published vcpu_time_info */
+	bool time_stale;	   /* it has to be published again (vcpu_time_publish) */
 	uint32_t poll_port;    /* SCHEDOP_poll on one port; 0: several or none */
 
 	struct timer singleshot, periodic, poll;
@@ -147,6 +151,12 @@ struct domain *domain_next(const struct domain *d);
 		if (((v) = (d)->vcpu[i]) != NULL)
 
 /*
+ * Serialises control operations (LOCK_DOMCTL; hypercall/domctl.c holds it around each one, so that
+ * domain_create(), vcpu_create(), domain_destroy() called from there run one at a time).
+ */
+extern struct spinlock domctl_lock;
+
+/*
  * Makes a domain with the id @domid (0 or DOMID_FIRST_RESERVED and above: the first free one, never
  * reused soon). It is paused once (pause_count 1) and has no vCPUs and no memory. The policy has
  * been asked already. -EINVAL, -EEXIST, -ENOMEM.
@@ -166,14 +176,28 @@ void domain_shutdown(struct domain *d, uint8_t reason);
 /* A guest did what it may not: logs the reason and shuts it down as crashed. */
 void domain_crash(struct domain *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* XEN_DOMCTL_resumedomain: undoes a shutdown that did not destroy anything. -EINVAL: not shut down. */
+int domain_resume(struct domain *d);
+
 /* The main loop calls this when a vCPU of a domain that is shutting down has stopped. */
 void domain_check_shutdown(struct domain *d);
+
+/* Publishes the wall clock, with @d's offset, in its shared info page (domain/vcpu.c). No locks needed. */
+void domain_update_wallclock(struct domain *d);
 
 /* XEN_DOMCTL_getdomaininfo's record. */
 void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 
 /* The hypercall vcpu_op. */
 long vcpu_op(unsigned int cmd, unsigned int vcpuid, gva_t arg);
+
+/* domain/vcpu.c: a new vCPU's timers; and their end, once it can't run any more. */
+void vcpu_time_init(struct vcpu *v);
+void vcpu_time_stop(struct vcpu *v);
+
+/* The clock that the guest reads, for @v (when it starts on a CPU, or time was set); all of @d. */
+void vcpu_time_publish(struct vcpu *v);
+void wallclock_publish(struct domain *d);
 
 /*
  * vcpu_info of @v for the length of a few accesses: opens a window when the guest registered its

@@ -109,14 +109,22 @@ static int runstate_of(const struct vcpu *v)
 	return vcpu_runnable(v) ? RUNSTATE_runnable : RUNSTATE_offline;
 }
 
-void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out)
+void vcpu_runstate_snapshot(struct vcpu *v, struct vcpu_runstate_info *out)
 {
 	struct runqueue *rq = sched_lock_vcpu(v->sched);
-	uint64_t now = system_time();
 
 	*out = v->runstate;
-	out->time[out->state] += now - out->state_entry_time;
 	spin_unlock(&rq->lock);
+}
+
+void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out)
+{
+	uint64_t now;
+
+	vcpu_runstate_snapshot(v, out);
+	now = system_time();
+	if (now > out->state_entry_time)
+		out->time[out->state] += now - out->state_entry_time;
 }
 
 int sched_vcpu_init(struct vcpu *v)

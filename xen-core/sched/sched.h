@@ -110,6 +110,8 @@ void sched_get_affinity(const struct vcpu *v, struct cpumask *hard, struct cpuma
 
 /* Run state times (ns) up to now, for VCPUOP_get_runstate_info and domctl; any vCPU. */
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
+/* The same as of the last change of state, as the registered area holds it. */
+void vcpu_runstate_snapshot(struct vcpu *v, struct vcpu_runstate_info *out);
 
 /* Debug key 'r'. */
 void sched_dump(void);
