@@ -195,9 +195,13 @@ long vcpu_op(unsigned int cmd, unsigned int vcpuid, gva_t arg);
 void vcpu_time_init(struct vcpu *v);
 void vcpu_time_stop(struct vcpu *v);
 
-/* The clock that the guest reads, for @v (when it starts on a CPU, or time was set); all of @d. */
+/*
+ * The clock that the guest reads: writes @v's vcpu_time_info if it is stale (v->time_stale) or the
+ * TSCs differ between CPUs. The main loop calls it for a vCPU that it switches to, and the other one
+ * for its run state area.
+ */
 void vcpu_time_publish(struct vcpu *v);
-void wallclock_publish(struct domain *d);
+void vcpu_runstate_publish(struct vcpu *v);
 
 /*
  * vcpu_info of @v for the length of a few accesses: opens a window when the guest registered its

@@ -45,7 +45,7 @@ static void poll_fired(void *data)
 	vcpu_unblock(data);
 }
 
-void vcpu_op_init(struct vcpu *v)
+void vcpu_time_init(struct vcpu *v)
 {
 	timer_init(&v->singleshot, singleshot_fired, v);
 	timer_init(&v->periodic, periodic_fired, v);
@@ -54,28 +54,12 @@ void vcpu_op_init(struct vcpu *v)
 	v->time_stale = true;
 }
 
-/* Empties @area and drops what it pinned. */
-static void area_release(struct vcpu *v, struct guest_area *area)
-{
-	struct guest_area old;
-
-	spin_lock(&v->area_lock);
-	old = *area;
-	area->size = 0;
-	spin_unlock(&v->area_lock);
-	if (old.size)
-		guest_area_unpin(&old);
-}
-
-void vcpu_op_free(struct vcpu *v)
+void vcpu_time_stop(struct vcpu *v)
 {
 	v->periodic_period = 0;
 	timer_kill(&v->singleshot);
 	timer_kill(&v->periodic);
 	timer_kill(&v->poll);
-	area_release(v, &v->runstate_area);
-	area_release(v, &v->time_area);
-	area_release(v, &v->info);
 }
 
 /* Clocks */
@@ -134,7 +118,7 @@ void domain_time_changed(struct domain *d)
 		v->time_stale = true;
 }
 
-void wallclock_publish(struct domain *d)
+void domain_update_wallclock(struct domain *d)
 {
 	static struct spinlock lock = SPINLOCK_INIT(LOCK_VCPU);
 	volatile struct shared_info *shared = d->shared;
