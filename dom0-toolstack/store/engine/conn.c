@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Connections: their bytes, their turns.
+ *
+ * Service is round robin: a connection that has something to do waits in store->ready, and each
+ * turn serves one request at most, and none while its last answer has not been taken. So nobody
+ * gets more by asking more, and what a connection that does not read can make the store hold is
+ * one answer, one buffer of events, and the events that its quota allows.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "internal.h"
+
+void conn_schedule(struct conn *conn)
+{
+	if (list_empty(&conn->ready))
+		list_add_tail(&conn->ready, &conn->store->ready);
+}
+
+void store_conn_kick(struct conn *conn)
+{
+	conn->readable = true;
+	conn->blocked = false;
+	conn_schedule(conn);
+}
+
+int store_connect(struct store *store, uint32_t domid, unsigned int flags,
+		  const struct conn_ops *ops, void *transport, struct conn **out)
+{
+	struct domain *domain = domain_get(store, domid);
+	struct conn *conn;
+
+	if (!domain)
+		return -ENOMEM;
+	if (flags & CONN_DOMAIN && domain->conn)
+		return -EEXIST;
+	conn = store_alloc(store, sizeof(*conn));
+	if (!conn)
+		return -ENOMEM;
+	memset(conn, 0, sizeof(*conn));
+	conn->store = store;
+	conn->domain = domain;
+	conn->id = ++store->next_conn;
+	conn->flags = flags;
+	conn->ops = ops;
+	conn->transport = transport;
+	list_init(&conn->ready);
+	list_init(&conn->watches);
+	list_init(&conn->events);
+	list_init(&conn->txs);
+	list_add_tail(&conn->link, &store->conns);
+	if (flags & CONN_DOMAIN)
+		domain->conn = conn;
+	store->stats.connections++;
+	store_conn_kick(conn);
+	*out = conn;
+	return 0;
+}
+
+static void buffer_free(struct store *store, char **buffer, uint32_t *len, uint32_t *room)
+{
+	if (*buffer)
+		store_free(store, *buffer, *room);
+	*buffer = NULL;
+	*len = 0;
+	*room = 0;
+}
+
+/* Ends what a connection set up: its watches with their events, its transactions. */
+static void conn_forget(struct conn *conn)
+{
+	struct watch *watch, *next_watch;
+	struct tx *tx, *next_tx;
+
+	events_drop(conn, NULL);
+	list_for_each_entry_safe (watch, next_watch, &conn->watches, link)
+		watch_remove(watch);
+	list_for_each_entry_safe (tx, next_tx, &conn->txs, conn_link)
+		tx_drop(tx);
+}
+
+void store_conn_reset(struct conn *conn)
+{
+	conn_forget(conn);
+	buffer_free(conn->store, &conn->in, &conn->in_len, &conn->in_room);
+	buffer_free(conn->store, &conn->out, &conn->out_len, &conn->out_room);
+	store_conn_kick(conn);
+}
+
+void conn_close(struct conn *conn)
+{
+	struct store *store = conn->store;
+
+	conn_forget(conn);
+	buffer_free(store, &conn->in, &conn->in_len, &conn->in_room);
+	buffer_free(store, &conn->out, &conn->out_len, &conn->out_room);
+	list_del(&conn->ready);
+	list_del(&conn->link);
+	if (conn->domain->conn == conn)
+		conn->domain->conn = NULL;
+	store->stats.connections--;
+	conn->ops->close(conn->transport);
+	store_free(store, conn, sizeof(*conn));
+}
+
+void store_disconnect(struct conn *conn)
+{
+	conn_close(conn);
+}
+
+/* Keeps bytes in one of a connection's buffers, in a new one that fits them together. */
+static int buffer_append(struct store *store, char **buffer, uint32_t *len, uint32_t *room,
+			 const char *bytes, size_t count)
+{
+	size_t size = *len + count;
+	char *grown = store_alloc(store, size);
+	uint32_t kept = *len;
+
+	if (!grown)
+		return -ENOMEM;
+	if (kept)
+		memcpy(grown, *buffer, kept);
+	memcpy(grown + kept, bytes, count);
+	buffer_free(store, buffer, len, room);
+	*buffer = grown;
+	*len = (uint32_t)size;
+	*room = (uint32_t)size;
+	return 0;
+}
+
+void conn_send(struct conn *conn, const void *bytes, size_t len)
+{
+	ssize_t sent = 0;
+
+	if (conn->broken)
+		return;
+	if (!conn->out_len && !conn->blocked) {
+		sent = conn->ops->send(conn->transport, bytes, len);
+		if (sent < 0) {
+			conn->broken = true;
+			return;
+		}
+	}
+	if ((size_t)sent == len)
+		return;
+	conn->blocked = true;
+	if (buffer_append(conn->store, &conn->out, &conn->out_len, &conn->out_room,
+			  (const char *)bytes + sent, len - (size_t)sent))
+		conn->broken = true;
+}
+
+/* Sends what was kept. Returns whether all is gone. */
+static bool conn_flush(struct conn *conn)
+{
+	ssize_t sent;
+
+	if (!conn->out_len)
+		return true;
+	if (conn->blocked)
+		return false;
+	sent = conn->ops->send(conn->transport, conn->out, conn->out_len);
+	if (sent < 0) {
+		conn->broken = true;
+		return false;
+	}
+	conn->out_len -= (uint32_t)sent;
+	if (conn->out_len) {
+		conn->blocked = true;
+		memmove(conn->out, conn->out + sent, conn->out_len);
+		return false;
+	}
+	buffer_free(conn->store, &conn->out, &conn->out_len, &conn->out_room);
+	return true;
+}
+
+/* The bytes of the message at the front of `have` bytes, header included; 0 while unknown. */
+static size_t message_size(const char *bytes, size_t have)
+{
+	struct xsd_sockmsg header;
+
+	if (have < sizeof(header))
+		return 0;
+	memcpy(&header, bytes, sizeof(header));
+	return sizeof(header) + (size_t)header.len;
+}
+
+static bool message_whole(const char *bytes, size_t have)
+{
+	size_t size = message_size(bytes, have);
+
+	return size && size <= have;
+}
+
+/*
+ * Brings the next message into store->in. What arrived behind it, or of a message that is not
+ * complete, is kept for the next turn. Returns whether there is a message.
+ */
+static bool conn_receive(struct conn *conn)
+{
+	struct store *store = conn->store;
+	size_t have = conn->in_len, size;
+	ssize_t got;
+
+	memcpy(store->in, conn->in ? conn->in : "", have);
+	buffer_free(store, &conn->in, &conn->in_len, &conn->in_room);
+	if (!message_whole(store->in, have) && conn->readable) {
+		got = conn->ops->recv(conn->transport, store->in + have, MESSAGE_MAX - have);
+		if (got < 0) {
+			conn->broken = true;
+			return false;
+		}
+		if ((size_t)got < MESSAGE_MAX - have)
+			conn->readable = false;
+		have += (size_t)got;
+	}
+	size = message_size(store->in, have);
+	if (size > MESSAGE_MAX) {
+		store_log(store, "connection %u of domain %u sent a message of %zu bytes: closed",
+			  conn->id, conn->domain->domid, size);
+		conn->broken = true;
+		return false;
+	}
+	if (!message_whole(store->in, have))
+		size = 0;
+	if (have > size && buffer_append(store, &conn->in, &conn->in_len, &conn->in_room,
+					 store->in + size, have - size))
+		conn->broken = true;
+	return size && !conn->broken;
+}
+
+/* One turn of a connection. */
+static void conn_turn(struct conn *conn)
+{
+	struct store *store = conn->store;
+	struct xsd_sockmsg header;
+	size_t len;
+
+	if (!conn_flush(conn))
+		return;
+	if (conn->event_count || conn->overflowed) {
+		len = events_take(conn, store->out, sizeof(store->out));
+		conn_send(conn, store->out, len);
+		if (conn->blocked)
+			return;
+	}
+	if (conn->broken || !conn_receive(conn))
+		return;
+	memcpy(&header, store->in, sizeof(header));
+	/* Requests may rely on a NUL behind the payload. */
+	store->in[sizeof(header) + header.len] = '\0';
+	store->stats.requests++;
+	request_serve(conn, &header, store->in + sizeof(header));
+}
+
+static bool conn_has_work(const struct conn *conn)
+{
+	if (conn->blocked)
+		return false;
+	return conn->readable || conn->out_len || conn->event_count || conn->overflowed ||
+	       message_whole(conn->in, conn->in_len);
+}
+
+bool store_run(struct store *store)
+{
+	struct conn *conn;
+
+	if (store->reaping)
+		domains_reap(store);
+	if (store->stats.requests % 256 == 0)
+		tx_relieve(store);
+	if (list_empty(&store->ready))
+		return store->reaping;
+	conn = list_entry(store->ready.next, struct conn, ready);
+	list_del(&conn->ready);
+	conn_turn(conn);
+	if (conn->broken)
+		conn_close(conn);
+	else if (conn_has_work(conn))
+		conn_schedule(conn);
+	return store->reaping || !list_empty(&store->ready);
+}

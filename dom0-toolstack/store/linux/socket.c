@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Clients on Unix sockets. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon.h"
+
+struct socket_client {
+	struct source source;
+	struct store_daemon *daemon;
+	struct conn *conn;
+	struct socket_client *next; /* in the graveyard */
+};
+
+/* What is kept of one over a live update. */
+struct saved_socket {
+	char kind;
+	int32_t fd;
+};
+
+int fd_keep(int fd, bool keep)
+{
+	return fcntl(fd, F_SETFD, keep ? 0 : FD_CLOEXEC) ? -errno : 0;
+}
+
+static ssize_t client_recv(void *transport, void *to, size_t len)
+{
+	struct socket_client *client = transport;
+	ssize_t got;
+
+	do
+		got = recv(client->source.fd, to, len, MSG_DONTWAIT);
+	while (got < 0 && errno == EINTR);
+	if (got > 0)
+		return got;
+	return got < 0 && errno == EAGAIN ? 0 : -EPIPE;
+}
+
+static ssize_t client_send(void *transport, const void *from, size_t len)
+{
+	struct socket_client *client = transport;
+	ssize_t sent;
+
+	do
+		sent = send(client->source.fd, from, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	if (sent >= 0)
+		return sent;
+	return errno == EAGAIN ? 0 : -EPIPE;
+}
+
+/* The memory is kept to the end of the round: epoll may have reported it already. */
+static void client_close(void *transport)
+{
+	struct socket_client *client = transport;
+
+	close(client->source.fd);
+	client->source.fd = -1;
+	client->conn = NULL;
+	client->next = client->daemon->graveyard;
+	client->daemon->graveyard = client;
+}
+
+static ssize_t client_save(void *transport, void *to, size_t room)
+{
+	struct socket_client *client = transport;
+	struct saved_socket saved;
+
+	memset(&saved, 0, sizeof(saved));
+	saved.kind = SAVED_SOCKET;
+	saved.fd = client->source.fd;
+	if (room < sizeof(saved))
+		return -ENOSPC;
+	memcpy(to, &saved, sizeof(saved));
+	/* The next program is to find it open. */
+	fd_keep(client->source.fd, true);
+	return sizeof(saved);
+}
+
+static const struct conn_ops client_ops = {
+	.recv = client_recv,
+	.send = client_send,
+	.close = client_close,
+	.save = client_save,
+};
+
+void sockets_bury(struct store_daemon *daemon)
+{
+	struct socket_client *client;
+
+	while ((client = daemon->graveyard)) {
+		daemon->graveyard = client->next;
+		free(client);
+	}
+}
+
+static void client_ready(struct store_daemon *daemon, struct source *source)
+{
+	struct socket_client *client = (struct socket_client *)source;
+
+	(void)daemon;
+	if (client->conn)
+		store_conn_kick(client->conn);
+}
+
+static struct socket_client *client_new(struct store_daemon *daemon, int fd)
+{
+	struct socket_client *client = calloc(1, sizeof(*client));
+
+	if (!client)
+		return NULL;
+	client->daemon = daemon;
+	client->source.fd = fd;
+	client->source.ready = client_ready;
+	return client;
+}
+
+int socket_connect(struct store_daemon *daemon, int fd, uint32_t domid, unsigned int flags)
+{
+	struct socket_client *client = client_new(daemon, fd);
+	int err;
+
+	if (!client) {
+		close(fd);
+		return -ENOMEM;
+	}
+	err = store_connect(daemon->store, domid, flags, &client_ops, client, &client->conn);
+	if (err) {
+		client_close(client);
+		return err;
+	}
+	err = source_watch(daemon, &client->source, true);
+	if (err)
+		store_disconnect(client->conn);
+	return err;
+}
+
+static void listener_ready(struct store_daemon *daemon, struct source *source)
+{
+	struct listener *listener = (struct listener *)source;
+	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd >= 0)
+		socket_connect(daemon, fd, 0, listener->flags);
+}
+
+int socket_listen_at(struct store_daemon *daemon, const char *name, mode_t mode)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd, err;
+
+	if ((size_t)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%s", daemon->run_dir,
+			     name) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	unlink(addr.sun_path);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || chmod(addr.sun_path, mode) ||
+	    listen(fd, 64)) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int listener_start(struct store_daemon *daemon, size_t index, int fd)
+{
+	struct listener *listener = &daemon->listeners[index];
+
+	listener->source.fd = fd;
+	listener->source.ready = listener_ready;
+	listener->flags = index ? CONN_READONLY : 0;
+	return source_watch(daemon, &listener->source, false);
+}
+
+int sockets_listen(struct store_daemon *daemon)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} places[2] = { { "socket", 0600 }, { "socket_ro", 0660 } };
+	int fd, err;
+
+	if (mkdir(daemon->run_dir, 0755) && errno != EEXIST)
+		return -errno;
+	for (size_t i = 0; i < 2; i++) {
+		fd = socket_listen_at(daemon, places[i].name, places[i].mode);
+		if (fd < 0)
+			return fd;
+		err = listener_start(daemon, i, fd);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int sockets_inherit(struct store_daemon *daemon, const struct inherited *inherited)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < 2; i++) {
+		err = fd_keep(inherited->listener[i], false);
+		if (!err)
+			err = listener_start(daemon, i, inherited->listener[i]);
+	}
+	return err;
+}
+
+void sockets_hand_over(struct store_daemon *daemon, struct inherited *inherited)
+{
+	for (size_t i = 0; i < 2; i++) {
+		inherited->listener[i] = daemon->listeners[i].source.fd;
+		fd_keep(inherited->listener[i], true);
+	}
+}
+
+int socket_adopt(struct store_daemon *daemon, const void *bytes, size_t len,
+		 const struct conn_ops **ops, void **transport)
+{
+	struct socket_client *client;
+	struct saved_socket saved;
+	struct stat st;
+
+	if (len != sizeof(saved))
+		return -EBADMSG;
+	memcpy(&saved, bytes, sizeof(saved));
+	if (fstat(saved.fd, &st) || !S_ISSOCK(st.st_mode) || fd_keep(saved.fd, false))
+		return -EBADMSG;
+	client = client_new(daemon, saved.fd);
+	if (!client)
+		return -ENOMEM;
+	*ops = &client_ops;
+	*transport = client;
+	return 0;
+}
+
+void socket_adopted(struct store_daemon *daemon, void *transport, struct conn *conn)
+{
+	struct socket_client *client = transport;
+
+	client->conn = conn;
+	if (source_watch(daemon, &client->source, true))
+		daemon_log(daemon, "a client was lost in the update: no memory");
+}
