@@ -23,8 +23,8 @@ const struct feature_word feature_words[CPU_FEATURE_WORDS] = {
 			F(XSAVE) | F(AVX) | F(F16C) | F(RDRAND) | F(HYPERVISOR),
 		0 },
 	[2] = { 0x80000001, XEN_CPUID_NO_SUBLEAF, 3,
-		F(SYSCALL) | F(NX) | F(MMXEXT) | F(FFXSR) | F(PAGE1GB) | F(RDTSCP) | F(LM) |
-			F(3DNOWEXT) | F(3DNOW),
+		F(SYSCALL) | F(NX) | F(MMXEXT) | F(PAGE1GB) | F(RDTSCP) | F(LM) | F(3DNOWEXT) |
+			F(3DNOW),
 		0 },
 	[3] = { 0x80000001, XEN_CPUID_NO_SUBLEAF, 2,
 		F(LAHF_LM) | F(CMP_LEGACY) | F(CR8_LEGACY) | F(ABM) | F(SSE4A) | F(MISALIGNSSE) |

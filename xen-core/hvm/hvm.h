@@ -5,6 +5,7 @@
 
 #include "xen_abi.h"
 #include "types.h"
+#include "hvm/decode.h"
 
 /* Register state of a vCPU in the core: what the exit saved; rip/rsp/rflags live in the VMCB. */
 struct guest_regs {
@@ -113,11 +114,17 @@ int hvm_pending_vector(struct vcpu *v);
 void hvm_ack_vector(struct vcpu *v, int vector);
 
 /*
- * A guest access that nested paging refused: @gpa in the page of the local APIC is emulated; an
- * MMIO access with no handler reads all ones (the platform has no devices) or kills the guest,
- * see hvm/mmio.c. Returns false when the guest must be crashed. Advances rip.
+ * An access of the current vCPU that nested paging refused: the local APIC's page is emulated, a
+ * write to read-only memory dropped, and where nothing is reads give all ones (hvm/mmio.c).
+ * Advances rip. Returns false when the guest must be crashed: what it executes is not emulated.
  */
 bool hvm_mmio(struct vcpu *v, gpa_t gpa, bool write);
+
+/*
+ * Length of the intercepted instruction at the current vCPU's rip, with prefixes; 0 when the bytes
+ * there are not (or no longer) that instruction, for which the guest gets #GP.
+ */
+unsigned int hvm_insn_length(struct vcpu *v, enum decode_known what);
 
 /* CPUID as the guest is to see it: registers in and out. */
 void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);

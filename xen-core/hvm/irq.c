@@ -28,25 +28,29 @@ void hvm_event_pending(struct vcpu *v)
 		vlapic_set_irq(v, vector);
 		return;
 	}
-	__atomic_store_n(&hvm_vcpu(v)->event_check, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&hvm_vcpu(v)->event_check, EVENT_LOOK, __ATOMIC_SEQ_CST);
 	hvm_vcpu_notice(v);
 }
 
 /*
- * Is the upcall flag set? The flag lives in guest memory, so it is read only after an event was
- * announced, and as long as the guest leaves it set.
+ * Is there a callback to inject? The upcall flag lives in guest memory, so it is read only after
+ * an event was announced, and as long as the guest leaves it set. Right after an injection it is
+ * not looked at: the guest has had no chance to clear it, and to wait for that with an interrupt
+ * window would cost an exit for every event.
  */
 static bool callback_pending(struct vcpu *v)
 {
-	struct hvm_vcpu *h = hvm_vcpu(v);
+	uint8_t *check = &hvm_vcpu(v)->event_check;
+	uint8_t injected = EVENT_INJECTED;
 
-	if (!READ_ONCE(h->event_check))
+	if (!READ_ONCE(*check) || __atomic_compare_exchange_n(check, &injected, EVENT_LOOK, false,
+							      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return false;
 	/* Cleared before the look: an event that arrives meanwhile sets it again. */
-	__atomic_store_n(&h->event_check, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(check, EVENT_NONE, __ATOMIC_SEQ_CST);
 	if (!evtchn_upcall_pending(v))
 		return false;
-	__atomic_store_n(&h->event_check, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(check, EVENT_LOOK, __ATOMIC_SEQ_CST);
 	return true;
 }
 
@@ -61,6 +65,10 @@ int hvm_pending_vector(struct vcpu *v)
 
 void hvm_ack_vector(struct vcpu *v, int vector)
 {
-	if (!hvm_vcpu(v)->vector_is_callback)
+	struct hvm_vcpu *h = hvm_vcpu(v);
+
+	if (h->vector_is_callback)
+		__atomic_store_n(&h->event_check, EVENT_INJECTED, __ATOMIC_SEQ_CST);
+	else
 		vlapic_ack(v, vector);
 }

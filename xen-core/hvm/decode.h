@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The instruction decoder: pure functions from bytes to a description. It knows two sets of
+ * instructions: those that guests use on memory-mapped registers, with their operands, and those
+ * that the core intercepts, of which only the length matters. Everything else is refused.
+ */
+#ifndef CORE_DECODE_H
+#define CORE_DECODE_H
+
+#include "types.h"
+
+#define INSN_MAX_LENGTH 15
+
+enum decode_mode {
+	DECODE_16 = 2, /* default address size in bytes */
+	DECODE_32 = 4,
+	DECODE_64 = 8,
+};
+
+enum insn_op {
+	/* As x86 numbers them. */
+	OP_ADD,
+	OP_OR,
+	OP_ADC,
+	OP_SBB,
+	OP_AND,
+	OP_SUB,
+	OP_XOR,
+	OP_CMP,
+	OP_TEST,
+	OP_MOV,
+	OP_XCHG,
+	OP_NOT,
+	OP_NEG,
+	OP_INC,
+	OP_DEC,
+	OP_EXTEND, /* movzx, movsx, movsxd */
+	OP_MOVS,
+	OP_STOS,
+	OP_LODS,
+};
+
+#define INSN_NO_REG 0xff
+
+struct insn {
+	uint8_t length;
+	uint8_t op;	  /* enum insn_op */
+	uint8_t size;	  /* of the memory operand: 1, 2, 4, 8 */
+	uint8_t reg_size; /* of the register operand */
+	uint8_t reg;	  /* 0 … 15 as in struct guest_regs; INSN_NO_REG with has_imm or none */
+	bool high_byte;	  /* bits 15:8 of registers 0 … 3 */
+	bool to_reg;	  /* the result goes to the register */
+	bool sign;	  /* OP_EXTEND: with sign */
+	bool has_imm;
+	bool rep;
+	int64_t imm;
+	/* The memory operand; strings use rsi and rdi. */
+	uint8_t segment;      /* SEG_… of hvm.h */
+	uint8_t address_size; /* 2, 4, 8 */
+	uint8_t base, index;  /* register or INSN_NO_REG */
+	uint8_t scale;	      /* index << scale */
+	bool rip_relative;    /* to the next instruction */
+	int64_t disp;
+};
+
+/* Decodes an instruction with a memory operand. 0, or -EINVAL when it is none of those known. */
+int decode_memory(const uint8_t *bytes, size_t n, enum decode_mode mode, struct insn *out);
+
+/* Intercepted instructions. */
+enum decode_known {
+	INSN_CPUID,
+	INSN_RDMSR,
+	INSN_WRMSR,
+	INSN_RDTSC,
+	INSN_RDTSCP,
+	INSN_RDPMC,
+	INSN_HLT,
+	INSN_INVD,
+	INSN_WBINVD,
+	INSN_XSETBV,
+	INSN_PAUSE,
+	INSN_VMMCALL,
+	INSN_VMCALL,
+	INSN_CLTS,
+	INSN_INVLPG,
+	INSN_MOV_CR,
+	INSN_MOV_DR,
+	INSN_IN_OUT, /* single and string */
+	INSN_KNOWN,
+};
+
+/* Length of @bytes if they are the instruction @what, prefixes included; else -EINVAL. */
+int decode_length(const uint8_t *bytes, size_t n, enum decode_mode mode, enum decode_known what);
+
+#endif

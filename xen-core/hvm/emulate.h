@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What decoded instructions do: registers and flags. Pure functions. */
+#ifndef CORE_EMULATE_H
+#define CORE_EMULATE_H
+
+#include "hvm/decode.h"
+#include "hvm/hvm.h"
+
+#define FLAG_CF (1UL << 0)
+#define FLAG_PF (1UL << 2)
+#define FLAG_AF (1UL << 4)
+#define FLAG_ZF (1UL << 6)
+#define FLAG_SF (1UL << 7)
+#define FLAG_DF (1UL << 10)
+#define FLAG_OF (1UL << 11)
+
+/* Register @reg (0 … 15) of @regs. */
+static inline uint64_t *emulate_reg(struct guest_regs *regs, unsigned int reg)
+{
+	return &regs->rax + reg;
+}
+
+/* The register operand of @i, @i->reg_size bytes; a 4-byte write clears the upper half. */
+uint64_t emulate_get_reg(struct guest_regs *regs, const struct insn *i);
+void emulate_set_reg(struct guest_regs *regs, const struct insn *i, uint64_t value);
+
+/*
+ * @dst = @op(@dst, @src) in @size bytes for OP_ADD … OP_TEST and OP_NOT … OP_DEC, with the
+ * arithmetic flags of *@flags. Returns the result; for OP_CMP and OP_TEST that is @dst.
+ */
+uint64_t emulate_alu(enum insn_op op, uint64_t dst, uint64_t src, unsigned int size,
+		     uint64_t *flags);
+
+/* Does the operation need the memory operand's value, and does it write one? */
+bool emulate_reads_memory(const struct insn *i);
+bool emulate_writes_memory(const struct insn *i);
+
+/* Offset of the memory operand within its segment. */
+uint64_t emulate_offset(struct guest_regs *regs, const struct insn *i);
+
+#endif

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Accesses that nested paging refused. Behind such an address there is
+ *  - the register page of the local APIC, in xAPIC mode;
+ *  - memory that is read-only to the guest: a write is dropped, but to a page that another domain
+ *    granted read-only it is a general-protection fault, as on Xen;
+ *  - nothing: reads give all ones, writes are dropped, and a rate-limited line says so. So does a
+ *    PC, and guests probe for devices that way.
+ * An instruction that is none of those in decode.h ends the guest, which hvm_mmio() asks for.
+ *
+ * Everything is done for the current vCPU; its registers are its own. No locks.
+ */
+#include "domain/domain.h"
+#include "hvm/decode.h"
+#include "hvm/emulate.h"
+#include "hvm/hvm.h"
+#include "hvm/vlapic.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+#include "mm/guest.h"
+
+#define TRAP_GP	     13
+
+/* Attributes of CS in the VMCB's packed form. */
+#define ATTR_LONG    (1u << 9)
+#define ATTR_DEFAULT (1u << 10)
+
+/* So many bytes at most of a repeated string instruction in one exit. */
+#define STRING_BYTES PAGE_SIZE
+
+/* One access that is being emulated. */
+struct access {
+	struct vcpu *v;
+	struct guest_regs *regs;
+	struct insn insn;
+	gpa_t gpa;	 /* what nested paging refused */
+	uint64_t linear; /* of the memory operand */
+};
+
+static enum decode_mode guest_mode(struct vcpu *v, const struct guest_segment *cs)
+{
+	if (vm_ops->long_mode(v))
+		return DECODE_64;
+	return cs->attr & ATTR_DEFAULT ? DECODE_32 : DECODE_16;
+}
+
+/* Fetches up to 15 bytes at rip. Returns how many there are: the page behind may not be mapped. */
+static size_t fetch(struct vcpu *v, uint8_t *bytes, enum decode_mode *mode)
+{
+	uint64_t rip = vm_ops->regs(v)->rip;
+	struct guest_segment cs;
+	size_t first;
+
+	vm_ops->get_segment(v, SEG_CS, &cs);
+	*mode = guest_mode(v, &cs);
+	if (*mode != DECODE_64)
+		rip = (uint32_t)(rip + cs.base);
+	first = min((size_t)INSN_MAX_LENGTH, (size_t)(PAGE_SIZE - (rip & ~PAGE_MASK)));
+	if (guest_read(bytes, (gva_t) { rip }, first))
+		return 0;
+	if (first < INSN_MAX_LENGTH &&
+	    guest_read(bytes + first, (gva_t) { rip + first }, INSN_MAX_LENGTH - first))
+		return first;
+	return INSN_MAX_LENGTH;
+}
+
+unsigned int hvm_insn_length(struct vcpu *v, enum decode_known what)
+{
+	uint8_t bytes[INSN_MAX_LENGTH];
+	enum decode_mode mode;
+	size_t n = fetch(v, bytes, &mode);
+	int length = decode_length(bytes, n, mode, what);
+
+	return length < 0 ? 0 : length;
+}
+
+static uint64_t linear_address(struct vcpu *v, unsigned int segment, uint64_t offset)
+{
+	struct guest_segment s;
+
+	if (vm_ops->long_mode(v) && segment != SEG_FS && segment != SEG_GS)
+		return offset;
+	vm_ops->get_segment(v, segment, &s);
+	offset += s.base;
+	return vm_ops->long_mode(v) ? offset : (uint32_t)offset;
+}
+
+/*
+ * What is behind a guest-physical address that nested paging refused.
+ */
+
+/* Registers are 4 bytes wide, 16 apart; smaller and unaligned reads take a part of one. */
+static uint64_t apic_read(struct vcpu *v, uint32_t offset, unsigned int size)
+{
+	uint32_t value, shift = offset % 4;
+
+	vlapic_mmio_read(v, offset & ~3u, &value);
+	if (shift + size > 4 && size <= 4)
+		return ~0UL;
+	return (uint64_t)value >> (8 * shift);
+}
+
+static void apic_write(struct vcpu *v, uint32_t offset, unsigned int size, uint64_t value)
+{
+	if (size >= 4 && offset % 16 == 0)
+		vlapic_mmio_write(v, offset, value);
+}
+
+static bool is_apic(struct vcpu *v, gpa_t gpa)
+{
+	return (gpa.v & PAGE_MASK) == vlapic_base(v);
+}
+
+static void log_nothing(struct vcpu *v, gpa_t gpa, bool write)
+{
+	printk_ratelimited(KERN_DEBUG "d%uv%u: %s at %lx, where nothing is, rip %lx\n",
+			   v->domain->id, v->id, write ? "write" : "read", gpa.v,
+			   vm_ops->regs(v)->rip);
+}
+
+static uint64_t read_at(struct vcpu *v, gpa_t gpa, unsigned int size)
+{
+	uint64_t value = 0;
+
+	if (is_apic(v, gpa))
+		return apic_read(v, gpa.v & ~PAGE_MASK, size);
+	/* A read-only page that is read to be changed. */
+	if (!guest_phys_read(v->domain, &value, gpa, size))
+		return value;
+	log_nothing(v, gpa, false);
+	return ~0UL;
+}
+
+static void write_at(struct vcpu *v, gpa_t gpa, unsigned int size, uint64_t value)
+{
+	if (is_apic(v, gpa))
+		apic_write(v, gpa.v & ~PAGE_MASK, size, value);
+	else if (p2m_lookup(&v->domain->p2m, gpa_to_gfn(gpa)).type != P2M_RAM_RO)
+		log_nothing(v, gpa, true);
+}
+
+/*
+ * An operand that begins in memory and ends in a page behind which nothing is: so many of its
+ * bytes are memory. Nested paging named the second page.
+ */
+static unsigned int bytes_in_memory(const struct access *a)
+{
+	unsigned int left = PAGE_SIZE - (a->linear & ~PAGE_MASK);
+
+	return left < a->insn.size && (a->gpa.v & ~PAGE_MASK) != (a->linear & ~PAGE_MASK) ? left
+											  : 0;
+}
+
+static bool operand_read(const struct access *a, uint64_t *value)
+{
+	unsigned int first = bytes_in_memory(a), size = a->insn.size;
+	uint64_t low = 0;
+
+	if (!first) {
+		*value = read_at(a->v, a->gpa, size);
+		return true;
+	}
+	if (guest_read(&low, (gva_t) { a->linear }, first))
+		return false;
+	*value = low | read_at(a->v, a->gpa, size - first) << (8 * first);
+	return true;
+}
+
+static bool operand_write(const struct access *a, uint64_t value)
+{
+	unsigned int first = bytes_in_memory(a), size = a->insn.size;
+
+	if (first && guest_write((gva_t) { a->linear }, &value, first))
+		return false;
+	if (first)
+		value >>= 8 * first;
+	write_at(a->v, a->gpa, size - first, value);
+	return true;
+}
+
+/*
+ * Instructions.
+ */
+
+static uint64_t truncated(uint64_t value, unsigned int size)
+{
+	return size >= 8 ? value : value & ((1UL << 8 * size) - 1);
+}
+
+static uint64_t extended(uint64_t value, const struct insn *i)
+{
+	unsigned int unused = 64 - 8 * i->size;
+
+	return i->sign ? (uint64_t)((int64_t)(value << unused) >> unused) : value;
+}
+
+static bool operation(struct access *a)
+{
+	const struct insn *i = &a->insn;
+	uint64_t memory = 0, src, result;
+
+	if (emulate_reads_memory(i) && !operand_read(a, &memory))
+		return false;
+	memory = truncated(memory, i->size);
+	src = i->has_imm ? truncated(i->imm, i->size) : emulate_get_reg(a->regs, i);
+	switch (i->op) {
+	case OP_MOV:
+	case OP_XCHG:
+		result = i->to_reg ? memory : src;
+		break;
+	case OP_EXTEND:
+		result = extended(memory, i);
+		break;
+	default:
+		result = emulate_alu(i->op, i->to_reg ? src : memory, i->to_reg ? memory : src,
+				     i->size, &a->regs->rflags);
+	}
+	if (emulate_writes_memory(i) && !operand_write(a, result))
+		return false;
+	if (i->op == OP_XCHG)
+		emulate_set_reg(a->regs, i, memory);
+	else if (i->to_reg && i->op != OP_CMP)
+		emulate_set_reg(a->regs, i, result);
+	return true;
+}
+
+static void advance(struct access *a, unsigned int reg, int64_t by)
+{
+	struct insn pointer = { .reg = reg, .reg_size = a->insn.address_size };
+
+	emulate_set_reg(a->regs, &pointer, *emulate_reg(a->regs, reg) + by);
+}
+
+enum {
+	RCX = 1,
+	RSI = 6,
+	RDI = 7
+};
+
+/*
+ * One element. @mmio_source says on which side nested paging refused; the other side is memory.
+ * false: it is not.
+ */
+static bool string_step(struct access *a, bool mmio_source, int64_t step)
+{
+	const struct insn *i = &a->insn;
+	struct insn pointer = { .address_size = i->address_size,
+				.base = RSI,
+				.index = INSN_NO_REG };
+	uint64_t value = 0, other = 0;
+
+	if (i->op == OP_MOVS) {
+		pointer.base = mmio_source ? RDI : RSI;
+		other = linear_address(a->v, mmio_source ? SEG_ES : i->segment,
+				       emulate_offset(a->regs, &pointer));
+	}
+	if (mmio_source) {
+		value = read_at(a->v, a->gpa, i->size);
+		if (i->op == OP_LODS)
+			emulate_set_reg(a->regs, i, value);
+		else if (guest_write((gva_t) { other }, &value, i->size))
+			return false;
+	} else {
+		if (i->op == OP_STOS)
+			value = emulate_get_reg(a->regs, i);
+		else if (guest_read(&value, (gva_t) { other }, i->size))
+			return false;
+		write_at(a->v, a->gpa, i->size, value);
+	}
+	if (i->op != OP_STOS)
+		advance(a, RSI, step);
+	if (i->op != OP_LODS)
+		advance(a, RDI, step);
+	return true;
+}
+
+/*
+ * Runs elements until the count is 0, the page ends or STRING_BYTES are done; when some are left
+ * rip stays, and the guest executes the instruction again. *@done: the instruction is complete.
+ */
+static bool string_operation(struct access *a, bool write, bool *done)
+{
+	const struct insn *i = &a->insn;
+	int64_t step = a->regs->rflags & FLAG_DF ? -(int64_t)i->size : i->size;
+	struct insn count = { .reg = RCX, .reg_size = i->address_size };
+
+	*done = true;
+	if ((i->op == OP_STOS && !write) || (i->op == OP_LODS && write))
+		return false;
+	if (!i->rep)
+		return string_step(a, !write, step);
+	for (unsigned int bytes = 0; emulate_get_reg(a->regs, &count); bytes += i->size) {
+		uint64_t page = a->gpa.v & PAGE_MASK, last = a->gpa.v + i->size - 1;
+
+		/* Beyond the page the mapping is another one: let nested paging name it. */
+		if (bytes && (bytes >= STRING_BYTES || (last & PAGE_MASK) != page)) {
+			*done = false;
+			return true;
+		}
+		if (!string_step(a, !write, step))
+			return false;
+		advance(a, RCX, -1);
+		a->gpa.v += step;
+		if ((a->gpa.v & PAGE_MASK) != page) {
+			*done = !emulate_get_reg(a->regs, &count);
+			return true;
+		}
+	}
+	return true;
+}
+
+static bool emulate(struct access *a, bool write)
+{
+	bool done = true, ok;
+
+	if (a->insn.op >= OP_MOVS)
+		ok = string_operation(a, write, &done);
+	else if (write && !emulate_writes_memory(&a->insn))
+		ok = false; /* not the instruction that was refused: another vCPU has changed it */
+	else
+		ok = operation(a);
+	if (ok && done) {
+		a->regs->rip += a->insn.length;
+		if (!vm_ops->long_mode(a->v))
+			a->regs->rip = (uint32_t)a->regs->rip;
+	}
+	return ok;
+}
+
+bool hvm_mmio(struct vcpu *v, gpa_t gpa, bool write)
+{
+	struct access a = { .v = v, .regs = vm_ops->regs(v), .gpa = gpa };
+	uint8_t bytes[INSN_MAX_LENGTH];
+	enum decode_mode mode;
+	size_t n;
+
+	if (write && p2m_lookup(&v->domain->p2m, gpa_to_gfn(gpa)).type == P2M_GRANT_RO) {
+		printk_ratelimited(KERN_WARNING "d%uv%u: write to a read-only grant at %lx\n",
+				   v->domain->id, v->id, gpa.v);
+		vm_ops->inject_exception(v, TRAP_GP, 0);
+		return true;
+	}
+	n = fetch(v, bytes, &mode);
+	if (decode_memory(bytes, n, mode, &a.insn)) {
+		printk_ratelimited(KERN_WARNING
+				   "d%uv%u: instruction %02x %02x %02x %02x at %lx not emulated\n",
+				   v->domain->id, v->id, n > 0 ? bytes[0] : 0, n > 1 ? bytes[1] : 0,
+				   n > 2 ? bytes[2] : 0, n > 3 ? bytes[3] : 0, a.regs->rip);
+		return false;
+	}
+	a.linear = linear_address(v, a.insn.segment, emulate_offset(a.regs, &a.insn));
+	return emulate(&a, write);
+}
+
+/*
+ * No port belongs to a guest. Reads give all ones, writes are dropped; no line for it, since
+ * every kernel probes for a PC's devices.
+ */
+bool hvm_pio(struct vcpu *v, uint16_t port, unsigned int size, bool write, uint32_t *value)
+{
+	(void)v;
+	(void)port;
+	(void)size;
+	if (!write)
+		*value = ~0u;
+	return false;
+}
