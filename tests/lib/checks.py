@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""./check: picks the tests that are asked for and runs them."""
+
+import argparse
+import concurrent.futures
+import subprocess
+import sys
+
+from launcher import packages
+from launcher.content import Content
+from launcher.paths import LaunchError
+from launcher.platform import base_image
+
+from . import guests, host, system
+from .report import Report, excuse
+
+PARTS = ("unit", "guests", "system", "bench", "coverage", "size")
+EMULATORS = 2
+
+HELP = """\
+parts:
+  unit      host unit tests and fuzz targets
+  guests    small test kernels in Dom0's place, on our core and on Xen
+  system    whole-platform scenarios, on our core and on Xen
+  bench     instruction counts, ours beside Xen's
+  coverage  branch coverage of the core's units
+  size      lines and image size of the core
+  NAME      tests of that name, as printed: system/cycle, guests/hello@xen, build, ...
+
+With no arguments: all but coverage. The last line is `N passed, N failed`, and `, N skipped` when
+tests are not enabled on a core yet (tests/not-run.txt says why).
+"""
+
+
+class Selection:
+    """Which tests are wanted."""
+
+    def __init__(self, words):
+        self.words = words
+        self.used = set()
+
+    def whole(self, part):
+        """Whether all of PART is wanted."""
+        if part in self.words:
+            self.used.add(part)
+            return True
+        return not self.words and part != "coverage"
+
+    def test(self, part, name):
+        """Whether the test PART/NAME is wanted (or NAME alone, when it has no part)."""
+        if self.whole(part):
+            return True
+        for word in self.words:
+            if word in (name, f"{part}/{name}") or word.split("@")[0] in (name, f"{part}/{name}"):
+                self.used.add(word)
+                return True
+        return False
+
+    def core(self, part, name, core):
+        """Whether PART/NAME is wanted on CORE: NAME@CORE asks for one alone."""
+        asked = [word for word in self.words
+                 if word.split("@")[0] in (name, f"{part}/{name}") and "@" in word]
+        return not asked or any(word.endswith(f"@{core}") for word in asked)
+
+    def unknown(self):
+        return [word for word in self.words if word not in self.used]
+
+
+def _emulator_jobs(select, report):
+    """Functions that each run one test kernel or scenario on its cores."""
+    jobs = []
+
+    def skipper(part, name):
+        def reason(core):
+            if not select.core(part, name, core):
+                return "not asked for"
+            return excuse(f"{part}/{name}", core)
+        return reason
+
+    # The longest first: two run beside each other.
+    for name in system.names():
+        if select.test("system", name):
+            jobs.append((system.run, name, report, skipper("system", name)))
+    for name in guests.names():
+        if select.test("guests", name):
+            jobs.append((guests.run, name, report, skipper("guests", name)))
+    return jobs
+
+
+def _host_tests(select, report):
+    if not select.words or "format" in select.words:
+        select.used.add("format")
+        report.run("format", host.formatting)
+    if not select.words or "licences" in select.words:
+        select.used.add("licences")
+        report.run("licences", host.licences)
+    units = {full: name for name, full in host.unit_tests() if select.test("unit", name)}
+    host.run_units(report, units)
+    for name in host.fuzz_targets():
+        if select.whole("unit") or select.test("fuzz", name):
+            report.run(f"fuzz/{name}", host.fuzz, name)
+    if select.whole("size"):
+        report.run("size", host.size)
+
+
+def _run(select, build):
+    report = Report()
+    packages.ensure("build", "run", "check", "iso")
+    select.used.add("build")
+    if build:
+        report.run("build", host.build)
+    if not report.failed:
+        _host_tests(select, report)
+        jobs = _emulator_jobs(select, report)
+        if jobs:
+            base_image(Content(), "stock")      # once, not in each of the runs
+            with concurrent.futures.ThreadPoolExecutor(EMULATORS) as pool:
+                for job in [pool.submit(*job) for job in jobs]:
+                    job.result()
+        _optional(select, report)
+    for word in [] if report.failed else select.unknown():
+        report.bad(word, 0, "there is no such test")
+    return report.close()
+
+
+def _optional(select, report):
+    """Parts that are not there in every tree."""
+    if select.whole("bench"):
+        from . import bench
+        bench.run(report)
+    if select.whole("coverage"):
+        from . import coverage
+        coverage.run(report)
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(prog="./check", description="Builds, and runs every test.",
+                                     epilog=HELP,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", help="parts or names of tests")
+    parser.add_argument("--no-build", action="store_true", help="take what is built")
+    options = parser.parse_args(arguments)
+    try:
+        return _run(Selection(options.what), not options.no_build)
+    except (LaunchError, subprocess.CalledProcessError) as error:
+        print(f"./check: {error}", file=sys.stderr)
+        print("0 passed, 1 failed")
+        return 1

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Test kernels in Dom0's place: the same lines on our core and on Xen."""
+
+import re
+import subprocess
+import sys
+import time
+
+from launcher.paths import BUILD, ROOT
+
+from .report import Failure, differences
+
+CORES = ("xen", "bulkhead")
+_LINE = re.compile(r"^(PASS|FAIL|OUT|DONE) (.*)$")
+
+
+def names():
+    """All test kernels in the tree that can stand in Dom0's place."""
+    return sorted(path.parent.name for path in (ROOT / "tests" / "guests").glob("*/*.c")
+                  if path.stem == path.parent.name and "Needs a partner" not in path.read_text())
+
+
+def boot(name, core, folder="guests", timeout=90, cpus=2, cmdline=""):
+    """The lines that kernel NAME prints, and the console."""
+    kernel = BUILD / "tests" / folder / name
+    log = BUILD / "log" / f"{folder}-{name}-{core}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    options = f"{cmdline} bootscrub=0" if core == "xen" else cmdline
+    done = subprocess.run(
+        [sys.executable, ROOT / "run", "--no-build", "--core", core, "--kernel", kernel,
+         "--icount", "--memory", "1024", "--cpus", str(cpus), "--cmdline", options,
+         "--timeout", str(timeout), "--log", log],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        check=False)
+    console = log.read_bytes().decode(errors="replace").replace("\r", "") if log.exists() else ""
+    if done.returncode >= 124:
+        raise Failure(done.stderr.strip(), console)
+    lines = [match.group(0) for line in console.split("\n")
+             for match in [_LINE.match(line)] if match]
+    return lines, console
+
+
+def _judge(name, core, lines, console):
+    known = differences()
+    bad = []
+    for line in lines:
+        if line.startswith("FAIL "):
+            check = line[5:].split(":")[0]
+            if (name, check, core) not in known:
+                bad.append(line)
+    if bad:
+        raise Failure("; ".join(bad), console)
+    if f"DONE {name}" not in lines:
+        raise Failure("the kernel did not get to its end", console)
+
+
+def _comparable(name, lines):
+    """The lines without those of checks whose difference is written down."""
+    known = {check for kernel, check, _ in differences() if kernel == name}
+    return [line for line in lines if line.split(" ", 1)[1].split(":")[0] not in known]
+
+
+def run(name, report, skip):
+    """One kernel on both cores; SKIP(core) is the reason not to, or None."""
+    outputs = {}
+    for core in CORES:
+        test = f"guests/{name}@{core}"
+        if skip(core):
+            report.skip(test, skip(core))
+            continue
+        start = time.monotonic()
+        try:
+            lines, console = boot(name, core)
+            _judge(name, core, lines, console)
+            outputs[core] = _comparable(name, lines)
+            if len(outputs) == 2 and outputs["xen"] != outputs["bulkhead"]:
+                other = [line for line in outputs["bulkhead"] if line not in outputs["xen"]]
+                missing = [line for line in outputs["xen"] if line not in outputs["bulkhead"]]
+                raise Failure(f"not what Xen says: {other} instead of {missing}", console)
+        except Failure as failure:
+            report.bad(test, time.monotonic() - start, str(failure), failure.log)
+        else:
+            count = sum(line.startswith("PASS") for line in lines)
+            report.good(test, time.monotonic() - start, f"{count} checks")

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Checks without an emulator: build, format, unit tests, fuzz targets, size."""
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+
+from launcher.paths import BUILD, ROOT
+
+from .report import Failure
+
+FUZZ_RUNS = 20000
+FUZZ_SECONDS = 120
+
+# Limits of the core (text + data), and the count of its lines that is aimed at.
+CORE_IMAGE_KIB = 600
+CORE_LINES = 20000
+
+
+def _call(command, timeout, **more):
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=timeout, check=False,
+                              errors="replace", **more)
+    except subprocess.TimeoutExpired as late:
+        raise Failure(f"no end within {timeout} s: {command[0]}", late.stdout or "") from late
+    return done.returncode, done.stdout
+
+
+def tracked(*patterns):
+    done = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=ROOT, stdout=subprocess.PIPE,
+                          check=True)
+    return [ROOT / name for name in done.stdout.decode().split("\0")
+            if name and (ROOT / name).exists()]
+
+
+def build():
+    """Everything compiles, warnings being errors."""
+    if not (BUILD / "build.ninja").exists():
+        status, out = _call(["meson", "setup", str(BUILD), str(ROOT)], 300)
+        if status:
+            raise Failure("meson setup fails", out)
+    status, out = _call(["meson", "compile", "-C", str(BUILD)], 1200)
+    if status:
+        errors = re.findall(r"^.*(?:error|undefined).*$", out, re.M)[:10]
+        raise Failure("the build fails", "\n".join(errors) + "\n" + out)
+
+
+def formatting():
+    """All tracked C files are as clang-format leaves them."""
+    files = tracked("*.c", "*.h")
+    status, out = _call(["clang-format", "--dry-run", "-Werror", *map(str, files)], 300)
+    if status:
+        named = sorted({line.split(":")[0] for line in out.splitlines() if ": error:" in line})
+        raise Failure("not formatted: " + " ".join(os.path.relpath(name, ROOT)
+                                                   for name in named))
+    return f"{len(files)} files"
+
+
+def licences():
+    """Every tracked source file names its licence."""
+    files = tracked("*.c", "*.h", "*.S", "*.py", "*.sh", "*.lds", "*meson.build", "run", "check")
+    bad = [str(path.relative_to(ROOT)) for path in files
+           if "SPDX-License-Identifier: BSD-2-Clause" not in
+           path.read_text(encoding="utf-8", errors="replace")[:400]]
+    if bad:
+        raise Failure("no SPDX line in: " + " ".join(bad))
+    return f"{len(files)} files"
+
+
+def unit_tests():
+    """[(name, meson's name)] of all host tests of the build."""
+    out = subprocess.run(["meson", "introspect", "--tests", str(BUILD)], stdout=subprocess.PIPE,
+                         check=True, text=True).stdout
+    return [(test["name"].removeprefix("test_"), test["name"]) for test in json.loads(out)]
+
+
+def run_units(report, wanted):
+    """Runs the meson tests called in WANTED ({meson's name: test's name}) at once."""
+    if not wanted:
+        return
+    _call(["meson", "test", "-C", str(BUILD), "--no-rebuild", *wanted], 1200)
+    seen = set()
+    for line in (BUILD / "meson-logs" / "testlog.json").read_text().splitlines():
+        entry = json.loads(line)
+        name = entry["name"].split(" / ")[-1].split(":")[-1].strip()
+        if name not in wanted:
+            continue
+        seen.add(name)
+        if entry["result"] in ("OK", "EXPECTEDFAIL"):
+            report.good(f"unit/{wanted[name]}", entry["duration"])
+        elif entry["result"] == "SKIP":
+            report.skip(f"unit/{wanted[name]}", "the test says so")
+        else:
+            report.bad(f"unit/{wanted[name]}", entry["duration"], entry["result"],
+                       entry.get("stdout", "") + "\n" + entry.get("stderr", ""))
+    for name in wanted:
+        if name not in seen:
+            report.bad(f"unit/{wanted[name]}", 0, "meson did not run it")
+
+
+def fuzz_targets():
+    return sorted(path.stem.removeprefix("fuzz_")
+                  for path in (ROOT / "tests" / "fuzz").glob("fuzz_*.c"))
+
+
+def fuzz(name):
+    """A fixed number of runs from a fixed seed, over the corpus in the tree."""
+    programs = [path for path in (BUILD / "tests" / "fuzz").glob(f"fuzz_{name}")
+                if path.is_file()]
+    if not programs:
+        status, out = _call(["meson", "compile", "-C", str(BUILD), f"fuzz_{name}"], 300)
+        programs = [BUILD / "tests" / "fuzz" / f"fuzz_{name}"]
+        if status:
+            raise Failure("it does not build", out)
+    corpus = ROOT / "tests" / "fuzz" / "corpus" / name
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [str(programs[0]), f"-runs={FUZZ_RUNS}", "-seed=1", "-timeout=10",
+                   "-print_final_stats=1", scratch]
+        if corpus.is_dir():
+            command.append(str(corpus))
+        status, out = _call(command, FUZZ_SECONDS, cwd=scratch)
+    if status:
+        raise Failure("it found a fault", out)
+    runs = re.search(r"number_of_executed_units: *(\d+)", out)
+    if runs is None or int(runs.group(1)) < FUZZ_RUNS // 2:
+        raise Failure("it did not run", out)
+    return f"{runs.group(1)} runs"
+
+
+def core_lines():
+    """Lines of the core, by folder: C and assembly, without blank lines."""
+    counts = {}
+    for path in tracked("xen-core/*.c", "xen-core/*.h", "xen-core/*.S"):
+        folder = path.relative_to(ROOT / "xen-core").parts[0]
+        text = path.read_text(encoding="utf-8")
+        counts[folder] = counts.get(folder, 0) + sum(bool(line.strip())
+                                                     for line in text.splitlines())
+    return counts
+
+
+def size():
+    """Prints the size of the core; its image must stay below the limit."""
+    counts = core_lines()
+    for folder, count in sorted(counts.items()):
+        print(f"    xen-core/{folder:12} {count:6} lines")
+    total = sum(counts.values())
+    print(f"    xen-core              {total:6} lines that are not blank (aim: {CORE_LINES})")
+    elf = BUILD / "xen-core" / "xen-core.elf"
+    if not elf.exists():
+        raise Failure("the core is not built")
+    _, out = _call(["size", str(elf)], 60)
+    text, data, bss = (int(word) for word in out.splitlines()[1].split()[:3])
+    image = (text + data) // 1024
+    print(f"    image: text {text // 1024} KiB, data {data // 1024} KiB, bss {bss // 1024} KiB"
+          f" (text + data at most {CORE_IMAGE_KIB} KiB)")
+    if image >= CORE_IMAGE_KIB:
+        raise Failure(f"text + data are {image} KiB: the limit is {CORE_IMAGE_KIB}")
+    return f"{total} lines, {image} KiB"
