@@ -18,6 +18,8 @@ NEEDED = {
         "libxen-dev": "the Xen ABI headers, and the libraries that test programs link",
         "libcmocka-dev": "host unit tests",
         "clang": "fuzz targets",
+        "checkpolicy": "compiles the policy",
+        "m4": "macros of the policy",
     },
     "run": {
         "qemu-system-x86": "the emulated machine",
@@ -30,6 +32,7 @@ NEEDED = {
         "gcovr": "branch coverage",
         "binutils": "size of the core",
         "git": "the list of tracked files",
+        "policycoreutils-python-utils": "audit2allow, which reads the core's denials",
     },
     "iso": {
         "grub-common": "makes the bootable image",

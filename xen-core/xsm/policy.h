@@ -222,6 +222,7 @@ struct policy {
 	struct role_trans *role_trans;
 	struct role_allow *role_allow;
 	struct range_trans *range_trans;
+	uint32_t ocon_kinds; /* OCONS, or fewer in version 24 */
 	uint32_t ocontexts[OCONS];
 	struct ocontext *ocontext[OCONS];
 

@@ -261,7 +261,8 @@ static void read_header(struct reader *r)
 	r->p->unknown = flags & 4 ? UNKNOWN_ALLOW : flags & 2 ? UNKNOWN_REJECT : UNKNOWN_DENY;
 	if (read32(r) != SYM_TABLES)
 		reader_fail_at(r, "it has another number of symbol tables", r->pos - 4);
-	if (read32(r) != OCONS)
+	r->p->ocon_kinds = r->p->version >= 30 ? OCONS : OCON_DEVICETREE;
+	if (read32(r) != r->p->ocon_kinds)
 		reader_fail_at(r, "it has another number of object context tables", r->pos - 4);
 	read_ebitmap(r, &set); /* policy capabilities: Xen has none */
 	read_ebitmap(r, &set);

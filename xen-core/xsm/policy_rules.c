@@ -241,7 +241,7 @@ static void read_ocontexts(struct reader *r)
 	struct policy *p = r->p;
 	uint32_t kind, i, n;
 
-	for (kind = 0; kind < OCONS; kind++) {
+	for (kind = 0; kind < p->ocon_kinds; kind++) {
 		n = read_count(r, 4 + 12 + 4 + 4 + 12);
 		p->ocontext[kind] = reader_alloc(r, n, sizeof(*p->ocontext[kind]));
 		for (i = 0; !r->failed && i < n; i++)
