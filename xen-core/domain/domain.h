@@ -21,6 +21,12 @@ struct evtchn_table;
 
 #define MAX_VCPUS 128
 
+/* An entry of the memory maps of XENMEM_memory_map: type 1 is RAM, 2 reserved, 3 ACPI. */
+struct e820entry {
+	uint64_t addr, size;
+	uint32_t type;
+} __attribute__((packed));
+
 enum domain_state {
 	DOMAIN_BUILDING, /* created, not unpaused by its creator yet */
 	DOMAIN_ALIVE,
@@ -34,10 +40,10 @@ struct domain {
 	bool privileged;   /* Dom0: XEN_DOMCTL_CDF_privileged, the built-in rules' control domain */
 	bool is_shut_down; /* all vCPUs have stopped after SCHEDOP_shutdown */
 	bool is_shutting_down;
-	uint8_t shutdown_code; /* SHUTDOWN_* */
-	int32_t pause_count;   /* of all its vCPUs; atomic */
+	uint8_t shutdown_code;	   /* SHUTDOWN_* */
+	int32_t pause_count;	   /* of all its vCPUs; atomic */
 	int32_t controller_pauses; /* those of pause_count that domctl may undo; under domctl_lock */
-	uint32_t refs;	       /* domain_get/put; the last frees the record after a grace period */
+	uint32_t refs; /* domain_get/put; the last frees the record after a grace period */
 	struct xsm_label label;
 	struct spinlock lock;
 	struct domain *hash_next;
@@ -50,6 +56,7 @@ struct domain {
 	struct p2m p2m;
 	uint64_t tot_pages; /* guest frames charged; atomic */
 	uint64_t max_pages;
+	uint32_t foreign_frames; /* frames of it that others map without grants; atomic */
 	uint64_t claimed_pages;
 	uint64_t core_bytes; /* heap that this domain made the core hold */
 
@@ -71,13 +78,12 @@ struct domain {
 	uint32_t suspend_port;	  /* unused ports are 0 */
 	struct timer watchdog[2];
 	uint32_t watchdog_in_use;
-	uint32_t vm_assist; /* 1 << VMASST_TYPE_*; atomic */
-	void *console; /* rate limit of its debug output (lib/console.c) */
-	void *vm;      /* hardware part: MSR and I/O permission maps (x86/svm) */
-	void *destroy; /* progress of domain_destroy_step */
+	uint32_t vm_assist;	      /* 1 << VMASST_TYPE_*; atomic */
+	void *console;		      /* rate limit of its debug output (lib/console.c) */
+	void *vm;		      /* hardware part: MSR and I/O permission maps (x86/svm) */
+	struct e820entry *memory_map; /* XENMEM_set_memory_map, for XENMEM_memory_map */
+	unsigned int nr_memory_map;
 };
-
-struct vcpu_time_area;
 
 struct vcpu {
 	struct domain *domain;
@@ -99,7 +105,7 @@ struct vcpu {
 	struct spinlock area_lock; /* LOCK_VCPU: runstate_area, time_area, time_version */
 	uint32_t time_version;	   /* of the published vcpu_time_info */
 	bool time_stale;	   /* it has to be published again (vcpu_time_publish) */
-	uint32_t poll_port;    /* SCHEDOP_poll on one port; 0: several or none */
+	uint32_t poll_port;	   /* SCHEDOP_poll on one port; 0: several or none */
 
 	struct timer singleshot, periodic, poll;
 	uint64_t periodic_period; /* ns, 0: off */

@@ -135,6 +135,11 @@ int grant_table_frame(struct domain *d, uint32_t index, mfn_t *mfn)
 	return rc;
 }
 
+uint32_t grant_table_max_frames(const struct domain *d)
+{
+	return d->grant->max_frames;
+}
+
 gfn_t grant_table_gfn(const struct domain *d, uint32_t index)
 {
 	const struct grant_table *gt = d->grant;

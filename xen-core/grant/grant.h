@@ -39,6 +39,9 @@ size_t grant_op_size(unsigned int cmd);
  */
 int grant_table_frame(struct domain *d, uint32_t index, mfn_t *mfn);
 
+/* How many frames @d's table may have. */
+uint32_t grant_table_max_frames(const struct domain *d);
+
 /* Where @d has put frame @index of its table in its own memory (for XENMAPSPACE moves). */
 gfn_t grant_table_gfn(const struct domain *d, uint32_t index);
 void grant_table_set_gfn(struct domain *d, uint32_t index, gfn_t gfn);

@@ -76,6 +76,7 @@ static bool match(const struct vcpu *from, const struct vcpu *v, uint32_t icr, u
 static void try_start(struct vcpu *v)
 {
 	struct vlapic *l = v->vlapic;
+	bool started = false;
 	uint32_t startup;
 
 	spin_lock(&v->domain->lock);
@@ -91,9 +92,11 @@ static void try_start(struct vcpu *v)
 		v->initialised = true;
 		clear_bit(PAUSE_DOWN, &v->pause_flags);
 		clear_bit(PAUSE_BLOCKED, &v->pause_flags);
+		started = true;
 	}
 	spin_unlock(&v->domain->lock);
-	vcpu_wake(v);
+	if (started)
+		vcpu_wake(v);
 }
 
 static void startup_again(void *data)
@@ -109,16 +112,18 @@ void vlapic_ipi_init(struct vcpu *v)
 /* Stops @v until a start-up IPI. */
 static void init_ipi(struct vcpu *v)
 {
+	bool stop;
+
 	spin_lock(&v->domain->lock);
 	v->vlapic->startup = 0;
-	if (v->initialised) {
-		/* The pause makes its CPU look; the flag holds it when the pause is taken back. */
-		vcpu_pause_nosync(v);
+	stop = v->initialised;
+	if (stop) {
 		v->initialised = false;
 		set_bit(PAUSE_DOWN, &v->pause_flags);
-		vcpu_unpause(v);
 	}
 	spin_unlock(&v->domain->lock);
+	if (stop)
+		vcpu_sleep(v);
 }
 
 static void startup_ipi(struct vcpu *v, uint8_t vector)

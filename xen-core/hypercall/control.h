@@ -16,6 +16,7 @@ struct op_call {
 	struct domain *caller;
 	gva_t arg;
 	unsigned int count; /* console_io */
+	uint64_t start;	    /* memory_op: how many extents an earlier call has done */
 	bool copy_back;
 	union {
 		struct xen_domctl domctl;

@@ -57,6 +57,6 @@ static inline const struct op_entry *op_find(const struct op_table *table, uint6
 }
 
 extern const struct op_table version_ops, console_io_ops, physdev_ops, platform_ops, sysctl_ops,
-	domctl_ops;
+	domctl_ops, memory_ops;
 
 #endif

@@ -51,6 +51,16 @@ bool frame_ref(mfn_t mfn, const struct domain *owner);
 /* Drops a reference; with the last, the frame goes to limbo and its owner is uncharged. */
 void frame_unref(mfn_t mfn);
 
+/* One zeroed frame of the core that is not mapped anywhere (page tables). MFN_INVALID: none. */
+mfn_t frame_alloc_raw(void);
+
+/*
+ * Boot: the frame table is at @table for frames below @max_mfn. Then each range of usable memory
+ * is added (not scrubbed yet: frames are zeroed when they are handed out).
+ */
+void frames_boot(struct frame *table, uint64_t max_mfn);
+void frames_boot_add(mfn_t start, mfn_t end);
+
 /* Owner of a guest or shared frame, or DOMID_INVALID (0x7FF4). */
 uint16_t frame_owner(mfn_t mfn);
 
@@ -68,7 +78,8 @@ void shared_page_free(void *va);
 void *core_va(mfn_t mfn);
 mfn_t core_va_to_mfn(const void *va);
 
-/* Numbers for xl info, in frames. */
+/* Numbers for xl info, in frames; and the highest frame of memory. */
+mfn_t frames_max(void);
 uint64_t frames_total(void);
 uint64_t frames_free(void);  /* ready to be allocated */
 uint64_t frames_limbo(void); /* freed, not scrubbed yet */

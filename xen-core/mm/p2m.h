@@ -29,9 +29,8 @@ struct p2m {
 	uint64_t table_pages; /* nested page-table pages in use, charged to the domain */
 	uint64_t
 		table_limit; /* at most so many (XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION does not lower it) */
-	uint64_t max_gfn;    /* highest gfn ever mapped */
-	uint64_t tlb_epoch;  /* raised by every change that takes a right away */
-	uint64_t entries[8]; /* 4 KiB entries of each type, by enum p2m_type */
+	uint64_t max_gfn;   /* highest gfn ever mapped */
+	uint64_t tlb_epoch; /* raised by every change that takes a right away */
 };
 
 struct p2m_entry {
@@ -47,8 +46,8 @@ struct p2m_entry p2m_lookup(const struct p2m *p2m, gfn_t gfn);
 
 /*
  * Maps 2^@order frames; takes over the caller's reference of each. What was mapped there is
- * unmapped first, and its references dropped once no CPU can use it. Splits and merges entries as
- * needed. -ENOMEM: no table page (nothing changed); -EINVAL: beyond the guest-physical width.
+ * unmapped first, and its references dropped once no CPU can use it. Splits larger entries as
+ * needed; an order of 2 MiB replaces a table of 4 KiB entries. -ENOMEM: no table page (nothing changed); -EINVAL: beyond the guest-physical width.
  */
 int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type);
 
@@ -75,5 +74,11 @@ mfn_t p2m_ram(const struct p2m *p2m, gfn_t gfn);
  * The domain must not run any more.
  */
 bool p2m_teardown(struct p2m *p2m, unsigned int budget);
+
+/* Raises the limit of nested page-table pages to what @max_pages of memory can need. */
+void p2m_set_limit(struct p2m *p2m, uint64_t max_pages);
+
+/* The root table and the identity of its TLB entries, for the hardware. */
+maddr_t p2m_root(const struct p2m *p2m);
 
 #endif

@@ -12,9 +12,6 @@ struct runqueue *runqueues[MAX_CPUS];
 unsigned int nr_runqueues;
 struct cpumask sched_idle;
 
-/* Least min_vtime of all busy queues; never goes back. Who slept for long starts from there. */
-static uint64_t machine_vtime;
-
 struct runqueue *sched_lock_vcpu(struct sched_vcpu *sv)
 {
 	for (;;) {
@@ -51,27 +48,36 @@ uint64_t sched_cpu_vtime(const struct sched_cpu *sc, uint64_t now)
 
 void rq_update(struct runqueue *rq)
 {
-	uint64_t least = ~0UL;
+	uint64_t head = ~0UL;
+
+	if (!list_empty(&rq->queue))
+		head = list_first(&rq->queue, struct sched_vcpu, link)->vtime;
+	WRITE_ONCE(rq->head_vtime, head);
+}
+
+/* Least virtual time that waits or runs on @rq about now, ~0 when there is none. */
+static uint64_t rq_floor(const struct runqueue *rq, uint64_t now)
+{
+	uint64_t least = READ_ONCE(rq->head_vtime);
 	unsigned int i;
 
-	WRITE_ONCE(rq->head_vtime,
-		   list_empty(&rq->queue) ? ~0UL
-					  : list_first(&rq->queue, struct sched_vcpu, link)->vtime);
-	for_each_rq_cpu(rq, i) if (sched_cpu(i)->curr) least = min(least, sched_cpu(i)->vtime);
-	least = min(least, rq->head_vtime);
-	WRITE_ONCE(rq->busy, least != ~0UL);
-	if (rq->busy && least > rq->min_vtime)
-		WRITE_ONCE(rq->min_vtime, least);
+	for_each_rq_cpu(rq, i)
+		if (READ_ONCE(sched_cpu(i)->weight))
+			least = min(least, sched_cpu_vtime(sched_cpu(i), now));
+	return least;
 }
 
 void rq_place(struct runqueue *rq, struct sched_vcpu *sv)
 {
-	uint64_t floor = __atomic_load_n(&machine_vtime, __ATOMIC_RELAXED), ahead;
+	uint64_t now = system_time(), floor = rq_floor(rq, now), ahead;
+	unsigned int i;
 
-	/* A queue that was empty has no time of its own. */
-	if (!rq->busy)
-		rq->min_vtime = max(rq->min_vtime, floor);
-	floor = rq->min_vtime;
+	/* A queue that was empty has no time of its own: the machine's. */
+	if (floor == ~0UL)
+		for (i = 0; i < nr_runqueues; i++)
+			floor = min(floor, rq_floor(runqueues[i], now));
+	if (floor == ~0UL)
+		return;
 	ahead = floor + max(SCHED_LAG, sched_vtime(SCHED_LAG, sched_weight(sv->v->domain)));
 	if (sv->vtime + SCHED_LAG < floor)
 		sv->vtime = floor - SCHED_LAG;
@@ -127,7 +133,7 @@ static bool core_open_for(unsigned int cpu, const struct domain *d)
 	const struct runqueue *rq = sched_cpu(cpu)->rq;
 
 	return rq->nr_cpus == 1 ||
-	       (!READ_ONCE(rq->draining) && (READ_ONCE(rq->dom) == d || !READ_ONCE(rq->busy)));
+	       (!READ_ONCE(rq->draining) && (READ_ONCE(rq->dom) == d || !rq_others_active(rq, MAX_CPUS)));
 }
 
 /* An idle CPU of @sv's affinity, claimed, or MAX_CPUS. */
@@ -221,26 +227,19 @@ static bool pull_from(struct sched_cpu *sc, struct runqueue *from, uint64_t limi
 	return sv;
 }
 
-/* The queue whose first entry is furthest behind, other than @own; moves machine_vtime on. */
+/* The queue whose first entry is furthest behind, other than @own; NULL: nobody waits. */
 static struct runqueue *rq_furthest_behind(const struct runqueue *own)
 {
 	struct runqueue *found = NULL;
-	uint64_t floor = ~0UL, seen = __atomic_load_n(&machine_vtime, __ATOMIC_RELAXED);
 	unsigned int i;
 
 	for (i = 0; i < nr_runqueues; i++) {
 		struct runqueue *rq = runqueues[i];
 
-		if (READ_ONCE(rq->busy))
-			floor = min(floor, READ_ONCE(rq->min_vtime));
 		if (rq != own && READ_ONCE(rq->nr) &&
 		    (!found || READ_ONCE(rq->head_vtime) < READ_ONCE(found->head_vtime)))
 			found = rq;
 	}
-	while (floor != ~0UL && seen < floor)
-		if (__atomic_compare_exchange_n(&machine_vtime, &seen, floor, true,
-						__ATOMIC_RELAXED, __ATOMIC_RELAXED))
-			break;
 	return found;
 }
 
@@ -278,13 +277,16 @@ void sched_push(struct sched_cpu *sc, uint64_t now)
 	unsigned int cpu, best = MAX_CPUS;
 	uint64_t ahead;
 
-	if (nr_runqueues == 1 || list_empty(&rq->queue))
+	/* Not so often that CPUs which can't help each other would only do that. */
+	if (nr_runqueues == 1 || list_empty(&rq->queue) || now - sc->pushed < MS)
 		return;
+	sc->pushed = now;
 	head = list_first(&rq->queue, struct sched_vcpu, link);
 	ahead = head->vtime + SCHED_PULL;
 	for (cpu = 0; cpu < cpus_online(); cpu++) {
 		const struct sched_cpu *other = sched_cpu(cpu);
-		uint64_t vtime = sched_cpu_vtime(other, now);
+		/* Whom it would choose by itself. */
+		uint64_t vtime = min(sched_cpu_vtime(other, now), READ_ONCE(other->rq->head_vtime));
 
 		if (other->rq == rq || vtime <= ahead || !test_bit(cpu, head->hard.bits) ||
 		    !test_bit(cpu, head->soft.bits))

@@ -74,6 +74,7 @@ struct sched_cpu {
 	uint64_t vtime;	     /* curr's at that time */
 	uint16_t weight;     /* curr's; 0: idle */
 	uint64_t idle_ns;
+	uint64_t pushed; /* when it last kicked another CPU to pull */
 	bool slice_armed;
 	struct timer slice;
 };
@@ -107,7 +108,7 @@ void rq_insert(struct runqueue *rq, struct sched_vcpu *sv);
 void rq_remove(struct runqueue *rq, struct sched_vcpu *sv);
 /* Brings @sv's virtual time near the queue's, before rq_insert. */
 void rq_place(struct runqueue *rq, struct sched_vcpu *sv);
-/* Moves rq->min_vtime on, and what others see. */
+/* Publishes what others see of the queue. */
 void rq_update(struct runqueue *rq);
 /* First in the queue that may run on @cpu, of domain @d (NULL: any), or NULL. */
 struct sched_vcpu *rq_first(const struct runqueue *rq, unsigned int cpu, const struct domain *d);

@@ -321,7 +321,6 @@ static void account(struct sched_cpu *sc, uint64_t now)
 		sched_cap_use(v->domain, ran);
 		sched_cap_arm(v->domain);
 	}
-	rq_update(sc->rq);
 }
 
 /* Of the current vCPU @prev, which may stay (or NULL), and the best that waits (or NULL). */
@@ -423,15 +422,14 @@ static void make_current(struct sched_cpu *sc, struct vcpu *next, uint64_t now)
 	sc->started = now;
 	WRITE_ONCE(sc->since, now);
 	if (next) {
+		WRITE_ONCE(sc->vtime, next->sched->vtime);
 		rq_remove(sc->rq, next->sched);
 		next->sched->state = SCHED_RUNNING;
 		next->processor = sc->cpu->id;
 		next->running = true;
 		runstate_set(next, RUNSTATE_running, now);
-		WRITE_ONCE(sc->vtime, next->sched->vtime);
 		WRITE_ONCE(sc->weight, sched_weight(next->domain));
 	}
-	rq_update(sc->rq);
 	sc->cpu->current = next;
 }
 

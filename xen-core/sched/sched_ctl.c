@@ -102,8 +102,8 @@ void sched_dump(void)
 	printk("Scheduler: credit2 interface, %u queues, rate limit %lu us, time %lu ns\n",
 	       nr_runqueues, sched_ratelimit / 1000, system_time());
 	for (i = 0; i < nr_runqueues; i++)
-		printk("  queue %u: %u CPUs, %u waiting, virtual time %lu\n", i,
-		       runqueues[i]->nr_cpus, runqueues[i]->nr, runqueues[i]->min_vtime);
+		printk("  queue %u: %u CPUs, %u waiting, first at %lu\n", i, runqueues[i]->nr_cpus,
+		       runqueues[i]->nr, runqueues[i]->head_vtime);
 	for_each_domain (d) {
 		printk("  d%u: weight %u, cap %u, budget %ld\n", d->id, sched_weight(d),
 		       d->sched.cap, (long)d->sched.budget);

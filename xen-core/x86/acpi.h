@@ -99,6 +99,9 @@ struct acpi_info {
  */
 int acpi_parse(uint64_t rsdp, const struct phys_access *acc, struct acpi_info *out);
 
+/* What the boot CPU found (boot/start.c). */
+extern struct acpi_info acpi_info;
+
 /* The GSI and MPS flags of an ISA interrupt. */
 uint32_t acpi_isa_gsi(const struct acpi_info *info, uint8_t irq, uint16_t *flags);
 

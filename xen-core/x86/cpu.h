@@ -27,11 +27,13 @@ struct cpu {
 	uint64_t epoch;	       /* x86/epoch.h: what this CPU has seen, ~0 when quiescent */
 	bool in_guest; /* between the last look at pending and the exit's first instruction */
 	unsigned int window_depth;
-	void *arch;	/* struct arch_cpu (x86/smp.c) */
-	void *sched;	/* struct sched_cpu */
-	void *timers;	/* struct timer_heap */
-	void *avc;	/* policy cache */
-	uint64_t exits; /* statistics */
+	void *arch;			/* struct arch_cpu (x86/smp.c) */
+	void *sched;			/* struct sched_cpu */
+	void *timers;			/* struct timer_heap */
+	void *avc;			/* policy cache */
+	uint64_t tlb_generation;	/* core_tlb_generation at the last flush */
+	uint64_t exits;			/* guest exits so far */
+	uint64_t step_exit, step_start; /* hypercall_preempt(): when this exit's work began */
 	uint64_t idle_ns;
 	uint32_t socket, core, thread; /* topology */
 };

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Entry from the boot loader: 32-bit protected mode, paging off, EAX = loader's magic, EBX = its
+ * information. Builds an identity map of the first 4 GiB and the core's own mapping of the first
+ * GiB, enters 64-bit mode and calls start().
+ */
+#define VIRT 0xffffffff80000000
+#define PHYS(x) ((x) - VIRT)
+
+	.section .boot.header, "a"
+	/* Multiboot 1, with load addresses (QEMU's -kernel takes 64-bit images only so). */
+	.align 4
+mb1_header:
+	.long 0x1badb002
+	.long 0x00010003
+	.long -(0x1badb002 + 0x00010003)
+	.long PHYS(mb1_header)
+	.long PHYS(core_image_start)
+	.long PHYS(core_load_end)
+	.long PHYS(core_image_end)
+	.long PHYS(boot_start)
+
+	/* Multiboot 2. */
+	.align 8
+mb2_header:
+	.long 0xe85250d6
+	.long 0
+	.long mb2_header_end - mb2_header
+	.long -(0xe85250d6 + (mb2_header_end - mb2_header))
+	.align 8
+	.short 2, 0			/* addresses */
+	.long 24
+	.long PHYS(mb2_header)
+	.long PHYS(core_image_start)
+	.long PHYS(core_load_end)
+	.long PHYS(core_image_end)
+	.align 8
+	.short 3, 0			/* entry */
+	.long 12
+	.long PHYS(boot_start)
+	.align 8
+	.short 6, 0			/* modules on page boundaries */
+	.long 8
+	.align 8
+	.short 0, 0
+	.long 8
+mb2_header_end:
+
+	.section .boot.text, "ax"
+	.code32
+	.globl boot_start
+boot_start:
+	cli
+	cld
+	movl	%eax, PHYS(boot_magic)
+	movl	%ebx, PHYS(boot_info_addr)
+	movl	$PHYS(boot_stack_top), %esp
+
+	/* 64-bit mode and NX, or an explanation. */
+	movl	$0x80000000, %eax
+	cpuid
+	cmpl	$0x80000001, %eax
+	jb	no_long_mode
+	movl	$0x80000001, %eax
+	cpuid
+	btl	$29, %edx
+	jnc	no_long_mode
+	btl	$20, %edx
+	jnc	no_long_mode
+
+	/* Identity map of 4 GiB with 2 MiB pages. */
+	movl	$PHYS(boot_l2), %edi
+	movl	$0x83, %eax
+	xorl	%ecx, %ecx
+1:	movl	%eax, (%edi)
+	movl	$0, 4(%edi)
+	addl	$0x200000, %eax
+	addl	$8, %edi
+	incl	%ecx
+	cmpl	$2048, %ecx
+	jne	1b
+	movl	$PHYS(boot_l2) + 3, %eax
+	movl	$PHYS(boot_l3_low), %edi
+	movl	$4, %ecx
+2:	movl	%eax, (%edi)
+	movl	$0, 4(%edi)
+	addl	$0x1000, %eax
+	addl	$8, %edi
+	loop	2b
+	/* The core at its own address: entry 510 of the last level-3 table. */
+	movl	$PHYS(boot_l2) + 3, PHYS(boot_l3_high) + 510 * 8
+	movl	$PHYS(boot_l3_low) + 3, PHYS(boot_l4)
+	movl	$PHYS(boot_l3_high) + 3, PHYS(boot_l4) + 511 * 8
+
+	call	enter_long_mode
+	ljmp	$0x08, $PHYS(start64_low)
+
+/* Common to the boot CPU and the others (trampoline.S jumps here): CR4, CR3, EFER, CR0. */
+	.globl enter_long_mode
+enter_long_mode:
+	movl	%cr4, %eax
+	orl	$0x620, %eax		/* PAE, OSFXSR, OSXMMEXCPT */
+	movl	%eax, %cr4
+	movl	$PHYS(boot_l4), %eax
+	movl	%eax, %cr3
+	movl	$0xc0000080, %ecx
+	rdmsr
+	orl	$0x900, %eax		/* LME, NXE */
+	wrmsr
+	movl	%cr0, %eax
+	andl	$~0x6000000c, %eax	/* caches on, no EM, no TS */
+	orl	$0x80010022, %eax	/* PG, WP, NE, MP */
+	movl	%eax, %cr0
+	lgdt	PHYS(boot_gdt_ptr)
+	ret
+
+/* The serial port is all that there is to say why. */
+no_long_mode:
+	movl	$PHYS(no_long_mode_text), %esi
+3:	movw	$0x3fd, %dx
+	inb	%dx, %al
+	testb	$0x20, %al
+	jz	3b
+	movw	$0x3f8, %dx
+	lodsb
+	testb	%al, %al
+	jz	4f
+	outb	%al, %dx
+	jmp	3b
+4:	hlt
+	jmp	4b
+no_long_mode_text:
+	.asciz "PANIC: this CPU has no 64-bit mode or no NX; Bulkhead needs both\r\n"
+
+	.code64
+start64_low:
+	movabsq	$start64, %rax
+	jmp	*%rax
+
+	.section .text.start64, "ax"
+start64:
+	xorl	%eax, %eax
+	movl	%eax, %ds
+	movl	%eax, %es
+	movl	%eax, %ss
+	movl	%eax, %fs
+	movl	%eax, %gs
+	movq	$boot_stack_top, %rsp
+	xorl	%ebp, %ebp
+	movl	boot_magic, %edi
+	movl	boot_info_addr, %esi
+	call	start
+	ud2
+
+	.section .data
+	.align 8
+	.globl boot_gdt
+boot_gdt:
+	.quad 0
+	.quad 0x00af9b000000ffff	/* 64-bit code */
+	.quad 0x00cf93000000ffff	/* data */
+	.quad 0x00cf9b000000ffff	/* 32-bit code */
+boot_gdt_end:
+	.globl boot_gdt_ptr
+boot_gdt_ptr:
+	.word boot_gdt_end - boot_gdt - 1
+	.quad PHYS(boot_gdt)
+	.align 4
+boot_magic:
+	.long 0
+boot_info_addr:
+	.long 0
+
+	.section .bss.page_aligned, "aw", @nobits
+	.align 4096
+	.globl boot_l4
+boot_l4:	.skip 4096
+boot_l3_low:	.skip 4096
+boot_l3_high:	.skip 4096
+boot_l2:	.skip 4 * 4096
+	.globl boot_stack_top
+boot_stack:	.skip 16384
+boot_stack_top:
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From the boot loader to the main loop (docs/architecture.md has the picture). start() runs with
+ * the first 4 GiB mapped where they are; it reads what the loader and the firmware have to say,
+ * builds the core's own address space and leaves the identity map for good.
+ */
+#include "boot/multiboot.h"
+#include "domain/dom0.h"
+#include "domain/domain.h"
+#include "event/evtchn.h"
+#include "hvm/cpuid.h"
+#include "hvm/hvm.h"
+#include "lib/cmdline.h"
+#include "lib/console.h"
+#include "lib/keyhandler.h"
+#include "lib/printk.h"
+#include "lib/serial.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/window.h"
+#include "sched/sched.h"
+#include "x86/acpi.h"
+#include "x86/apic.h"
+#include "x86/loop.h"
+#include "x86/paging.h"
+#include "x86/smp.h"
+#include "x86/stack_guard.h"
+#include "x86/time.h"
+#include "x86/trap.h"
+#include "xsm/xsm.h"
+
+#define FOUR_GIB (1UL << 32)
+#define ONE_MIB	 (1UL << 20)
+#define E820_RAM 1
+
+extern char core_image_start[], core_image_end[];
+
+struct acpi_info acpi_info;
+static struct boot_info boot;
+
+/* Memory that paging_boot() takes: [early_start, early_at) of a free range, upwards. */
+static uint64_t early_start, early_at, early_end;
+static uint64_t max_mfn;
+
+static const void *identity_map(uint64_t addr, size_t len)
+{
+	return addr < FOUR_GIB && len <= FOUR_GIB - addr ? (const void *)addr : NULL;
+}
+
+static const struct phys_access identity = { identity_map, NULL };
+
+/* If [start, end) meets something that is in use, the end of that; else 0. */
+static uint64_t in_use(uint64_t start, uint64_t end)
+{
+	uint64_t image = (uint64_t)core_image_start - IMAGE_VIRT;
+	uint64_t image_end = (uint64_t)core_image_end - IMAGE_VIRT;
+
+	if (start < image_end && end > image)
+		return image_end;
+	if (start < early_at && end > early_start)
+		return early_at;
+	for (unsigned int i = 0; i < boot.nr_modules; i++) {
+		uint64_t m = boot.modules[i].start.v & PAGE_MASK;
+		uint64_t m_end =
+			ROUND_UP(boot.modules[i].start.v + boot.modules[i].size, PAGE_SIZE);
+
+		if (start < m_end && end > m)
+			return m_end;
+	}
+	return 0;
+}
+
+/* The largest free range between 1 MiB and 4 GiB. */
+static void find_early_memory(void)
+{
+	uint64_t best = 0, best_end = 0;
+
+	for (unsigned int i = 0; i < boot.nr_mem; i++) {
+		uint64_t at = max(boot.mem[i].start, ONE_MIB), used;
+		uint64_t end = min(boot.mem[i].start + boot.mem[i].size, FOUR_GIB) & PAGE_MASK;
+
+		if (boot.mem[i].type != E820_RAM)
+			continue;
+		/* Skip over what is in use; what lies above the last such thing is taken. */
+		for (at = ROUND_UP(at, PAGE_SIZE); at < end && (used = in_use(at, end)); at = used)
+			;
+		if (at < end && end - at > best_end - best) {
+			best = at;
+			best_end = end;
+		}
+	}
+	early_start = early_at = best;
+	early_end = best_end;
+}
+
+static maddr_t early_alloc(void)
+{
+	uint64_t at = early_at;
+
+	if (at + PAGE_SIZE > early_end)
+		panic("not enough memory below 4 GiB to start");
+	early_at += PAGE_SIZE;
+	memset(boot_ptr((maddr_t) { at }), 0, PAGE_SIZE);
+	return (maddr_t) { at };
+}
+
+static bool has_memory(mfn_t start, uint64_t n)
+{
+	uint64_t from = start.v << PAGE_SHIFT, to = (start.v + n) << PAGE_SHIFT;
+
+	for (unsigned int i = 0; i < boot.nr_mem; i++)
+		if (boot.mem[i].type == E820_RAM && boot.mem[i].start < to &&
+		    boot.mem[i].start + boot.mem[i].size > from)
+			return true;
+	return false;
+}
+
+/* A page below 640 KiB for the other CPUs' start-up code. */
+static maddr_t find_trampoline(void)
+{
+	for (uint64_t at = 0x10000; at < 0x90000; at += PAGE_SIZE)
+		for (unsigned int i = 0; i < boot.nr_mem; i++)
+			if (boot.mem[i].type == E820_RAM && boot.mem[i].start <= at &&
+			    boot.mem[i].start + boot.mem[i].size >= at + PAGE_SIZE &&
+			    !in_use(at, at + PAGE_SIZE))
+				return (maddr_t) { at };
+	panic("no free page below 640 KiB for starting CPUs");
+}
+
+static void add_memory(void)
+{
+	for (unsigned int i = 0; i < boot.nr_mem; i++) {
+		uint64_t at = ROUND_UP(max(boot.mem[i].start, ONE_MIB), PAGE_SIZE), used;
+		uint64_t end = (boot.mem[i].start + boot.mem[i].size) & PAGE_MASK;
+
+		if (boot.mem[i].type != E820_RAM)
+			continue;
+		while (at < end) {
+			uint64_t stop = end;
+
+			used = in_use(at, at + PAGE_SIZE);
+			if (used) {
+				at = used;
+				continue;
+			}
+			/* Up to the next thing in use. */
+			while (in_use(at, stop)) {
+				uint64_t half = at + ((stop - at) / 2 & PAGE_MASK);
+
+				stop = half > at ? half : at + PAGE_SIZE;
+			}
+			frames_boot_add((mfn_t) { at >> PAGE_SHIFT },
+					(mfn_t) { stop >> PAGE_SHIFT });
+			at = stop;
+		}
+	}
+}
+
+static enum module_kind kind_of(const struct boot_module *m)
+{
+	uint8_t head[1024];
+	struct image img = { m->start, m->size };
+	size_t n = min(m->size, (uint64_t)sizeof(head));
+
+	return image_read(&img, 0, head, n) ? module_kind(head, n) : MODULE_UNKNOWN;
+}
+
+/* The module of @kind, or NULL. An initramfs that is not recognised is the one after the kernel. */
+static const struct boot_module *find_module(enum module_kind kind)
+{
+	for (unsigned int i = 0; i < boot.nr_modules; i++)
+		if (kind_of(&boot.modules[i]) == kind)
+			return &boot.modules[i];
+	return NULL;
+}
+
+static void load_policy(void)
+{
+	const struct boot_module *m = find_module(MODULE_FLASK);
+	struct image img = { { 0 }, 0 };
+	void *policy = NULL;
+
+	if (m) {
+		img = (struct image) { m->start, m->size };
+		policy = xmalloc(m->size);
+		if (!policy || !image_read(&img, 0, policy, m->size))
+			panic("the policy module is too large");
+	}
+	if (xsm_boot(policy, img.size, options.flask[0] ? options.flask : NULL))
+		panic("no usable policy: give a policy module, or flask=disabled for the built-in "
+		      "rules");
+	xfree(policy);
+}
+
+static struct domain *build_dom0(void)
+{
+	const struct boot_module *kernel = find_module(MODULE_ELF), *initrd = NULL;
+	struct image k, i = { { 0 }, 0 };
+
+	if (!kernel)
+		panic("no kernel for Dom0 among the %u boot modules", boot.nr_modules);
+	k = (struct image) { kernel->start, kernel->size };
+	for (unsigned int n = 0; n < boot.nr_modules && !initrd; n++)
+		if (&boot.modules[n] != kernel && kind_of(&boot.modules[n]) != MODULE_FLASK)
+			initrd = &boot.modules[n];
+	if (initrd)
+		i = (struct image) { initrd->start, initrd->size };
+	return dom0_build(&k, &i, kernel->cmdline);
+}
+
+/* Modules are copied by now: their memory becomes free memory. */
+static void free_modules(void)
+{
+	for (unsigned int i = 0; i < boot.nr_modules; i++)
+		frames_boot_add(
+			(mfn_t) { boot.modules[i].start.v >> PAGE_SHIFT },
+			(mfn_t) { DIV_ROUND_UP(boot.modules[i].start.v + boot.modules[i].size,
+					       PAGE_SIZE) });
+}
+
+/* On the core's own page tables and stack. */
+static void start_core(void)
+{
+	struct domain *dom0;
+
+	traps_boot();
+	traps_cpu_init();
+	frames_boot((struct frame *)FRAME_TABLE_VA, max_mfn);
+	add_memory();
+	printk("%lu MiB of memory\n", frames_total() >> (20 - PAGE_SHIFT));
+	apic_boot(acpi_info.lapic_addr, options.x2apic);
+	if (acpi_info.pcat_compat)
+		legacy_pic_disable();
+	ioapic_boot();
+	apic_cpu_init();
+	time_boot();
+	percpu_ready = true;
+	if (vm_ops->probe())
+		panic("this machine can't run guests");
+	cpu_policy_boot();
+	load_policy();
+	sched_boot();
+	cpu_init();
+	smp_boot(options.smp ? (options.maxcpus ? options.maxcpus : MAX_CPUS) : 1);
+	keyhandler_init();
+	if (!ioapic_route_isa(serial_irq(), VECTOR_SERIAL, this_cpu()->apic_id))
+		console_irq_on();
+	dom0 = build_dom0();
+	if (!dom0)
+		panic("no Dom0");
+	free_modules();
+	dom0->state = DOMAIN_ALIVE;
+	domain_unpause(dom0);
+	main_loop();
+}
+
+void start(uint32_t magic, uint32_t info);
+void start(uint32_t magic, uint32_t info)
+{
+	int rc;
+
+	stack_guard_init();
+	console_early_init();
+	printk("Bulkhead starts\n");
+	rc = multiboot_parse(magic, info, &identity, &boot);
+	if (rc)
+		panic("the boot loader's information can't be read (error %d)", -rc);
+	cmdline_init(boot.cmdline);
+	console_init();
+	rc = acpi_parse(boot.rsdp.v, &identity, &acpi_info);
+	if (rc)
+		panic("no usable ACPI tables (error %d)", -rc);
+	for (unsigned int i = 0; i < boot.nr_mem; i++)
+		if (boot.mem[i].type == E820_RAM)
+			max_mfn =
+				max(max_mfn, (boot.mem[i].start + boot.mem[i].size) >> PAGE_SHIFT);
+	smp_place_trampoline(find_trampoline());
+	find_early_memory();
+	paging_boot(early_alloc, max_mfn, has_memory);
+	paging_switch(start_core);
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Domains: creation, lookup, references, shutdown. Their destruction is in destroy.c.
+ *
+ * The hash and the list change under domlist_lock (LOCK_DOMLIST); readers take nothing and are
+ * protected by the epoch: a record is freed a grace period after it was unlinked.
+ */
+#include "domain/domain.h"
+#include "domain/destroy.h"
+#include "event/evtchn.h"
+#include "grant/grant.h"
+#include "hvm/cpuid.h"
+#include "hvm/hvm.h"
+#include "hvm/vlapic.h"
+#include "lib/bitops.h"
+#include "lib/errno.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/window.h"
+#include "x86/smp.h"
+#include "xsm/port.h"
+
+#define HASH_SIZE		256
+
+#define DEFAULT_GRANT_FRAMES	64
+#define DEFAULT_MAPTRACK_FRAMES 1024
+
+static struct domain *hash[HASH_SIZE];
+static struct list_head domains = LIST_HEAD_INIT(domains);
+static struct spinlock domlist_lock = SPINLOCK_INIT(LOCK_DOMLIST);
+static uint16_t last_domid;
+
+struct domain *domain_lookup(uint16_t domid)
+{
+	struct domain *d = __atomic_load_n(&hash[domid % HASH_SIZE], __ATOMIC_ACQUIRE);
+
+	while (d && d->id != domid)
+		d = __atomic_load_n(&d->hash_next, __ATOMIC_ACQUIRE);
+	return d;
+}
+
+struct domain *domain_lookup_self(uint16_t domid)
+{
+	return domid == DOMID_SELF ? current_domain() : domain_lookup(domid);
+}
+
+struct domain *domain_next(const struct domain *d)
+{
+	struct list_head *next =
+		__atomic_load_n(d ? &d->list.next : &domains.next, __ATOMIC_ACQUIRE);
+
+	return next == &domains ? NULL : list_entry(next, struct domain, list);
+}
+
+bool domain_get(struct domain *d)
+{
+	uint32_t refs = __atomic_load_n(&d->refs, __ATOMIC_RELAXED);
+
+	do {
+		if (refs == 0 || refs > 0x7fffffff)
+			return false;
+	} while (!__atomic_compare_exchange_n(&d->refs, &refs, refs + 1, true, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+	return true;
+}
+
+static void domain_unlink(struct domain *d)
+{
+	struct domain **p;
+
+	spin_lock(&domlist_lock);
+	for (p = &hash[d->id % HASH_SIZE]; *p != d; p = &(*p)->hash_next)
+		;
+	__atomic_store_n(p, d->hash_next, __ATOMIC_RELEASE);
+	/* Readers may stand on @d: its own links stay as they are. */
+	d->list.prev->next = d->list.next;
+	d->list.next->prev = d->list.prev;
+	spin_unlock(&domlist_lock);
+}
+
+/* No one has a reference, but lookups still find it: first it goes, a grace period later its memory. */
+static void domain_unlink_epoch(struct epoch_node *node)
+{
+	domain_unlink(container_of(node, struct domain, epoch));
+	epoch_defer(node, domain_free_epoch);
+}
+
+/* Often called with locks held (frame_unref): the list's lock is taken later. */
+void domain_put(struct domain *d)
+{
+	if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		epoch_defer(&d->epoch, domain_unlink_epoch);
+}
+
+/* Under domlist_lock: a free id, after the last one given, so that ids do not come back soon. */
+static int choose_domid(uint16_t wanted)
+{
+	if (wanted < DOMID_FIRST_RESERVED && (wanted > 0 || !domain_lookup(0)))
+		return domain_lookup(wanted) ? -EEXIST : (int)wanted;
+	for (unsigned int i = 0; i < DOMID_FIRST_RESERVED; i++) {
+		last_domid =
+			(uint16_t)(last_domid + 1U >= DOMID_FIRST_RESERVED ? 1U : last_domid + 1U);
+		if (!domain_lookup(last_domid))
+			return last_domid;
+	}
+	return -ENOMEM;
+}
+
+static int domain_link(struct domain *d, uint16_t wanted)
+{
+	struct domain *at;
+	int id;
+
+	spin_lock(&domlist_lock);
+	id = choose_domid(wanted);
+	if (id >= 0) {
+		d->id = (uint16_t)id;
+		d->label.domid = d->id;
+		/* Kept in order of domid. */
+		list_for_each_entry (at, &domains, list) {
+			if (at->id > d->id)
+				break;
+		}
+		d->list.next = &at->list;
+		d->list.prev = at->list.prev;
+		__atomic_store_n(&at->list.prev->next, &d->list, __ATOMIC_RELEASE);
+		at->list.prev = &d->list;
+		d->hash_next = hash[id % HASH_SIZE];
+		__atomic_store_n(&hash[id % HASH_SIZE], d, __ATOMIC_RELEASE);
+	}
+	spin_unlock(&domlist_lock);
+	return id < 0 ? id : 0;
+}
+
+/* What createdomain may ask for. */
+static int check_config(const struct xen_domctl_createdomain *c)
+{
+	const uint32_t known = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap | XEN_DOMCTL_CDF_oos_off |
+			       XEN_DOMCTL_CDF_xs_domain;
+
+	if (c->flags & ~(XEN_DOMCTL_CDF_MAX * 2 - 1))
+		return -EINVAL;
+	if (c->flags & ~known)
+		return -EOPNOTSUPP;
+	/* Hardware-assisted guests only (docs/abi.md). */
+	if (!(c->flags & XEN_DOMCTL_CDF_hvm) || !(c->flags & XEN_DOMCTL_CDF_hap))
+		return -EOPNOTSUPP;
+	if (c->arch.emulation_flags & ~XEN_X86_EMU_LAPIC)
+		return -EOPNOTSUPP;
+	if (c->arch.misc_flags & ~(uint32_t)XEN_X86_MSR_RELAXED)
+		return -EINVAL;
+	if (c->max_vcpus < 1 || c->max_vcpus > MAX_VCPUS || c->iommu_opts)
+		return -EINVAL;
+	if (c->grant_opts & ~XEN_DOMCTL_GRANT_version_mask)
+		return -EINVAL;
+	return c->cpupool_id && c->cpupool_id != ~0U ? -EINVAL : 0;
+}
+
+static int domain_init_parts(struct domain *d, const struct xen_domctl_createdomain *c)
+{
+	uint32_t gframes =
+		c->max_grant_frames < 0 ? DEFAULT_GRANT_FRAMES : (uint32_t)c->max_grant_frames;
+	uint32_t mframes = c->max_maptrack_frames < 0 ? DEFAULT_MAPTRACK_FRAMES
+						      : (uint32_t)c->max_maptrack_frames;
+	int rc;
+
+	d->vcpu = xzalloc_array(struct vcpu *, d->max_vcpus);
+	if (!d->vcpu)
+		return -ENOMEM;
+	rc = p2m_init(&d->p2m, d);
+	if (!rc)
+		rc = evtchn_init(d, c->max_evtchn_port ? c->max_evtchn_port : 0);
+	if (!rc)
+		rc = grant_init(d, gframes, mframes);
+	if (!rc)
+		rc = cpu_policy_init(d);
+	if (!rc)
+		rc = vm_ops->domain_init(d);
+	if (rc)
+		return rc;
+	sched_domain_init(d);
+	d->shared = shared_page_alloc(d);
+	return d->shared ? 0 : -ENOMEM;
+}
+
+int domain_create(uint16_t domid, const struct xen_domctl_createdomain *config,
+		  const struct xsm_label *creator, struct domain **out)
+{
+	struct domain *d;
+	int rc = check_config(config);
+
+	if (rc)
+		return rc;
+	d = xzalloc(sizeof(*d));
+	if (!d)
+		return -ENOMEM;
+	d->refs = 1;
+	d->pause_count = 1;
+	d->max_vcpus = config->max_vcpus;
+	d->createflags = config->flags;
+	d->emulation_flags = config->arch.emulation_flags;
+	d->shared_gfn = GFN_INVALID;
+	d->privileged = !creator;
+	memcpy(d->handle, config->handle, sizeof(d->handle));
+	spin_init(&d->lock, LOCK_DOMAIN);
+	rc = xsm_domain_create(creator, domid, !creator, config->ssidref, &d->label);
+	if (!rc)
+		rc = domain_link(d, domid);
+	if (rc) {
+		xfree(d);
+		return rc;
+	}
+	rc = domain_init_parts(d, config);
+	if (rc) {
+		/* Known to others already: torn down like any other. */
+		while (domain_destroy(d) == -ERESTART_CALL)
+			;
+		return rc;
+	}
+	*out = d;
+	return 0;
+}
+
+int vcpu_create(struct domain *d, unsigned int id)
+{
+	struct vcpu *v = xzalloc(sizeof(*v));
+	int rc = -ENOMEM;
+
+	if (!v)
+		return rc;
+	v->domain = d;
+	v->id = id;
+	v->pause_flags = 1UL << PAUSE_DOWN;
+	v->runstate.state = RUNSTATE_offline;
+	if (id < ARRAY_SIZE(d->shared->vcpu_info))
+		v->info_va = &d->shared->vcpu_info[id];
+	else
+		v->info_va = xzalloc(sizeof(*v->info_va));
+	if (v->info_va)
+		rc = vm_ops->vcpu_init(v);
+	if (!rc)
+		rc = vlapic_init(v);
+	if (!rc) {
+		vcpu_time_init(v);
+		rc = sched_vcpu_init(v);
+	}
+	if (rc) {
+		vcpu_free(v);
+		return rc;
+	}
+	__atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE);
+	return 0;
+}
+
+struct vcpu_info *vcpu_info_open(const struct vcpu *v)
+{
+	if (!v->info.size)
+		return v->info_va;
+	return (struct vcpu_info *)((char *)window_open(v->info.mfn[0]) + v->info.offset);
+}
+
+void vcpu_info_close(const struct vcpu *v, struct vcpu_info *info)
+{
+	if (info != v->info_va)
+		window_close((void *)((uintptr_t)info & PAGE_MASK));
+}
+
+/* Dom0 has stopped: the host does what it asked for. */
+static void host_shutdown(uint8_t reason)
+{
+	switch (reason) {
+	case SHUTDOWN_poweroff:
+		printk("Dom0 asks for power-off.\n");
+		machine_power_off();
+	case SHUTDOWN_reboot:
+		printk("Dom0 asks for a reboot.\n");
+		machine_reboot();
+	default:
+		panic("Dom0 has crashed (reason %u)", reason);
+	}
+}
+
+void domain_shutdown(struct domain *d, uint8_t reason)
+{
+	struct vcpu *v;
+	unsigned int i;
+
+	if (d->privileged)
+		host_shutdown(reason);
+	spin_lock(&d->lock);
+	if (d->is_shutting_down) {
+		spin_unlock(&d->lock);
+		return;
+	}
+	d->shutdown_code = reason;
+	WRITE_ONCE(d->is_shutting_down, true);
+	for_each_vcpu (d, v, i) {
+		set_bit(PAUSE_SHUTDOWN, &v->pause_flags);
+		vcpu_sleep(v);
+	}
+	spin_unlock(&d->lock);
+	domain_check_shutdown(d);
+}
+
+void domain_check_shutdown(struct domain *d)
+{
+	struct vcpu *v;
+	unsigned int i;
+	bool stopped = true;
+
+	spin_lock(&d->lock);
+	for_each_vcpu (d, v, i)
+		if (vcpu_is_running(v))
+			stopped = false;
+	stopped = stopped && d->is_shutting_down && !d->is_shut_down;
+	if (stopped)
+		d->is_shut_down = true;
+	spin_unlock(&d->lock);
+	if (stopped)
+		evtchn_raise_virq_global(VIRQ_DOM_EXC);
+}
+
+int domain_resume(struct domain *d)
+{
+	struct vcpu *v;
+	unsigned int i;
+
+	spin_lock(&d->lock);
+	if (!d->is_shut_down) {
+		spin_unlock(&d->lock);
+		return -EINVAL;
+	}
+	d->is_shutting_down = d->is_shut_down = false;
+	d->shutdown_code = 0;
+	for_each_vcpu (d, v, i) {
+		clear_bit(PAUSE_SHUTDOWN, &v->pause_flags);
+		vcpu_wake(v);
+	}
+	spin_unlock(&d->lock);
+	return 0;
+}
+
+void domain_crash(struct domain *d, const char *fmt, ...)
+{
+	char text[160];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintk(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	printk_ratelimited(KERN_WARNING "d%u crashes: %s\n", d->id, text);
+	domain_shutdown(d, SHUTDOWN_crash);
+}
+
+void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
+{
+	uint32_t flags = XEN_DOMINF_hvm_guest | XEN_DOMINF_hap;
+	bool blocked = true;
+	struct vcpu *v;
+	unsigned int i;
+
+	memset(info, 0, sizeof(*info));
+	info->domain = d->id;
+	for_each_vcpu (d, v, i) {
+		struct vcpu_runstate_info rs;
+
+		vcpu_runstate_get(v, &rs);
+		info->cpu_time += rs.time[RUNSTATE_running];
+		info->max_vcpu_id = i;
+		if (test_bit(PAUSE_DOWN, &v->pause_flags))
+			continue;
+		if (!test_bit(PAUSE_BLOCKED, &v->pause_flags) &&
+		    !test_bit(PAUSE_POLL, &v->pause_flags))
+			blocked = false;
+		if (vcpu_is_running(v))
+			flags |= XEN_DOMINF_running;
+		info->nr_online_vcpus++;
+	}
+	if (blocked)
+		flags |= XEN_DOMINF_blocked;
+	if (d->state == DOMAIN_DYING || d->state == DOMAIN_DEAD)
+		flags |= XEN_DOMINF_dying;
+	if (d->is_shut_down)
+		flags |= XEN_DOMINF_shutdown;
+	if (READ_ONCE(d->pause_count) > 0)
+		flags |= XEN_DOMINF_paused;
+	if (d->createflags & XEN_DOMCTL_CDF_xs_domain)
+		flags |= XEN_DOMINF_xs_domain;
+	info->flags = flags | (uint32_t)d->shutdown_code << XEN_DOMINF_shutdownshift;
+	info->tot_pages = READ_ONCE(d->tot_pages);
+	info->max_pages = d->max_pages;
+	info->outstanding_pages = d->claimed_pages;
+	info->shared_info_frame = core_va_to_mfn(d->shared).v;
+	info->ssidref = d->label.sid;
+	info->cpupool = 0;
+	info->gpaddr_bits = 48;
+	info->arch_config.emulation_flags = d->emulation_flags;
+	memcpy(info->handle, d->handle, sizeof(info->handle));
+}
+
+struct xsm_label *xsm_port_label(uint16_t domid)
+{
+	struct domain *d = domain_lookup(domid);
+
+	return d ? &d->label : NULL;
+}
+
+void xsm_port_each_label(void (*fn)(struct xsm_label *label, void *arg), void *arg)
+{
+	struct domain *d;
+
+	for_each_domain (d)
+		fn(&d->label, arg);
+}
+
+unsigned int xsm_port_foreign_frames(const struct xsm_label *of)
+{
+	return READ_ONCE(container_of(of, struct domain, label)->foreign_frames);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The table of hypercalls. Sub-operations and their policy hooks: ops.h and the handlers' files. */
+#include "hypercall/hypercall.h"
+#include "domain/domain.h"
+#include "domain/vcpu.h"
+#include "event/evtchn.h"
+#include "grant/grant.h"
+#include "hvm/hvm.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "sched/sched.h"
+#include "x86/cpu.h"
+#include "x86/time.h"
+#include "xsm/xsm.h"
+
+/* How long an operation may go on before it lets others run. */
+#define STEP_NS 500000
+
+typedef long hypercall_fn(struct hypercall_args *args);
+
+static gva_t arg_gva(uint64_t a)
+{
+	return (gva_t) { a };
+}
+
+/* Commands are 32-bit in the ABI: what stands above is ignored, as in Xen. */
+static long call_platform_op(struct hypercall_args *args)
+{
+	return do_platform_op(arg_gva(args->a[0]));
+}
+
+static long call_set_timer(struct hypercall_args *args)
+{
+	return do_set_timer_op(args->a[0]);
+}
+
+static long call_version(struct hypercall_args *args)
+{
+	return do_xen_version((unsigned int)args->a[0], arg_gva(args->a[1]));
+}
+
+static long call_console_io(struct hypercall_args *args)
+{
+	return do_console_io((unsigned int)args->a[0], (unsigned int)args->a[1],
+			     arg_gva(args->a[2]));
+}
+
+static long call_grant(struct hypercall_args *args)
+{
+	unsigned int cmd = (unsigned int)args->a[0], done = 0;
+	long rc = grant_op(cmd, arg_gva(args->a[1]), (unsigned int)args->a[2], &done);
+
+	if (rc == -ERESTART_CALL) {
+		args->a[1] += done * grant_op_size(cmd);
+		args->a[2] = (unsigned int)args->a[2] - done;
+	}
+	return rc;
+}
+
+static long call_vm_assist(struct hypercall_args *args)
+{
+	return do_vm_assist((unsigned int)args->a[0], (unsigned int)args->a[1]);
+}
+
+static long call_vcpu(struct hypercall_args *args)
+{
+	return vcpu_op((unsigned int)args->a[0], (unsigned int)args->a[1], arg_gva(args->a[2]));
+}
+
+static long call_flask(struct hypercall_args *args)
+{
+	return xsm_flask_op(&current_domain()->label, arg_gva(args->a[0]));
+}
+
+static long call_sched(struct hypercall_args *args)
+{
+	return sched_op((unsigned int)args->a[0], arg_gva(args->a[1]));
+}
+
+static long call_event(struct hypercall_args *args)
+{
+	return evtchn_op((unsigned int)args->a[0], arg_gva(args->a[1]));
+}
+
+static long call_physdev(struct hypercall_args *args)
+{
+	return do_physdev_op((unsigned int)args->a[0], arg_gva(args->a[1]));
+}
+
+static long call_hvm(struct hypercall_args *args)
+{
+	return hvm_op((unsigned int)args->a[0], arg_gva(args->a[1]));
+}
+
+static long call_sysctl(struct hypercall_args *args)
+{
+	return do_sysctl(arg_gva(args->a[0]));
+}
+
+static long call_domctl(struct hypercall_args *args)
+{
+	return do_domctl(arg_gva(args->a[0]));
+}
+
+/* What is missing here says -ENOSYS: docs/abi.md has the list with the reasons. */
+static hypercall_fn *const table[] = {
+	[__HYPERVISOR_platform_op] = call_platform_op,
+	[__HYPERVISOR_memory_op] = do_memory_op,
+	[__HYPERVISOR_set_timer_op] = call_set_timer,
+	[__HYPERVISOR_xen_version] = call_version,
+	[__HYPERVISOR_console_io] = call_console_io,
+	[__HYPERVISOR_grant_table_op] = call_grant,
+	[__HYPERVISOR_vm_assist] = call_vm_assist,
+	[__HYPERVISOR_vcpu_op] = call_vcpu,
+	[__HYPERVISOR_xsm_op] = call_flask,
+	[__HYPERVISOR_sched_op] = call_sched,
+	[__HYPERVISOR_event_channel_op] = call_event,
+	[__HYPERVISOR_physdev_op] = call_physdev,
+	[__HYPERVISOR_hvm_op] = call_hvm,
+	[__HYPERVISOR_sysctl] = call_sysctl,
+	[__HYPERVISOR_domctl] = call_domctl,
+};
+
+long hypercall_dispatch(uint64_t nr, struct hypercall_args *args)
+{
+	if (nr >= ARRAY_SIZE(table) || !table[nr])
+		return -ENOSYS;
+	return table[nr](args);
+}
+
+bool hypercall_offered(uint64_t nr)
+{
+	return nr < ARRAY_SIZE(table) && table[nr];
+}
+
+bool hypercall_preempt(void)
+{
+	struct cpu *cpu = this_cpu();
+	uint64_t now = system_time();
+
+	if (cpu->step_exit != cpu->exits) {
+		cpu->step_exit = cpu->exits;
+		cpu->step_start = now;
+	}
+	return READ_ONCE(cpu->pending) || now - cpu->step_start > STEP_NS;
+}
+
+void hypercall_page_fill(uint8_t *page)
+{
+	/* mov $nr, %eax; vmmcall; ret */
+	static const uint8_t stub[] = { 0xb8, 0, 0, 0, 0, 0x0f, 0x01, 0xd9, 0xc3 };
+
+	memset(page, 0xcc, PAGE_SIZE);
+	for (unsigned int nr = 0; nr < PAGE_SIZE / 32; nr++) {
+		memcpy(page + nr * 32, stub, sizeof(stub));
+		page[nr * 32 + 1] = (uint8_t)nr;
+	}
+}

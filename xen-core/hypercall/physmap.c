@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See physmap.h. Every entry made here holds a reference of its frame (mm/frame.h). */
+#include "hypercall/physmap.h"
+#include "grant/grant.h"
+#include "hypercall/hypercall.h"
+#include "lib/errno.h"
+#include "mm/frame.h"
+#include "mm/guest.h"
+#include "xsm/xsm.h"
+
+#define RESOURCE_FRAMES_MAX 32
+
+/* Maps @mfn of @owner at @gfn of @d, with a reference of its own. */
+static int map_ref(struct domain *d, gfn_t gfn, mfn_t mfn, struct domain *owner, enum p2m_type type)
+{
+	int rc;
+
+	if (!frame_ref(mfn, owner))
+		return -EINVAL;
+	/* Counted before it can be used, so that a relabelled domain is never seen by an old mapping. */
+	if (type == P2M_FOREIGN)
+		__atomic_add_fetch(&owner->foreign_frames, 1, __ATOMIC_SEQ_CST);
+	rc = p2m_map(&d->p2m, gfn, mfn, 0, type);
+	if (rc && type == P2M_FOREIGN)
+		__atomic_sub_fetch(&owner->foreign_frames, 1, __ATOMIC_SEQ_CST);
+	if (rc)
+		frame_unref(mfn);
+	return rc;
+}
+
+/* A frame of the core that @d may have in one place: moves from *@old to @gfn. */
+static int move_shared(struct domain *d, gfn_t old, gfn_t gfn, mfn_t mfn)
+{
+	if (!gfn_eq(old, GFN_INVALID) && !gfn_eq(old, gfn) &&
+	    !p2m_take(&d->p2m, old, mfn, P2M_SHARED_RW))
+		frame_unref(mfn);
+	return map_ref(d, gfn, mfn, d, P2M_SHARED_RW);
+}
+
+static int add_shared_info(struct domain *d, uint64_t idx, gfn_t gfn)
+{
+	int rc;
+
+	if (idx)
+		return -EINVAL;
+	rc = move_shared(d, d->shared_gfn, gfn, core_va_to_mfn(d->shared));
+	if (!rc)
+		d->shared_gfn = gfn;
+	return rc;
+}
+
+static int add_grant_frame(struct domain *d, uint64_t idx, gfn_t gfn)
+{
+	mfn_t mfn;
+	int rc;
+
+	if (idx & XENMAPIDX_grant_table_status || idx > ~0U)
+		return -EINVAL;
+	rc = grant_table_frame(d, (uint32_t)idx, &mfn);
+	if (rc)
+		return rc;
+	rc = move_shared(d, grant_table_gfn(d, (uint32_t)idx), gfn, mfn);
+	if (!rc)
+		grant_table_set_gfn(d, (uint32_t)idx, gfn);
+	return rc;
+}
+
+/* Moves the domain's own frame from @idx to @gfn. */
+static int move_ram(struct domain *d, uint64_t idx, gfn_t gfn)
+{
+	mfn_t mfn = p2m_ram(&d->p2m, (gfn_t) { idx });
+	int rc;
+
+	if (mfn_eq(mfn, MFN_INVALID))
+		return -EINVAL;
+	if (idx == gfn.v)
+		return 0;
+	rc = p2m_take(&d->p2m, (gfn_t) { idx }, mfn, P2M_RAM);
+	if (rc)
+		return rc;
+	rc = p2m_map(&d->p2m, gfn, mfn, 0, P2M_RAM);
+	if (rc)
+		frame_unref(mfn);
+	return rc;
+}
+
+static int add_foreign(struct domain *d, struct domain *owner, uint64_t idx, gfn_t gfn)
+{
+	struct p2m_entry e;
+
+	if (domain_is_dying(owner))
+		return -ESRCH;
+	e = p2m_lookup(&owner->p2m, (gfn_t) { idx });
+	if (e.type != P2M_RAM && e.type != P2M_RAM_RO && e.type != P2M_SHARED_RW)
+		return -EINVAL;
+	return map_ref(d, gfn, e.mfn, owner, P2M_FOREIGN);
+}
+
+static int add_one(struct domain *d, struct domain *foreign, unsigned int space, uint64_t idx,
+		   gfn_t gfn)
+{
+	switch (space) {
+	case XENMAPSPACE_shared_info:
+		return add_shared_info(d, idx, gfn);
+	case XENMAPSPACE_grant_table:
+		return add_grant_frame(d, idx, gfn);
+	case XENMAPSPACE_gmfn:
+	case XENMAPSPACE_gmfn_range:
+		return move_ram(d, idx, gfn);
+	case XENMAPSPACE_gmfn_foreign:
+		return add_foreign(d, foreign, idx, gfn);
+	default:
+		return -ENOSYS;
+	}
+}
+
+static int target_domain(struct op_call *call, uint16_t domid)
+{
+	call->d = domain_lookup_self(domid);
+	if (!call->d)
+		return -ESRCH;
+	if (domain_is_dying(call->d))
+		return -EINVAL;
+	return xsm_domain(&call->caller->label, &call->d->label, XSM_MMU__PHYSMAP);
+}
+
+static long add_range(struct op_call *call, struct xen_add_to_physmap *x)
+{
+	for (uint64_t i = call->start; i < x->size; i++) {
+		int rc;
+
+		if (i > call->start && hypercall_preempt()) {
+			call->start = i;
+			return -ERESTART_CALL;
+		}
+		rc = add_one(call->d, NULL, x->space, x->idx + i, (gfn_t) { x->gpfn + i });
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+long physmap_add(struct op_call *call)
+{
+	struct xen_add_to_physmap x;
+	int rc;
+
+	if (guest_read(&x, call->arg, sizeof(x)))
+		return -EFAULT;
+	/* The structure has no room for a foreign domain. */
+	if (x.space == XENMAPSPACE_gmfn_foreign)
+		return -ENOSYS;
+	rc = target_domain(call, x.domid);
+	if (rc)
+		return rc;
+	if (x.space == XENMAPSPACE_gmfn_range)
+		return add_range(call, &x);
+	return add_one(call->d, NULL, x.space, x.idx, (gfn_t) { x.gpfn });
+}
+
+static int batch_foreign(struct op_call *call, const struct xen_add_to_physmap_batch *x,
+			 struct domain **foreign)
+{
+	int rc;
+
+	*foreign = NULL;
+	if (x->space != XENMAPSPACE_gmfn_foreign)
+		return x->space == XENMAPSPACE_gmfn_range ? -EINVAL : 0;
+	*foreign = domain_lookup(x->u.foreign_domid);
+	if (!*foreign || *foreign == call->d)
+		return *foreign ? -EINVAL : -ESRCH;
+	rc = xsm_domain(&call->caller->label, &(*foreign)->label, XSM_MMU__MAP_READ);
+	return rc ? rc : xsm_domain(&call->caller->label, &(*foreign)->label, XSM_MMU__MAP_WRITE);
+}
+
+long physmap_add_batch(struct op_call *call)
+{
+	struct xen_add_to_physmap_batch x;
+	struct domain *foreign;
+	int rc;
+
+	if (guest_read(&x, call->arg, sizeof(x)))
+		return -EFAULT;
+	rc = target_domain(call, x.domid);
+	if (!rc)
+		rc = batch_foreign(call, &x, &foreign);
+	if (rc)
+		return rc;
+	for (uint64_t i = call->start; i < x.size; i++) {
+		xen_ulong_t idx;
+		xen_pfn_t gpfn;
+
+		if (i > call->start && hypercall_preempt()) {
+			call->start = i;
+			return -ERESTART_CALL;
+		}
+		if (guest_read_elem(&idx, x.idxs, i) || guest_read_elem(&gpfn, x.gpfns, i))
+			return -EFAULT;
+		rc = add_one(call->d, foreign, x.space, idx, (gfn_t) { gpfn });
+		if (guest_write_elem(x.errs, i, &rc))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+long physmap_remove(struct op_call *call)
+{
+	struct xen_remove_from_physmap x;
+	struct p2m_entry e;
+	int rc;
+
+	if (guest_read(&x, call->arg, sizeof(x)))
+		return -EFAULT;
+	rc = target_domain(call, x.domid);
+	if (rc)
+		return rc;
+	e = p2m_lookup(&call->d->p2m, (gfn_t) { x.gpfn });
+	/* Grants are unmapped by their handles alone. */
+	if (e.type == P2M_NONE || e.type == P2M_GRANT_RW || e.type == P2M_GRANT_RO ||
+	    e.type == P2M_MMIO_DIRECT)
+		return e.type == P2M_NONE ? -ENOENT : -EINVAL;
+	return p2m_unmap(&call->d->p2m, (gfn_t) { x.gpfn }, 0);
+}
+
+/* Number of frames that the resource has, or the frame @index of it. */
+static int resource_frame(struct domain *d, const struct xen_mem_acquire_resource *r,
+			  uint64_t index, mfn_t *mfn)
+{
+	if (r->type != XENMEM_resource_grant_table)
+		return -EOPNOTSUPP;
+	if (r->id != XENMEM_resource_grant_table_id_shared || index > ~0U)
+		return -EINVAL;
+	return grant_table_frame(d, (uint32_t)index, mfn);
+}
+
+static long acquire_frames(struct op_call *call, const struct xen_mem_acquire_resource *r)
+{
+	for (uint32_t i = 0; i < r->nr_frames; i++) {
+		xen_pfn_t gfn;
+		mfn_t mfn;
+		int rc = resource_frame(call->d, r, r->frame + i, &mfn);
+
+		if (rc)
+			return rc;
+		if (guest_read_elem(&gfn, r->frame_list, i))
+			return -EFAULT;
+		rc = map_ref(call->caller, (gfn_t) { gfn }, mfn, call->d, P2M_FOREIGN);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+long physmap_acquire_resource(struct op_call *call)
+{
+	struct xen_mem_acquire_resource r;
+	int rc;
+
+	if (guest_read(&r, call->arg, sizeof(r)))
+		return -EFAULT;
+	if (r.pad)
+		return -EINVAL;
+	call->d = domain_lookup(r.domid);
+	if (!call->d || call->d == call->caller)
+		return -ESRCH;
+	rc = xsm_domain(&call->caller->label, &call->d->label, XSM_DOMAIN2__RESOURCE_MAP);
+	if (rc)
+		return rc;
+	if (r.type != XENMEM_resource_grant_table || r.id != XENMEM_resource_grant_table_id_shared)
+		return r.type == XENMEM_resource_grant_table ? -EINVAL : -EOPNOTSUPP;
+	if (domain_is_dying(call->d))
+		return -EINVAL;
+	if (!handle_gva(r.frame_list).v) {
+		if (r.nr_frames)
+			return -EINVAL;
+		r.nr_frames = grant_table_max_frames(call->d);
+		return guest_write(call->arg, &r, sizeof(r));
+	}
+	if (r.nr_frames > RESOURCE_FRAMES_MAX)
+		return -E2BIG;
+	return acquire_frames(call, &r);
+}

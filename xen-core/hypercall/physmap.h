@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Acts of memory_op that change where in a guest's physical map something is. */
+#ifndef CORE_PHYSMAP_H
+#define CORE_PHYSMAP_H
+
+#include "hypercall/control.h"
+
+/* As xen/memory.h puts it, commands of memory_op carry a count above the operation. */
+#define MEMOP_EXTENT_SHIFT 6
+
+long physmap_add(struct op_call *call);
+long physmap_add_batch(struct op_call *call);
+long physmap_remove(struct op_call *call);
+long physmap_acquire_resource(struct op_call *call);
+
+#endif

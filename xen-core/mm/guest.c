@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copies to and from guests: a walk of the guest's own page tables for virtual addresses, then the
+ * p2m, then one window at a time. No locks, no references: what a lookup finds stays until this
+ * CPU returns to a guest (mm/frame.h).
+ */
+#include "mm/guest.h"
+#include "domain/domain.h"
+#include "hvm/hvm.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/window.h"
+#include "mm/guest_walk.h"
+
+/* The frame behind @gfn for reading or writing, MFN_INVALID where the core must not touch. */
+static mfn_t guest_frame(struct domain *d, gfn_t gfn, bool write)
+{
+	struct p2m_entry e = p2m_lookup(&d->p2m, gfn);
+
+	switch (e.type) {
+	case P2M_RAM:
+	case P2M_SHARED_RW:
+	case P2M_FOREIGN:
+	case P2M_GRANT_RW:
+		return e.mfn;
+	case P2M_RAM_RO:
+	case P2M_GRANT_RO:
+		return write ? MFN_INVALID : e.mfn;
+	default:
+		return MFN_INVALID;
+	}
+}
+
+static void copy_frame(mfn_t mfn, unsigned int offset, void *buf, size_t len, bool write)
+{
+	char *p = window_open(mfn);
+
+	if (write)
+		memcpy(p + offset, buf, len);
+	else
+		memcpy(buf, p + offset, len);
+	window_close(p);
+}
+
+static int copy_virt(void *buf, gva_t va, size_t len, bool write)
+{
+	while (len) {
+		unsigned int offset = va.v & ~PAGE_MASK;
+		size_t n = min(len, PAGE_SIZE - offset);
+		mfn_t mfn = guest_translate(va, write, NULL);
+
+		if (mfn_eq(mfn, MFN_INVALID))
+			return -EFAULT;
+		copy_frame(mfn, offset, buf, n, write);
+		buf = (char *)buf + n;
+		va = gva_add(va, n);
+		len -= n;
+	}
+	return 0;
+}
+
+int guest_read(void *dst, gva_t src, size_t len)
+{
+	return copy_virt(dst, src, len, false);
+}
+
+int guest_write(gva_t dst, const void *src, size_t len)
+{
+	return copy_virt((void *)src, dst, len, true);
+}
+
+static int copy_phys(struct domain *d, void *buf, gpa_t pa, size_t len, bool write)
+{
+	while (len) {
+		unsigned int offset = pa.v & ~PAGE_MASK;
+		size_t n = min(len, PAGE_SIZE - offset);
+		mfn_t mfn = guest_frame(d, gpa_to_gfn(pa), write);
+
+		if (mfn_eq(mfn, MFN_INVALID))
+			return -EFAULT;
+		copy_frame(mfn, offset, buf, n, write);
+		buf = (char *)buf + n;
+		pa.v += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int guest_phys_read(struct domain *d, void *dst, gpa_t src, size_t len)
+{
+	return copy_phys(d, dst, src, len, false);
+}
+
+int guest_phys_write(struct domain *d, gpa_t dst, const void *src, size_t len)
+{
+	return copy_phys(d, (void *)src, dst, len, true);
+}
+
+/*
+ * Translations found during this exit: the guest cannot tell from a TLB that has not been flushed
+ * yet. One per CPU; the exit number tells whether it is still of this exit.
+ */
+static struct {
+	uint64_t exit, page;
+	struct vcpu *vcpu;
+	gfn_t gfn;
+	mfn_t mfn;
+	bool writable;
+} last_translation[MAX_CPUS];
+
+mfn_t guest_translate(gva_t va, bool write, gfn_t *gfn_out)
+{
+	struct cpu *cpu = this_cpu();
+	struct vcpu *v = cpu->current;
+	typeof(&last_translation[0]) last = &last_translation[cpu->id];
+	struct guest_walk_state st;
+	gpa_t gpa;
+	mfn_t mfn;
+
+	if (last->exit == cpu->exits && last->vcpu == v && last->page == va.v >> PAGE_SHIFT &&
+	    (!write || last->writable)) {
+		if (gfn_out)
+			*gfn_out = last->gfn;
+		return last->mfn;
+	}
+	st.cr0 = vm_ops->get_cr(v, 0);
+	st.cr3 = vm_ops->get_cr(v, 3);
+	st.cr4 = vm_ops->get_cr(v, 4);
+	st.efer = vm_ops->get_efer(v);
+	if (guest_walk(v->domain, &st, va, write, &gpa))
+		return MFN_INVALID;
+	mfn = guest_frame(v->domain, gpa_to_gfn(gpa), write);
+	if (mfn_eq(mfn, MFN_INVALID))
+		return mfn;
+	*last = (typeof(*last)) { cpu->exits, va.v >> PAGE_SHIFT, v, gpa_to_gfn(gpa), mfn, write };
+	if (gfn_out)
+		*gfn_out = last->gfn;
+	return mfn;
+}
+
+static int pin_frame(struct domain *d, gfn_t gfn, mfn_t *mfn)
+{
+	*mfn = p2m_ram(&d->p2m, gfn);
+	if (mfn_eq(*mfn, MFN_INVALID) || !frame_ref(*mfn, d))
+		return -EFAULT;
+	return 0;
+}
+
+static int area_pin(struct domain *d, struct guest_area *area, gfn_t first, gfn_t second,
+		    unsigned int offset, size_t size)
+{
+	int rc = pin_frame(d, first, &area->mfn[0]);
+
+	if (rc)
+		return rc;
+	if (offset + size > PAGE_SIZE) {
+		rc = pin_frame(d, second, &area->mfn[1]);
+		if (rc) {
+			frame_unref(area->mfn[0]);
+			return rc;
+		}
+	}
+	area->offset = (uint16_t)offset;
+	area->size = (uint16_t)size;
+	return 0;
+}
+
+int guest_area_pin(struct domain *d, struct guest_area *area, gpa_t gpa, size_t size)
+{
+	unsigned int offset = gpa.v & ~PAGE_MASK;
+
+	if (offset + size > PAGE_SIZE)
+		return -EINVAL;
+	return area_pin(d, area, gpa_to_gfn(gpa), GFN_INVALID, offset, size);
+}
+
+int guest_area_pin_va(struct guest_area *area, gva_t va, size_t size)
+{
+	unsigned int offset = va.v & ~PAGE_MASK;
+	gfn_t first, second = GFN_INVALID;
+
+	if (size > PAGE_SIZE)
+		return -EINVAL;
+	if (mfn_eq(guest_translate(va, true, &first), MFN_INVALID))
+		return -EFAULT;
+	if (offset + size > PAGE_SIZE &&
+	    mfn_eq(guest_translate(gva_add(va, PAGE_SIZE - offset), true, &second), MFN_INVALID))
+		return -EFAULT;
+	return area_pin(current_domain(), area, first, second, offset, size);
+}
+
+void guest_area_unpin(struct guest_area *area)
+{
+	if (!area->size)
+		return;
+	frame_unref(area->mfn[0]);
+	if ((size_t)area->offset + area->size > PAGE_SIZE)
+		frame_unref(area->mfn[1]);
+	area->size = 0;
+}
+
+static void area_copy(const struct guest_area *area, size_t offset, void *buf, size_t len,
+		      bool write)
+{
+	size_t at = area->offset + offset, n;
+
+	while (len) {
+		n = min(len, PAGE_SIZE - (at & ~PAGE_MASK));
+		copy_frame(area->mfn[at >> PAGE_SHIFT], at & ~PAGE_MASK, buf, n, write);
+		buf = (char *)buf + n;
+		at += n;
+		len -= n;
+	}
+}
+
+void guest_area_write(const struct guest_area *area, size_t offset, const void *src, size_t len)
+{
+	area_copy(area, offset, (void *)src, len, true);
+}
+
+void guest_area_read(const struct guest_area *area, size_t offset, void *dst, size_t len)
+{
+	area_copy(area, offset, dst, len, false);
+}

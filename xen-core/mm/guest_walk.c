@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See guest_walk.h. Formats: AMD APM vol. 2 chapter 5. */
+#include "mm/guest_walk.h"
+#include "domain/domain.h"
+#include "lib/errno.h"
+#include "mm/window.h"
+
+#define GPTE_P	   (1UL << 0)
+#define GPTE_W	   (1UL << 1)
+#define GPTE_A	   (1UL << 5)
+#define GPTE_D	   (1UL << 6)
+#define GPTE_PS	   (1UL << 7)
+#define GPTE_ADDR  0x000ffffffffff000UL
+
+#define G_CR0_WP   (1UL << 16)
+#define G_CR0_PG   (1UL << 31)
+#define G_CR4_PSE  (1UL << 4)
+#define G_CR4_PAE  (1UL << 5)
+#define G_CR4_LA57 (1UL << 12)
+#define G_EFER_LMA (1UL << 10)
+
+/* How a mode's tables look. */
+struct walk_format {
+	unsigned int levels, index_bits, entry_size;
+	unsigned int top_bits;	/* index bits at the top level */
+	unsigned int max_large; /* highest level at which a large page may stand */
+};
+
+static const struct walk_format format_long = { 4, 9, 8, 9, 3 };
+static const struct walk_format format_pae = { 3, 9, 8, 2, 2 };
+static const struct walk_format format_32 = { 2, 10, 4, 10, 2 };
+
+/* Reads the entry at @gpa; with @set, ors those bits in if it has not changed meanwhile. */
+static int entry_access(struct domain *d, gpa_t gpa, unsigned int size, uint64_t *entry,
+			uint64_t set)
+{
+	mfn_t mfn = p2m_ram(&d->p2m, gpa_to_gfn(gpa));
+	char *p;
+
+	if (mfn_eq(mfn, MFN_INVALID))
+		return -EFAULT;
+	p = (char *)window_open(mfn) + (gpa.v & ~PAGE_MASK);
+	if (size == 8) {
+		uint64_t *e = (uint64_t *)p, old = *entry;
+
+		if (set)
+			__atomic_compare_exchange_n(e, &old, old | set, false, __ATOMIC_RELAXED,
+						    __ATOMIC_RELAXED);
+		else
+			*entry = READ_ONCE(*e);
+	} else {
+		uint32_t *e = (uint32_t *)p, old = (uint32_t)*entry;
+
+		if (set)
+			__atomic_compare_exchange_n(e, &old, old | (uint32_t)set, false,
+						    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+		else
+			*entry = READ_ONCE(*e);
+	}
+	window_close((char *)((uint64_t)p & PAGE_MASK));
+	return 0;
+}
+
+/* Canonical in 48 bits, or within 32 for the older formats. */
+static const struct walk_format *choose_format(const struct guest_walk_state *st, gva_t va)
+{
+	if (st->efer & G_EFER_LMA) {
+		if ((st->cr4 & G_CR4_LA57) || (uint64_t)((int64_t)(va.v << 16) >> 16) != va.v)
+			return NULL;
+		return &format_long;
+	}
+	if (va.v >> 32)
+		return NULL;
+	return (st->cr4 & G_CR4_PAE) ? &format_pae : &format_32;
+}
+
+static uint64_t root_address(const struct walk_format *f, uint64_t cr3)
+{
+	if (f == &format_pae)
+		return cr3 & 0xffffffe0UL;
+	return cr3 & (f == &format_32 ? 0xfffff000UL : GPTE_ADDR);
+}
+
+int guest_walk(struct domain *d, const struct guest_walk_state *st, gva_t va, bool write,
+	       gpa_t *out)
+{
+	const struct walk_format *f;
+	uint64_t table, entry;
+	unsigned int level, shift;
+	bool writable = true;
+	gpa_t at;
+
+	if (!(st->cr0 & G_CR0_PG)) {
+		*out = (gpa_t) { va.v };
+		return va.v >> 32 ? -EFAULT : 0;
+	}
+	f = choose_format(st, va);
+	if (!f)
+		return -EFAULT;
+	table = root_address(f, st->cr3);
+	for (level = f->levels;; level--) {
+		unsigned int bits = level == f->levels ? f->top_bits : f->index_bits;
+		bool large;
+
+		shift = PAGE_SHIFT + f->index_bits * (level - 1);
+		at = (gpa_t) { table + (va.v >> shift & ((1UL << bits) - 1)) * f->entry_size };
+		if (entry_access(d, at, f->entry_size, &entry, 0) || !(entry & GPTE_P))
+			return -EFAULT;
+		/* PAE's top level has no rights and no accessed bit. */
+		if (f != &format_pae || level != 3) {
+			writable = writable && (entry & GPTE_W);
+			large = level > 1 && level <= f->max_large && (entry & GPTE_PS) &&
+				(f != &format_32 || (st->cr4 & G_CR4_PSE));
+			if (level == 1 || large)
+				break;
+			if (!(entry & GPTE_A))
+				entry_access(d, at, f->entry_size, &entry, GPTE_A);
+		}
+		table = entry & GPTE_ADDR;
+	}
+	if (write && !writable && (st->cr0 & G_CR0_WP))
+		return -EFAULT;
+	if ((entry & GPTE_A) == 0 || (write && !(entry & GPTE_D)))
+		entry_access(d, at, f->entry_size, &entry, GPTE_A | (write ? GPTE_D : 0));
+	entry &= GPTE_ADDR;
+	out->v = (entry & ~((1UL << shift) - 1)) | (va.v & ((1UL << shift) - 1));
+	return 0;
+}

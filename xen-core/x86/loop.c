@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Each CPU runs this loop for ever, on its own stack, with interrupts off but for the windows
+ * below. See docs/architecture.md.
+ */
+#include "x86/loop.h"
+#include "domain/domain.h"
+#include "hvm/hvm.h"
+#include "lib/bitops.h"
+#include "lib/console.h"
+#include "mm/frame.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
+#include "x86/cpu.h"
+#include "x86/regs.h"
+#include "x86/time.h"
+#include "x86/tlb.h"
+
+/* Frames scrubbed in one turn: a fraction of a millisecond. */
+#define SCRUB_BATCH 64
+
+/* True: memory waits for a grace period or for its turn to be scrubbed. */
+static bool do_work(struct cpu *cpu)
+{
+	bool more;
+
+	if (test_and_clear_bit(WORK_TIMER, &cpu->pending))
+		timers_run();
+	if (test_and_clear_bit(WORK_SERIAL, &cpu->pending))
+		console_service();
+	clear_bit(WORK_EVENT, &cpu->pending);
+	more = epoch_run();
+	return frames_reap(SCRUB_BATCH) || more;
+}
+
+static void idle(struct cpu *cpu, bool busy)
+{
+	uint64_t start = system_time();
+
+	timers_program();
+	epoch_leave();
+	if (busy)
+		irq_window();
+	else if (!READ_ONCE(cpu->pending))
+		/* An interrupt between the look and HLT is held back by sti's shadow, and ends HLT. */
+		asm volatile("sti; hlt; cli" : : : "memory");
+	else
+		irq_window();
+	epoch_enter();
+	cpu->idle_ns += system_time() - start;
+}
+
+static void switch_vcpu(struct vcpu *prev, struct vcpu *next)
+{
+	if (prev == next)
+		return;
+	if (prev) {
+		vm_ops->switch_from(prev);
+		sched_switched_from(prev);
+		if (prev->domain->is_shutting_down)
+			domain_check_shutdown(prev->domain);
+	}
+	if (next) {
+		vm_ops->switch_to(next);
+		vcpu_time_publish(next);
+		vcpu_runstate_publish(next);
+	}
+}
+
+void main_loop(void)
+{
+	struct cpu *cpu = this_cpu();
+	struct vcpu *prev, *next;
+	bool busy;
+
+	epoch_enter();
+	for (;;) {
+		busy = do_work(cpu);
+		prev = cpu->current;
+		next = prev;
+		if (!prev || test_bit(WORK_SCHED, &cpu->pending)) {
+			clear_bit(WORK_SCHED, &cpu->pending);
+			next = sched_next();
+			switch_vcpu(prev, next);
+		}
+		if (!next) {
+			idle(cpu, busy);
+			continue;
+		}
+		timers_program();
+		vm_ops->run(next);
+	}
+}
+
+void guest_tlb_flush(struct domain *d)
+{
+	struct vcpu *v;
+	unsigned int i;
+
+	__atomic_add_fetch(&d->p2m.tlb_epoch, 1, __ATOMIC_SEQ_CST);
+	for_each_vcpu (d, v, i) {
+		struct cpu *cpu = cpus[READ_ONCE(v->processor)];
+		uint64_t exits;
+
+		if (cpu == this_cpu() || !READ_ONCE(v->running))
+			continue;
+		exits = READ_ONCE(cpu->exits);
+		if (READ_ONCE(cpu->current) != v || !READ_ONCE(cpu->in_guest))
+			continue;
+		cpu_kick(cpu, WORK_EVENT);
+		/* It leaves the guest without taking a lock; once out, it flushes before the next entry. */
+		while (READ_ONCE(cpu->in_guest) && READ_ONCE(cpu->exits) == exits)
+			cpu_relax();
+	}
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The core's address space: see paging.h for its layout. */
+#include "x86/paging.h"
+#include "lib/errno.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/window.h"
+#include "x86/regs.h"
+
+#define ENTRIES	       512
+#define SLOT_CORE      256
+#define SLOT_FRAMES    496
+#define SLOT_MMIO      497
+#define SLOT_PERCPU    510
+#define SLOT_IMAGE     511
+#define MAX_CORE_SLOTS 128 /* 64 TiB */
+
+/* The image's sections, from the linker script. */
+extern char core_image_start[], core_text_end[], core_rodata_end[], core_image_end[];
+
+static uint64_t shared_l4[ENTRIES] __attribute__((aligned(4096)));
+static struct cpu boot_cpu;
+uint64_t core_tlb_generation;
+
+static unsigned int pt_index(uint64_t va, unsigned int level)
+{
+	return va >> (PAGE_SHIFT + 9 * (level - 1)) & (ENTRIES - 1);
+}
+
+/* Boot: the level-1 entry for @va below @l4, making tables as needed. */
+static uint64_t *boot_walk(uint64_t *l4, uint64_t va, maddr_t (*alloc)(void))
+{
+	uint64_t *table = l4;
+
+	for (unsigned int level = 4; level > 1; level--) {
+		uint64_t *e = &table[pt_index(va, level)];
+
+		if (!(*e & PTE_P))
+			*e = alloc().v | PTE_P | PTE_W | PTE_A;
+		table = boot_ptr((maddr_t) { *e & PTE_ADDR });
+	}
+	return &table[pt_index(va, 1)];
+}
+
+static void boot_map_image(maddr_t (*alloc)(void))
+{
+	for (char *va = core_image_start; va < core_image_end; va += PAGE_SIZE) {
+		uint64_t rights = PTE_W | PTE_D | PTE_NX;
+
+		if (va < core_text_end)
+			rights = 0;
+		else if (va < core_rodata_end)
+			rights = PTE_NX;
+		*boot_walk(shared_l4, (uint64_t)va, alloc) =
+			((uint64_t)va - IMAGE_VIRT) | PTE_P | PTE_A | rights;
+	}
+}
+
+/* Records of 256 frames fit a page; where there is no memory, all share one page of zeros. */
+static void boot_map_frame_table(maddr_t (*alloc)(void), uint64_t max_mfn,
+				 bool (*has_memory)(mfn_t start, uint64_t n))
+{
+	const uint64_t per_page = PAGE_SIZE / sizeof(struct frame);
+	maddr_t zeros = alloc();
+
+	for (uint64_t mfn = 0; mfn < max_mfn; mfn += per_page) {
+		uint64_t va = FRAME_TABLE_VA + mfn * sizeof(struct frame);
+		bool backed = has_memory((mfn_t) { mfn }, per_page);
+
+		*boot_walk(shared_l4, va, alloc) =
+			(backed ? alloc().v | PTE_W | PTE_D : zeros.v) | PTE_P | PTE_A | PTE_NX;
+	}
+}
+
+void paging_boot(maddr_t (*alloc)(void), uint64_t max_mfn,
+		 bool (*has_memory)(mfn_t start, uint64_t n))
+{
+	uint64_t slots = DIV_ROUND_UP(max_mfn, 1UL << 27), *l4, *l1;
+	maddr_t root = alloc(), record = alloc();
+
+	boot_map_image(alloc);
+	boot_map_frame_table(alloc, max_mfn, has_memory);
+	for (uint64_t i = 0; i < min(slots, (uint64_t)MAX_CORE_SLOTS); i++)
+		shared_l4[SLOT_CORE + i] = alloc().v | PTE_P | PTE_W | PTE_A;
+	/* One level-2 and one level-1 table of registers: 2 MiB are plenty. */
+	boot_walk(shared_l4, MMIO_VA, alloc);
+
+	l4 = boot_ptr(root);
+	memcpy(l4, shared_l4, PAGE_SIZE);
+	l1 = boot_walk(l4, PERCPU_VA, alloc);
+	l1[PCPU_RECORD] = record.v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+	l1[PCPU_TABLE] = (uint64_t)l1 | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+	for (unsigned int i = 0; i < PCPU_STACK_PAGES; i++)
+		l1[PCPU_STACK + i] = alloc().v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+	for (unsigned int i = 0; i < PCPU_NR_IST; i++)
+		l1[PCPU_IST + 2 * i] = alloc().v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+	*(struct cpu **)boot_ptr(record) = &boot_cpu;
+	boot_cpu.self = &boot_cpu;
+	boot_cpu.arch = (void *)root.v;
+	cpus[0] = &boot_cpu;
+}
+
+void paging_switch(void (*next)(void))
+{
+	uint64_t root = (uint64_t)boot_cpu.arch;
+
+	boot_cpu.arch = NULL;
+	asm volatile("mov %0, %%cr3\n\t"
+		     "mov %1, %%rsp\n\t"
+		     "xor %%ebp, %%ebp\n\t"
+		     "call *%2\n\t"
+		     "ud2"
+		     :
+		     : "r"(root), "r"(PCPU_STACK_TOP), "r"(next)
+		     : "memory");
+	__builtin_unreachable();
+}
+
+static uint64_t core_pte(const void *va)
+{
+	return mfn_to_maddr(core_va_to_mfn(va)).v | PTE_P | PTE_W | PTE_A | PTE_D;
+}
+
+/* These pages are kept for good: CPUs are not taken away again. */
+maddr_t paging_cpu_create(struct cpu *cpu)
+{
+	uint64_t *l4 = core_pages_alloc(0), *l3 = core_pages_alloc(0), *l2 = core_pages_alloc(0),
+		 *l1 = core_pages_alloc(0);
+	struct cpu **record = core_pages_alloc(0);
+	void *page;
+
+	if (!l4 || !l3 || !l2 || !l1 || !record)
+		return (maddr_t) { 0 };
+	memcpy(l4, shared_l4, PAGE_SIZE);
+	l4[SLOT_PERCPU] = core_pte(l3);
+	l3[pt_index(PERCPU_VA, 3)] = core_pte(l2);
+	l2[pt_index(PERCPU_VA, 2)] = core_pte(l1);
+	l1[PCPU_RECORD] = core_pte(record) | PTE_NX;
+	l1[PCPU_TABLE] = core_pte(l1) | PTE_NX;
+	*record = cpu;
+	for (unsigned int i = 0; i < PCPU_STACK_PAGES + PCPU_NR_IST; i++) {
+		page = core_pages_alloc(0);
+		if (!page)
+			return (maddr_t) { 0 };
+		l1[i < PCPU_STACK_PAGES ? PCPU_STACK + i : PCPU_IST + 2 * (i - PCPU_STACK_PAGES)] =
+			core_pte(page) | PTE_NX;
+	}
+	return mfn_to_maddr(core_va_to_mfn(l4));
+}
+
+/* The frame of the level-1 table that maps @va, or MFN_INVALID; with @make, allocates. */
+static mfn_t core_table(uint64_t va, bool make)
+{
+	mfn_t table = maddr_to_mfn((maddr_t) { shared_l4[pt_index(va, 4)] & PTE_ADDR });
+
+	for (unsigned int level = 3; level > 1; level--) {
+		uint64_t *t = window_open(table), *e = &t[pt_index(va, level)];
+
+		if (!(*e & PTE_P) && make) {
+			mfn_t new = frame_alloc_raw();
+
+			if (!mfn_eq(new, MFN_INVALID))
+				*e = mfn_to_maddr(new).v | PTE_P | PTE_W | PTE_A;
+		}
+		table = (*e & PTE_P) ? maddr_to_mfn((maddr_t) { *e & PTE_ADDR }) : MFN_INVALID;
+		window_close(t);
+		if (mfn_eq(table, MFN_INVALID))
+			break;
+	}
+	return table;
+}
+
+int core_map(mfn_t mfn)
+{
+	uint64_t va = CORE_BASE + mfn_to_maddr(mfn).v, *t;
+	mfn_t table = core_table(va, true);
+
+	if (mfn_eq(table, MFN_INVALID))
+		return -ENOMEM;
+	t = window_open(table);
+	t[pt_index(va, 1)] = mfn_to_maddr(mfn).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+	window_close(t);
+	return 0;
+}
+
+void core_unmap(mfn_t mfn)
+{
+	uint64_t va = CORE_BASE + mfn_to_maddr(mfn).v;
+	uint64_t *t = window_open(core_table(va, false));
+
+	t[pt_index(va, 1)] = 0;
+	window_close(t);
+	invlpg((void *)va);
+	__atomic_add_fetch(&core_tlb_generation, 1, __ATOMIC_SEQ_CST);
+}
+
+void *mmio_map(maddr_t addr, size_t size)
+{
+	static uint64_t next = MMIO_VA;
+	uint64_t start = addr.v & PAGE_MASK, end = ROUND_UP(addr.v + size, PAGE_SIZE), va = next;
+
+	if (next + (end - start) > MMIO_VA + (1UL << 21))
+		return NULL;
+	for (; start < end; start += PAGE_SIZE, next += PAGE_SIZE) {
+		mfn_t table = maddr_to_mfn((maddr_t) { shared_l4[SLOT_MMIO] & PTE_ADDR });
+		uint64_t *t;
+
+		for (unsigned int level = 3; level > 1; level--) {
+			t = window_open(table);
+			table = maddr_to_mfn((maddr_t) { t[pt_index(next, level)] & PTE_ADDR });
+			window_close(t);
+		}
+		t = window_open(table);
+		t[pt_index(next, 1)] =
+			start | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX | PTE_PCD | PTE_PWT;
+		window_close(t);
+	}
+	return (void *)(va + (addr.v & ~PAGE_MASK));
+}
+
+void *window_open(mfn_t mfn)
+{
+	unsigned int slot = this_cpu()->window_depth++;
+	uint64_t *l1 = pcpu_va(PCPU_TABLE);
+
+	BUG_ON(slot >= PCPU_NR_WINDOWS);
+	l1[PCPU_WINDOWS + slot] = mfn_to_maddr(mfn).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+	return pcpu_va(PCPU_WINDOWS + slot);
+}
+
+void window_close(void *va)
+{
+	unsigned int slot = --this_cpu()->window_depth;
+	uint64_t *l1 = pcpu_va(PCPU_TABLE);
+
+	BUG_ON(((uint64_t)va & PAGE_MASK) != (uint64_t)pcpu_va(PCPU_WINDOWS + slot));
+	l1[PCPU_WINDOWS + slot] = 0;
+	invlpg(va);
+}

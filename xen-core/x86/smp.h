@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Bringing up the other CPUs, and stopping the machine. */
+#ifndef CORE_SMP_H
+#define CORE_SMP_H
+
+#include "types.h"
+
+/* Boot, before the identity map goes: puts the start-up code below 1 MiB, at page @page. */
+void smp_place_trampoline(maddr_t page);
+
+/* Starts all CPUs that ACPI lists (at most @max), one after another. */
+void smp_boot(unsigned int max);
+
+/* What each CPU does for itself, the boot CPU included, before it enters the main loop. */
+void cpu_init(void);
+
+/* Power off or reboot the host: other CPUs stop first. */
+void machine_power_off(void) __attribute__((noreturn));
+void machine_reboot(void) __attribute__((noreturn));
+
+/* Panic: stops the others, then reboots or waits for ever (noreboot). */
+void machine_stop_for_panic(void) __attribute__((noreturn));
+bool machine_stopping(void);
+void machine_halt_cpu(void) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Why the guest stopped, and what is done about it (AMD APM vol. 2, appendix C). */
+#include "hypercall/hypercall.h"
+#include "lib/errno.h"
+#include "lib/printk.h"
+#include "mm/p2m.h"
+#include "sched/sched.h"
+#include "x86/cpu.h"
+#include "x86/regs.h"
+#include "x86/svm/svm.h"
+
+#define TRAP_UD	  6
+#define TRAP_GP	  13
+#define NPF_WRITE 2
+#define NPF_FETCH 16
+
+void svm_skip(struct vcpu *v, unsigned int len)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+
+	if (svm_features.nrip_save && sv->vmcb->nrip)
+		sv->regs.rip = sv->vmcb->nrip;
+	else
+		sv->regs.rip += len;
+	if (!svm_long_mode_active(sv))
+		sv->regs.rip &= 0xffffffffUL;
+	sv->vmcb->int_shadow = 0;
+}
+
+static void exit_cpuid(struct vcpu *v)
+{
+	struct guest_regs *r = &svm_vcpu(v)->regs;
+	uint32_t out[4];
+
+	hvm_cpuid(v, (uint32_t)r->rax, (uint32_t)r->rcx, out);
+	r->rax = out[0];
+	r->rbx = out[1];
+	r->rcx = out[2];
+	r->rdx = out[3];
+	svm_skip(v, 2);
+}
+
+static void exit_msr(struct vcpu *v)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+	struct guest_regs *r = &sv->regs;
+	uint64_t value = (r->rdx << 32) | (uint32_t)r->rax;
+	bool write = sv->vmcb->exitinfo1, ok;
+
+	if (write)
+		ok = svm_wrmsr(v, (uint32_t)r->rcx, value);
+	else
+		ok = svm_rdmsr(v, (uint32_t)r->rcx, &value);
+	if (!ok) {
+		svm_inject_exception(v, TRAP_GP, 0);
+		return;
+	}
+	if (!write) {
+		r->rax = (uint32_t)value;
+		r->rdx = value >> 32;
+	}
+	svm_skip(v, 2);
+}
+
+/* EXITINFO1: port 31:16, size 6:4, repeat 3, string 2, in 0. EXITINFO2: the next rip. */
+static void exit_io(struct vcpu *v)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+	uint64_t info = sv->vmcb->exitinfo1;
+	unsigned int size = info >> 4 & 7;
+	uint32_t value = (uint32_t)sv->regs.rax;
+	bool in = info & 1;
+
+	if (info & 1U << 2) {
+		/* No port that a string could be meant for is there. */
+		svm_inject_exception(v, TRAP_GP, 0);
+		return;
+	}
+	if (!hvm_pio(v, (uint16_t)(info >> 16), size, !in, &value))
+		value = ~0U;
+	if (in) {
+		uint64_t mask = size == 4 ? ~0UL : (1UL << 8 * size) - 1;
+
+		sv->regs.rax = (sv->regs.rax & ~mask) | (value & mask);
+		if (size == 4)
+			sv->regs.rax = value;
+	}
+	sv->regs.rip = sv->vmcb->exitinfo2;
+	sv->vmcb->int_shadow = 0;
+}
+
+static void exit_hypercall(struct vcpu *v)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+	struct guest_regs *r = &sv->regs;
+	struct hypercall_args args = { { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 } };
+	long rc;
+
+	if (sv->vmcb->cpl != 0)
+		rc = -EPERM;
+	else if (!svm_long_mode_active(sv))
+		rc = -ENOSYS; /* the 32-bit ABI is not offered yet */
+	else
+		rc = hypercall_dispatch(r->rax, &args);
+	if (rc == -ERESTART_CALL) {
+		r->rdi = args.a[0];
+		r->rsi = args.a[1];
+		r->rdx = args.a[2];
+		r->r10 = args.a[3];
+		return;
+	}
+	r->rax = (uint64_t)rc;
+	svm_skip(v, 3);
+}
+
+static void exit_npf(struct vcpu *v)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+	uint64_t error = sv->vmcb->exitinfo1;
+	gpa_t gpa = { sv->vmcb->exitinfo2 };
+	struct p2m_entry e = p2m_lookup(&v->domain->p2m, gpa_to_gfn(gpa));
+	bool write = error & NPF_WRITE;
+
+	/* Another vCPU has mapped it meanwhile: try again. */
+	if (e.type == P2M_RAM ||
+	    ((e.type == P2M_SHARED_RW || e.type == P2M_FOREIGN || e.type == P2M_GRANT_RW) &&
+	     !(error & NPF_FETCH)) ||
+	    ((e.type == P2M_RAM_RO || e.type == P2M_GRANT_RO) && !write && !(error & NPF_FETCH)))
+		return;
+	if ((error & NPF_FETCH) || !hvm_mmio(v, gpa, write))
+		domain_crash(v->domain,
+			     "vCPU %u: access to %lx outside its memory, rip %lx, error %lx", v->id,
+			     gpa.v, sv->regs.rip, error);
+}
+
+/* The guest's own debug registers go into the CPU at its first access to them. */
+static void exit_dr(struct vcpu *v)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+
+	asm volatile("mov %0, %%dr0\n\tmov %1, %%dr1\n\tmov %2, %%dr2\n\tmov %3, %%dr3"
+		     :
+		     : "r"(sv->dr[0]), "r"(sv->dr[1]), "r"(sv->dr[2]), "r"(sv->dr[3]));
+	sv->dr_loaded = true;
+	sv->vmcb->dr_read = sv->vmcb->dr_write = 0;
+}
+
+static void exit_exception(struct vcpu *v, unsigned int vector)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+
+	switch (vector) {
+	case 1: /* #DB: dr6 has been set by the CPU */
+		svm_inject_exception(v, 1, -1);
+		break;
+	case 17: /* #AC */
+		svm_inject_exception(v, 17, (int64_t)sv->vmcb->exitinfo1);
+		break;
+	default:
+		panic("machine check while %u ran", v->domain->id);
+	}
+}
+
+static void exit_xsetbv(struct vcpu *v)
+{
+	struct guest_regs *r = &svm_vcpu(v)->regs;
+
+	if (svm_vcpu(v)->vmcb->cpl == 0 &&
+	    fpu_set_xcr0(v, (uint32_t)r->rcx, (r->rdx << 32) | (uint32_t)r->rax))
+		svm_skip(v, 3);
+	else
+		svm_inject_exception(v, TRAP_GP, 0);
+}
+
+static void exit_triple_fault(struct vcpu *v)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+
+	printk_ratelimited(KERN_WARNING "d%uv%u: triple fault, rip %lx\n", v->domain->id, v->id,
+			   sv->regs.rip);
+	/* As a PC does. */
+	domain_shutdown(v->domain, SHUTDOWN_reboot);
+}
+
+static void exit_other(struct vcpu *v, uint64_t code)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+
+	switch (code) {
+	case VMEXIT_INVD:
+	case VMEXIT_WBINVD:
+		svm_skip(v, 2); /* no device of the guest's looks past the caches */
+		break;
+	case VMEXIT_RDPMC:
+		svm_inject_exception(v, TRAP_GP, 0);
+		break;
+	case VMEXIT_TASK:
+		domain_crash(v->domain, "vCPU %u: task switch", v->id);
+		break;
+	case VMEXIT_INVALID:
+		domain_crash(v->domain, "vCPU %u: invalid state, rip %lx cr0 %lx cr4 %lx efer %lx",
+			     v->id, sv->regs.rip, sv->vmcb->cr0, sv->vmcb->cr4, sv->vmcb->efer);
+		break;
+	default:
+		if ((code >= VMEXIT_VMRUN && code <= VMEXIT_SKINIT) || code == VMEXIT_INVLPGA ||
+		    (code >= VMEXIT_MONITOR && code <= VMEXIT_MWAIT_C) || code == VMEXIT_RDPRU)
+			svm_inject_exception(v, TRAP_UD, -1);
+		else
+			domain_crash(v->domain, "vCPU %u: exit %lx not handled, rip %lx", v->id,
+				     code, sv->regs.rip);
+	}
+}
+
+void svm_handle_exit(struct vcpu *v)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+	uint64_t code = sv->vmcb->exitcode;
+
+	switch (code) {
+	case VMEXIT_INTR:
+		irq_window();
+		break;
+	case VMEXIT_NMI: /* taken when GIF was set */
+		break;
+	case VMEXIT_VMMCALL:
+		exit_hypercall(v);
+		break;
+	case VMEXIT_VINTR:
+		sv->vmcb->vintr &= ~(VINTR_IRQ | VINTR_IGN_TPR | VINTR_PRIO_MAX);
+		sv->vmcb->intercept1 &= ~INTERCEPT_VINTR;
+		break;
+	case VMEXIT_HLT:
+		svm_skip(v, 1);
+		vcpu_hlt(v);
+		break;
+	case VMEXIT_CPUID:
+		exit_cpuid(v);
+		break;
+	case VMEXIT_MSR:
+		exit_msr(v);
+		break;
+	case VMEXIT_IOIO:
+		exit_io(v);
+		break;
+	case VMEXIT_NPF:
+		exit_npf(v);
+		break;
+	case VMEXIT_XSETBV:
+		exit_xsetbv(v);
+		break;
+	case VMEXIT_SHUTDOWN:
+		exit_triple_fault(v);
+		break;
+	case VMEXIT_DR_READ ... VMEXIT_DR_READ + 31:
+		exit_dr(v);
+		break;
+	case VMEXIT_EXCEPTION ... VMEXIT_EXCEPTION + 31:
+		exit_exception(v, (unsigned int)(code - VMEXIT_EXCEPTION));
+		break;
+	default:
+		exit_other(v, code);
+	}
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * FPU and extended state: saved when a vCPU leaves a CPU and loaded when it comes, always, so that
+ * nothing of one domain is ever in the registers while another runs. The core itself uses none.
+ */
+#include "lib/string.h"
+#include "x86/regs.h"
+#include "x86/svm/svm.h"
+
+#define FXSAVE_SIZE  512
+#define XSAVE_HEADER 64
+#define XCR0_X87     1UL
+#define XCR0_SSE     2UL
+#define XCR0_AVX     4UL
+#define XCR0_PKRU    (1UL << 9)
+/* What the core knows to be pure register state. */
+#define XCR0_KNOWN   0xe7UL
+
+static uint64_t host_xcr0; /* 0: no XSAVE */
+static size_t image_size = FXSAVE_SIZE;
+
+static void xsetbv(uint64_t value)
+{
+	asm volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+}
+
+void fpu_boot(void)
+{
+	uint32_t r[4];
+
+	cpuid(1, 0, r);
+	if (!(r[2] & 1U << 26))
+		return;
+	cpuid(0xd, 0, r);
+	host_xcr0 = (((uint64_t)r[3] << 32) | r[0]) & XCR0_KNOWN;
+	xsetbv(host_xcr0);
+	cpuid(0xd, 0, r);
+	image_size = r[1];
+}
+
+size_t fpu_size(void)
+{
+	return image_size;
+}
+
+void fpu_init_image(struct svm_vcpu *sv)
+{
+	uint8_t *image = sv->fpu;
+
+	memset(image, 0, image_size);
+	*(uint16_t *)image = 0x037f;	    /* FCW */
+	*(uint32_t *)(image + 24) = 0x1f80; /* MXCSR */
+	if (host_xcr0)
+		*(uint64_t *)(image + FXSAVE_SIZE) = XCR0_X87 | XCR0_SSE;
+	sv->xcr0 = XCR0_X87;
+}
+
+void fpu_save(struct svm_vcpu *sv)
+{
+	if (host_xcr0) {
+		xsetbv(host_xcr0);
+		asm volatile("xsave64 (%0)"
+			     :
+			     : "r"(sv->fpu), "a"((uint32_t)host_xcr0),
+			       "d"((uint32_t)(host_xcr0 >> 32))
+			     : "memory");
+	} else {
+		asm volatile("fxsave64 (%0)" : : "r"(sv->fpu) : "memory");
+	}
+}
+
+void fpu_load(struct svm_vcpu *sv)
+{
+	if (host_xcr0) {
+		xsetbv(host_xcr0);
+		asm volatile("xrstor64 (%0)"
+			     :
+			     : "r"(sv->fpu), "a"((uint32_t)host_xcr0),
+			       "d"((uint32_t)(host_xcr0 >> 32))
+			     : "memory");
+		xsetbv(sv->xcr0);
+	} else {
+		asm volatile("fxrstor64 (%0)" : : "r"(sv->fpu) : "memory");
+	}
+}
+
+bool fpu_set_xcr0(struct vcpu *v, uint32_t index, uint64_t value)
+{
+	if (!host_xcr0 || index != 0 || !(value & XCR0_X87) || (value & ~host_xcr0) ||
+	    ((value & XCR0_AVX) && !(value & XCR0_SSE)))
+		return false;
+	svm_vcpu(v)->xcr0 = value;
+	xsetbv(value);
+	return true;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A vCPU's register state: at reset, and as the HVM save record has it. */
+#include "hvm/vlapic.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "x86/regs.h"
+#include "x86/svm/svm.h"
+
+#define CR4_ALLOWED  0x3f0fffUL /* without VMXE and LA57, which the check takes out */
+#define EFER_ALLOWED (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
+
+/* As after INIT, in 32-bit flat mode is for the builder to set; this is the CPU's own reset state. */
+void svm_reset_state(struct vcpu *v)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+	struct vmcb *c = sv->vmcb;
+	struct guest_segment data = { 0, 0x093, 0xffff, 0 };
+
+	memset(&sv->regs, 0, sizeof(sv->regs));
+	sv->regs.rip = 0xfff0;
+	sv->regs.rflags = 2;
+	sv->pending_event = 0;
+	c->seg_es = c->seg_ss = c->seg_ds = c->seg_fs = c->seg_gs = data;
+	c->seg_cs = (struct guest_segment) { 0xf000, 0x09b, 0xffff, 0xffff0000 };
+	c->gdtr = c->idtr = (struct guest_segment) { 0, 0, 0xffff, 0 };
+	c->ldtr = (struct guest_segment) { 0, 0x082, 0xffff, 0 };
+	c->tr = (struct guest_segment) { 0, 0x08b, 0xffff, 0 };
+	c->cpl = 0;
+	c->efer = EFER_SVME;
+	c->cr0 = CR0_ET;
+	c->cr3 = c->cr4 = c->cr2 = 0;
+	c->dr6 = 0xffff0ff0;
+	c->dr7 = 0x400;
+	c->int_shadow = 0;
+	c->eventinj = c->exitintinfo = 0;
+	memset(sv->dr, 0, sizeof(sv->dr));
+}
+
+/* Pairs of (record, VMCB) members that are copied as they are. */
+#define PLAIN_FIELDS(copy)                                                                         \
+	copy(cr0, cr0) copy(cr2, cr2) copy(cr3, cr3) copy(cr4, cr4) copy(dr6, dr6) copy(dr7, dr7)  \
+		copy(sysenter_cs, sysenter_cs) copy(sysenter_esp, sysenter_esp)                    \
+			copy(sysenter_eip, sysenter_eip) copy(shadow_gs, kernel_gs_base)           \
+				copy(msr_lstar, lstar) copy(msr_star, star) copy(msr_cstar, cstar) \
+					copy(msr_syscall_mask, sfmask)
+
+#define REGISTERS(copy)                                                                          \
+	copy(rax) copy(rbx) copy(rcx) copy(rdx) copy(rbp) copy(rsi) copy(rdi) copy(rsp) copy(r8) \
+		copy(r9) copy(r10) copy(r11) copy(r12) copy(r13) copy(r14) copy(r15) copy(rip)   \
+			copy(rflags)
+
+#define SEGMENTS(copy)                                                                       \
+	copy(cs, seg_cs) copy(ds, seg_ds) copy(es, seg_es) copy(fs, seg_fs) copy(gs, seg_gs) \
+		copy(ss, seg_ss) copy(tr, tr) copy(ldtr, ldtr)
+
+int svm_get_hvm_cpu(struct vcpu *v, struct hvm_hw_cpu *out)
+{
+	const struct svm_vcpu *sv = svm_vcpu(v);
+	const struct vmcb *c = sv->vmcb;
+
+	memset(out, 0, sizeof(*out));
+	memcpy(out->fpu_regs, sv->fpu, sizeof(out->fpu_regs));
+#define GET_REG(r) out->r = sv->regs.r;
+	REGISTERS(GET_REG)
+#define GET_FIELD(to, from) out->to = c->from;
+	PLAIN_FIELDS(GET_FIELD)
+#define GET_SEG(to, from)                \
+	out->to##_sel = c->from.sel;     \
+	out->to##_limit = c->from.limit; \
+	out->to##_base = c->from.base;   \
+	out->to##_arbytes = c->from.attr;
+	SEGMENTS(GET_SEG)
+	out->dr0 = sv->dr[0];
+	out->dr1 = sv->dr[1];
+	out->dr2 = sv->dr[2];
+	out->dr3 = sv->dr[3];
+	out->idtr_limit = c->idtr.limit;
+	out->idtr_base = c->idtr.base;
+	out->gdtr_limit = c->gdtr.limit;
+	out->gdtr_base = c->gdtr.base;
+	out->msr_efer = c->efer & ~EFER_SVME;
+	out->flags = XEN_X86_FPU_INITIALISED;
+	if (sv->pending_event & EVENT_VALID) {
+		out->pending_event = (uint32_t)sv->pending_event;
+		out->error_code = (uint32_t)(sv->pending_event >> 32);
+	}
+	return 0;
+}
+
+/* What VMRUN would refuse (APM § 15.5.1), and what the core does not let guests have. */
+static bool valid_state(const struct hvm_hw_cpu *in)
+{
+	bool paging = in->cr0 & CR0_PG, pae = in->cr4 & CR4_PAE, lme = in->msr_efer & EFER_LME;
+	bool lma = in->msr_efer & EFER_LMA;
+
+	if ((in->cr0 >> 32) || ((in->cr0 & CR0_NW) && !(in->cr0 & CR0_CD)) ||
+	    (paging && !(in->cr0 & CR0_PE)))
+		return false;
+	if (in->cr4 & (~CR4_ALLOWED | CR4_VMXE | CR4_LA57))
+		return false;
+	if (in->msr_efer & ~EFER_ALLOWED)
+		return false;
+	if ((lme && paging && !pae) || lma != (lme && paging))
+		return false;
+	if (lma && (in->cs_arbytes & 1U << 9) && (in->cs_arbytes & 1U << 10))
+		return false;
+	return !(in->dr6 >> 32) && !(in->dr7 >> 32) && !(in->cr3 >> 52);
+}
+
+int svm_set_hvm_cpu(struct vcpu *v, const struct hvm_hw_cpu *in)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+	struct vmcb *c = sv->vmcb;
+
+	if (!valid_state(in))
+		return -EINVAL;
+	fpu_init_image(sv);
+	if (in->flags & XEN_X86_FPU_INITIALISED) {
+		memcpy(sv->fpu, in->fpu_regs, sizeof(in->fpu_regs));
+		*(uint32_t *)((char *)sv->fpu + 24) &= 0xffbf; /* reserved MXCSR bits fault */
+	}
+#define SET_REG(r) sv->regs.r = in->r;
+	REGISTERS(SET_REG)
+#define SET_FIELD(from, to) c->to = in->from;
+	PLAIN_FIELDS(SET_FIELD)
+#define SET_SEG(from, to)                                                                          \
+	c->to = (struct guest_segment) { (uint16_t)in->from##_sel,                                 \
+					 (uint16_t)(in->from##_arbytes & 0xfff), in->from##_limit, \
+					 in->from##_base };
+	SEGMENTS(SET_SEG)
+	sv->dr[0] = in->dr0;
+	sv->dr[1] = in->dr1;
+	sv->dr[2] = in->dr2;
+	sv->dr[3] = in->dr3;
+	c->idtr = (struct guest_segment) { 0, 0, in->idtr_limit, in->idtr_base };
+	c->gdtr = (struct guest_segment) { 0, 0, in->gdtr_limit, in->gdtr_base };
+	c->efer = in->msr_efer | EFER_SVME;
+	c->cpl = c->seg_ss.attr >> 5 & 3;
+	c->cr0 |= CR0_ET;
+	sv->regs.rflags = (in->rflags & 0x3f7fd7UL) | 2;
+	sv->pending_event = 0;
+	c->eventinj = c->exitintinfo = c->int_shadow = 0;
+	return 0;
+}
+
+/* Real mode at @vector << 12, as after a start-up IPI. The vCPU is down. */
+void vcpu_start_sipi(struct vcpu *v, uint8_t vector)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+
+	svm_reset_state(v);
+	fpu_init_image(sv);
+	sv->regs.rip = 0;
+	sv->vmcb->seg_cs.sel = (uint16_t)(vector << 8);
+	sv->vmcb->seg_cs.base = (uint64_t)vector << 12;
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* AMD SVM: what the CPU has, switching it on, a vCPU's control block, and the table of operations. */
+#include "x86/svm/svm.h"
+#include "lib/errno.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "mm/p2m.h"
+#include "x86/cpu.h"
+#include "x86/regs.h"
+
+#define CPUID_SVM_FEATURES 0x8000000a
+#define MSRPM_SIZE	   8192
+#define IOPM_SIZE	   12288
+
+struct svm_features svm_features;
+
+/* All ones: everything is intercepted. The I/O map passes nothing to anybody. */
+static uint8_t *iopm, *msrpm;
+
+/* Host state that VMLOAD restores after each exit, and the save area that VMRUN uses. */
+static struct {
+	maddr_t host_vmcb;
+	uint32_t next_asid;
+	uint64_t generation;
+} svm_cpus[MAX_CPUS];
+
+/* MSRs that VMLOAD/VMSAVE switch, so that the guest may use the CPU's own. */
+static const uint32_t passed_msrs[] = {
+	MSR_STAR,    MSR_LSTAR,		 MSR_CSTAR,	  MSR_SFMASK,	    MSR_FS_BASE,
+	MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
+};
+
+static void msrpm_pass(uint32_t msr, bool read, bool write)
+{
+	uint32_t base = msr >= 0xc0010000 ? 0x1000 : msr >= 0xc0000000 ? 0x800 : 0;
+	uint32_t bit = (msr & 0x1fff) * 2;
+	uint8_t *byte = &msrpm[base + bit / 8];
+
+	if (read)
+		*byte &= (uint8_t) ~(1U << (bit % 8));
+	if (write)
+		*byte &= (uint8_t) ~(2U << (bit % 8));
+}
+
+static int svm_probe(void)
+{
+	uint32_t r[4];
+
+	cpuid(0x80000000, 0, r);
+	if (r[0] < CPUID_SVM_FEATURES)
+		goto none;
+	cpuid(0x80000001, 0, r);
+	if (!(r[2] & 1U << 2))
+		goto none;
+	if (rdmsr(MSR_VM_CR) & VM_CR_SVMDIS) {
+		printk(KERN_ERR "SVM is switched off by the firmware: switch it on in the setup\n");
+		return -ENODEV;
+	}
+	cpuid(CPUID_SVM_FEATURES, 0, r);
+	if (!(r[3] & 1)) {
+		printk(KERN_ERR "this CPU's SVM has no nested paging; Bulkhead needs it\n");
+		return -ENODEV;
+	}
+	svm_features = (struct svm_features) { .nrip_save = r[3] & 1U << 3,
+					       .flush_by_asid = r[3] & 1U << 6,
+					       .decode_assists = r[3] & 1U << 7,
+					       .vgif = r[3] & 1U << 16,
+					       .asids = r[1] };
+	iopm = core_pages_alloc(2);
+	msrpm = core_pages_alloc(1);
+	if (!iopm || !msrpm)
+		return -ENOMEM;
+	memset(iopm, 0xff, IOPM_SIZE);
+	memset(msrpm, 0xff, MSRPM_SIZE);
+	for (unsigned int i = 0; i < ARRAY_SIZE(passed_msrs); i++)
+		msrpm_pass(passed_msrs[i], true, true);
+	msrpm_pass(MSR_TSC, true, false);
+	fpu_boot();
+	printk("SVM: nested paging, %u ASIDs%s%s%s\n", svm_features.asids,
+	       svm_features.nrip_save ? ", next-RIP" : "",
+	       svm_features.decode_assists ? ", decode assists" : "",
+	       svm_features.flush_by_asid ? ", flush by ASID" : "");
+	return 0;
+none:
+	printk(KERN_ERR "this CPU has no SVM; Bulkhead needs it\n");
+	return -ENODEV;
+}
+
+static int svm_cpu_enable(void)
+{
+	unsigned int cpu = smp_id();
+	void *hsave = core_pages_alloc(0), *host = core_pages_alloc(0);
+	maddr_t addr;
+
+	if (!hsave || !host)
+		return -ENOMEM;
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	wrmsr(MSR_VM_HSAVE_PA, mfn_to_maddr(core_va_to_mfn(hsave)).v);
+	addr = mfn_to_maddr(core_va_to_mfn(host));
+	asm volatile("vmsave %0" : : "a"(addr.v) : "memory");
+	svm_cpus[cpu].host_vmcb = addr;
+	svm_cpus[cpu].next_asid = 1;
+	svm_cpus[cpu].generation = 1;
+	return 0;
+}
+
+static int svm_domain_init(struct domain *d)
+{
+	return 0;
+}
+
+static void svm_domain_free(struct domain *d)
+{
+}
+
+static void init_controls(struct vcpu *v)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+	struct vmcb *c = sv->vmcb;
+
+	c->dr_read = c->dr_write = 0xffff;
+	/* #DB and #AC: a guest that makes their delivery fault for ever must not keep the CPU. */
+	c->exceptions = 1U << 1 | 1U << 17 | 1U << 18;
+	c->intercept1 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_SMI | INTERCEPT_INIT |
+			INTERCEPT_RDPMC | INTERCEPT_CPUID | INTERCEPT_INVD | INTERCEPT_HLT |
+			INTERCEPT_INVLPGA | INTERCEPT_IOIO | INTERCEPT_MSR | INTERCEPT_TASK |
+			INTERCEPT_FERR | INTERCEPT_SHUTDOWN;
+	c->intercept2 = INTERCEPT2_VMRUN | INTERCEPT2_VMMCALL | INTERCEPT2_VMLOAD |
+			INTERCEPT2_VMSAVE | INTERCEPT2_STGI | INTERCEPT2_CLGI | INTERCEPT2_SKINIT |
+			INTERCEPT2_WBINVD | INTERCEPT2_MONITOR | INTERCEPT2_MWAIT |
+			INTERCEPT2_MWAIT_C | INTERCEPT2_XSETBV | INTERCEPT2_RDPRU;
+	c->iopm = mfn_to_maddr(core_va_to_mfn(iopm)).v;
+	c->msrpm = mfn_to_maddr(core_va_to_mfn(msrpm)).v;
+	c->tsc_offset = (uint64_t)v->domain->tsc_offset;
+	c->vintr = VINTR_MASKING;
+	c->np_enable = 1;
+	c->n_cr3 = p2m_root(&v->domain->p2m).v;
+	c->g_pat = 0x0007040600070406UL;
+}
+
+static int svm_vcpu_init(struct vcpu *v)
+{
+	struct svm_vcpu *sv = xzalloc(sizeof(*sv));
+
+	if (!sv)
+		return -ENOMEM;
+	sv->vmcb = core_pages_alloc(0);
+	sv->fpu = xmalloc(max(fpu_size(), PAGE_SIZE)); /* a page: aligned as XSAVE wants it */
+	if (!sv->vmcb || !sv->fpu) {
+		if (sv->vmcb)
+			core_pages_free(sv->vmcb, 0);
+		xfree(sv->fpu);
+		xfree(sv);
+		return -ENOMEM;
+	}
+	sv->vmcb_addr = mfn_to_maddr(core_va_to_mfn(sv->vmcb));
+	v->vm = sv;
+	init_controls(v);
+	fpu_init_image(sv);
+	svm_reset_state(v);
+	return 0;
+}
+
+static void svm_vcpu_free(struct vcpu *v)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+
+	if (!sv)
+		return;
+	core_pages_free(sv->vmcb, 0);
+	memset(sv->fpu, 0, fpu_size());
+	xfree(sv->fpu);
+	memset(sv, 0, sizeof(*sv));
+	xfree(sv);
+	v->vm = NULL;
+}
+
+static void svm_switch_to(struct vcpu *v)
+{
+	fpu_load(svm_vcpu(v));
+}
+
+static void svm_switch_from(struct vcpu *v)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+
+	fpu_save(sv);
+	if (sv->dr_loaded) {
+		asm volatile("mov %%dr0, %0\n\tmov %%dr1, %1\n\tmov %%dr2, %2\n\tmov %%dr3, %3"
+			     : "=r"(sv->dr[0]), "=r"(sv->dr[1]), "=r"(sv->dr[2]), "=r"(sv->dr[3]));
+		sv->dr_loaded = false;
+		sv->vmcb->dr_read = sv->vmcb->dr_write = 0xffff;
+	}
+}
+
+/*
+ * Each CPU hands out ASIDs; when they are used up it starts again with a flush. A vCPU keeps its
+ * ASID as long as it stays on the CPU and the CPU in the same generation.
+ */
+void svm_assign_asid(struct vcpu *v)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+	unsigned int cpu = smp_id();
+	uint64_t epoch = __atomic_load_n(&v->domain->p2m.tlb_epoch, __ATOMIC_SEQ_CST);
+
+	sv->vmcb->tlb_control = 0;
+	if (sv->asid_cpu != cpu || sv->asid_generation != svm_cpus[cpu].generation) {
+		if (svm_cpus[cpu].next_asid >= svm_features.asids) {
+			svm_cpus[cpu].next_asid = 1;
+			svm_cpus[cpu].generation++;
+			sv->vmcb->tlb_control = TLB_FLUSH_ALL;
+		}
+		sv->vmcb->asid = svm_cpus[cpu].next_asid++;
+		sv->asid_cpu = cpu;
+		sv->asid_generation = svm_cpus[cpu].generation;
+	} else if (sv->tlb_epoch != epoch) {
+		sv->vmcb->tlb_control = svm_features.flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
+	}
+	sv->tlb_epoch = epoch;
+}
+
+maddr_t svm_host_vmcb(void)
+{
+	return svm_cpus[smp_id()].host_vmcb;
+}
+
+static struct guest_regs *svm_regs(struct vcpu *v)
+{
+	return &svm_vcpu(v)->regs;
+}
+
+static uint64_t svm_get_cr(struct vcpu *v, unsigned int nr)
+{
+	const struct vmcb *c = svm_vcpu(v)->vmcb;
+
+	switch (nr) {
+	case 0:
+		return c->cr0;
+	case 2:
+		return c->cr2;
+	case 3:
+		return c->cr3;
+	case 4:
+		return c->cr4;
+	case 8:
+		return c->vintr & VINTR_TPR_MASK;
+	default:
+		return 0;
+	}
+}
+
+static uint64_t svm_get_efer(struct vcpu *v)
+{
+	return svm_vcpu(v)->vmcb->efer & ~EFER_SVME;
+}
+
+static void svm_get_segment(struct vcpu *v, unsigned int seg, struct guest_segment *out)
+{
+	const struct vmcb *c = svm_vcpu(v)->vmcb;
+	const struct guest_segment *table[] = { &c->seg_es, &c->seg_cs, &c->seg_ss, &c->seg_ds,
+						&c->seg_fs, &c->seg_gs, &c->ldtr,   &c->tr,
+						&c->gdtr,   &c->idtr };
+
+	*out = *table[seg];
+}
+
+static unsigned int svm_get_cpl(struct vcpu *v)
+{
+	return svm_vcpu(v)->vmcb->cpl;
+}
+
+static bool svm_long_mode(struct vcpu *v)
+{
+	return svm_long_mode_active(svm_vcpu(v));
+}
+
+static void svm_set_tsc_offset(struct vcpu *v, int64_t offset)
+{
+	svm_vcpu(v)->vmcb->tsc_offset = (uint64_t)offset;
+}
+
+static const struct vm_ops svm_ops = {
+	.name = "SVM",
+	.probe = svm_probe,
+	.cpu_enable = svm_cpu_enable,
+	.domain_init = svm_domain_init,
+	.domain_free = svm_domain_free,
+	.vcpu_init = svm_vcpu_init,
+	.vcpu_free = svm_vcpu_free,
+	.run = svm_run,
+	.switch_to = svm_switch_to,
+	.switch_from = svm_switch_from,
+	.regs = svm_regs,
+	.get_cr = svm_get_cr,
+	.get_efer = svm_get_efer,
+	.get_segment = svm_get_segment,
+	.get_cpl = svm_get_cpl,
+	.long_mode = svm_long_mode,
+	.get_hvm_cpu = svm_get_hvm_cpu,
+	.set_hvm_cpu = svm_set_hvm_cpu,
+	.inject_exception = svm_inject_exception,
+	.set_tsc_offset = svm_set_tsc_offset,
+};
+
+const struct vm_ops *vm_ops = &svm_ops;

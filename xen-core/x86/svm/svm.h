@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* AMD SVM: a vCPU's hardware state and the parts of its run. Everything here is for svm/ alone. */
+#ifndef CORE_SVM_H
+#define CORE_SVM_H
+
+#include "domain/domain.h"
+#include "hvm/hvm.h"
+#include "x86/svm/vmcb.h"
+
+struct svm_vcpu {
+	struct guest_regs regs; /* rax, rsp, rip, rflags are copied from and to the VMCB */
+	struct vmcb *vmcb;	/* a core page */
+	maddr_t vmcb_addr;
+	void *fpu; /* FXSAVE or XSAVE image, as large as fpu_size() */
+	uint64_t xcr0;
+	uint64_t pending_event; /* exception to inject, in the form of EVENTINJ; 0: none */
+	uint64_t dr[4];
+	bool dr_loaded;	    /* the guest's DR0-3 are in the CPU; accesses are not intercepted */
+	uint64_t tlb_epoch; /* p2m.tlb_epoch at the last flush */
+	uint64_t asid_generation;
+	unsigned int asid_cpu;
+};
+
+static inline struct svm_vcpu *svm_vcpu(const struct vcpu *v)
+{
+	return v->vm;
+}
+
+/* What this CPU can do of SVM (CPUID 8000_000A edx). */
+extern struct svm_features {
+	bool nrip_save, decode_assists, flush_by_asid, vgif;
+	uint32_t asids;
+} svm_features;
+
+/* entry.S: runs the guest until it exits. Leaves with GIF set and interrupts off. */
+void svm_enter(struct guest_regs *regs, uint64_t vmcb_addr, uint64_t host_addr);
+
+static inline bool svm_long_mode_active(const struct svm_vcpu *sv)
+{
+	return (sv->vmcb->efer & (1UL << 10)) && (sv->vmcb->seg_cs.attr & 1U << 9);
+}
+
+void svm_run(struct vcpu *v);
+maddr_t svm_host_vmcb(void); /* this CPU's */
+/* Before entry: chooses what to inject, and asks for an exit when something has to wait. */
+void svm_prepare_event(struct vcpu *v);
+void svm_handle_exit(struct vcpu *v);
+/* Moves rip past an intercepted instruction of @len bytes; ends the interrupt shadow. */
+void svm_skip(struct vcpu *v, unsigned int len);
+void svm_inject_exception(struct vcpu *v, unsigned int vector, int64_t error);
+/* An ASID for @v on this CPU, and whether the TLB must be flushed. */
+void svm_assign_asid(struct vcpu *v);
+
+/* MSRs of the hardware part, then hvm_rdmsr/hvm_wrmsr. false: #GP. */
+bool svm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
+bool svm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
+
+int svm_get_hvm_cpu(struct vcpu *v, struct hvm_hw_cpu *out);
+int svm_set_hvm_cpu(struct vcpu *v, const struct hvm_hw_cpu *in);
+void svm_reset_state(struct vcpu *v);
+
+/* fpu.c */
+void fpu_boot(void);
+size_t fpu_size(void);
+void fpu_init_image(struct svm_vcpu *sv);
+void fpu_save(struct svm_vcpu *sv);
+void fpu_load(struct svm_vcpu *sv);
+bool fpu_set_xcr0(struct vcpu *v, uint32_t index, uint64_t value);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Guests' TLBs: after this, no CPU uses a translation of the domain that was taken away. */
+#ifndef CORE_TLB_H
+#define CORE_TLB_H
+
+#include "types.h"
+
+/*
+ * Raises the domain's p2m epoch (vCPUs flush before they enter next) and forces the CPUs that run
+ * it now to leave the guest. Returns when they have. Never blocks on a lock of another CPU.
+ */
+void guest_tlb_flush(struct domain *d);
+
+#endif
