@@ -61,9 +61,8 @@ static uint64_t rq_floor(const struct runqueue *rq, uint64_t now)
 	uint64_t least = READ_ONCE(rq->head_vtime);
 	unsigned int i;
 
-	for_each_rq_cpu(rq, i)
-		if (READ_ONCE(sched_cpu(i)->weight))
-			least = min(least, sched_cpu_vtime(sched_cpu(i), now));
+	for_each_rq_cpu(rq, i) if (READ_ONCE(sched_cpu(i)->weight)) least =
+		min(least, sched_cpu_vtime(sched_cpu(i), now));
 	return least;
 }
 
@@ -132,8 +131,8 @@ static bool core_open_for(unsigned int cpu, const struct domain *d)
 {
 	const struct runqueue *rq = sched_cpu(cpu)->rq;
 
-	return rq->nr_cpus == 1 ||
-	       (!READ_ONCE(rq->draining) && (READ_ONCE(rq->dom) == d || !rq_others_active(rq, MAX_CPUS)));
+	return rq->nr_cpus == 1 || (!READ_ONCE(rq->draining) &&
+				    (READ_ONCE(rq->dom) == d || !rq_others_active(rq, MAX_CPUS)));
 }
 
 /* An idle CPU of @sv's affinity, claimed, or MAX_CPUS. */

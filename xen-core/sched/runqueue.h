@@ -51,10 +51,8 @@ struct runqueue {
 	struct spinlock lock;
 	unsigned int id;
 	struct list_head queue; /* of sched_vcpu, by vtime */
-	unsigned int nr;     /* queued; as head_vtime and busy, read by others without the lock */
-	uint64_t head_vtime; /* of the first, ~0: empty */
-	bool busy;	     /* something is queued or running */
-	uint64_t min_vtime;  /* least vtime queued or running; never goes back */
+	unsigned int nr;	/* queued; as head_vtime, read by others without the lock */
+	uint64_t head_vtime;	/* of the first, ~0: empty */
 	struct cpumask cpus;
 	unsigned int nr_cpus;
 	/* With more than one CPU: */
