@@ -49,9 +49,11 @@ static uint32_t bounded(uint8_t kind, uint32_t value, uint32_t maximum)
 
 static void normalise_leaf(xen_cpuid_leaf_t *l, const struct cpu_policy *limit)
 {
+	static const uint8_t all_zero[4] = { ZERO, ZERO, ZERO, ZERO };
+	static const uint8_t all_max[4] = { MAX, MAX, MAX, MAX };
 	static const xen_cpuid_leaf_t none;
 	const xen_cpuid_leaf_t *m = cpu_policy_find(limit, l->leaf, l->subleaf);
-	const uint8_t *kind = (const uint8_t[4]) { ZERO, ZERO, ZERO, ZERO };
+	const uint8_t *kind = all_zero;
 
 	if (!m)
 		m = &none;
@@ -59,7 +61,7 @@ static void normalise_leaf(xen_cpuid_leaf_t *l, const struct cpu_policy *limit)
 		if (l->leaf >= rules[i].first && l->leaf <= rules[i].last)
 			kind = rules[i].kind;
 	if (l->leaf == 0xd && l->subleaf >= 2)
-		kind = (const uint8_t[4]) { MAX, MAX, MAX, MAX };
+		kind = all_max;
 	if (l->leaf == 7 && l->subleaf == 0)
 		l->a = min(l->a, m->a);
 	else
