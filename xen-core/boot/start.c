@@ -8,11 +8,12 @@
 #include "domain/dom0.h"
 #include "domain/domain.h"
 #include "event/evtchn.h"
+#include "hypercall/console_io.h"
+#include "hypercall/debug_keys.h"
 #include "hvm/cpuid.h"
 #include "hvm/hvm.h"
 #include "lib/cmdline.h"
 #include "lib/console.h"
-#include "lib/keyhandler.h"
 #include "lib/printk.h"
 #include "lib/serial.h"
 #include "lib/string.h"
@@ -243,15 +244,17 @@ static void start_core(void)
 	sched_boot();
 	cpu_init();
 	smp_boot(options.smp ? (options.maxcpus ? options.maxcpus : MAX_CPUS) : 1);
-	keyhandler_init();
-	if (!ioapic_route_isa(serial_irq(), VECTOR_SERIAL, this_cpu()->apic_id))
-		console_irq_on();
+	debug_keys_init();
+	console_io_init();
 	dom0 = build_dom0();
 	if (!dom0)
 		panic("no Dom0");
 	free_modules();
 	dom0->state = DOMAIN_ALIVE;
 	domain_unpause(dom0);
+	/* Late: until the main loop runs, nobody would serve the interrupt. */
+	if (!ioapic_route_isa(serial_irq(), VECTOR_SERIAL, this_cpu()->apic_id))
+		console_irq_on();
 	main_loop();
 }
 

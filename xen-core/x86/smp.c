@@ -203,8 +203,8 @@ static void reset(void)
 void machine_reboot(void)
 {
 	stop_others();
+	console_panic_mode(); /* first: a CPU that was stopped may hold the console's lock */
 	printk("Rebooting the host.\n");
-	console_panic_mode();
 	reset();
 	__builtin_unreachable();
 }
@@ -212,8 +212,8 @@ void machine_reboot(void)
 void machine_power_off(void)
 {
 	stop_others();
+	console_panic_mode(); /* first: a CPU that was stopped may hold the console's lock */
 	printk("Powering the host off.\n");
-	console_panic_mode();
 	if (acpi_info.smi_cmd && acpi_info.acpi_enable) {
 		outb((uint16_t)acpi_info.smi_cmd, acpi_info.acpi_enable);
 		udelay(10000);
