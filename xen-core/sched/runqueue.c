@@ -248,7 +248,7 @@ void sched_pull(struct sched_cpu *sc)
 	uint64_t own = READ_ONCE(rq->head_vtime);
 	unsigned int i;
 
-	if (sc->curr && vcpu_runnable(sc->curr))
+	if (sched_may_stay(sc))
 		own = min(own, sched_cpu_vtime(sc, system_time()));
 	if (own == ~0UL)
 		/* Before looking: who queues a vCPU from now on sees that this CPU is idle. */

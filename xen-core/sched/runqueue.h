@@ -110,6 +110,8 @@ void rq_place(struct runqueue *rq, struct sched_vcpu *sv);
 void rq_update(struct runqueue *rq);
 /* First in the queue that may run on @cpu, of domain @d (NULL: any), or NULL. */
 struct sched_vcpu *rq_first(const struct runqueue *rq, unsigned int cpu, const struct domain *d);
+/* Is there a current vCPU on @sc, the CPU that asks, that may go on? Good under the lock, else a hint. */
+bool sched_may_stay(const struct sched_cpu *sc);
 /* Does another CPU of @rq than @except run a vCPU, or save one's state? */
 bool rq_others_active(const struct runqueue *rq, unsigned int except);
 

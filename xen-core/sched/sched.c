@@ -389,12 +389,19 @@ static struct vcpu *choose_on_core(struct sched_cpu *sc, struct vcpu *prev, uint
 	return prefer(sc, prev, same, now);
 }
 
+bool sched_may_stay(const struct sched_cpu *sc)
+{
+	const struct vcpu *v = sc->curr;
+
+	return v && vcpu_runnable(v) && !sched_capped_out(v->domain) &&
+	       test_bit(sc->cpu->id, v->sched->hard.bits);
+}
+
 static struct vcpu *choose(struct sched_cpu *sc, uint64_t now)
 {
 	struct vcpu *prev = sc->curr, *next;
 
-	if (prev && (!vcpu_runnable(prev) || sched_capped_out(prev->domain) ||
-		     !test_bit(sc->cpu->id, prev->sched->hard.bits)))
+	if (!sched_may_stay(sc))
 		prev = NULL;
 	if (sc->rq->nr_cpus > 1)
 		next = choose_on_core(sc, prev, now);
