@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Any boot information: the first byte chooses the version, the rest is memory from 0x1000 on. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "boot/multiboot.h"
+
+#define BASE 0x1000
+
+static const uint8_t *mem;
+static size_t mem_size;
+
+static const void *map(uint64_t addr, size_t len)
+{
+	if (addr < BASE || addr - BASE > mem_size || len > mem_size - (addr - BASE))
+		return NULL;
+	return mem + (addr - BASE);
+}
+
+static const struct phys_access acc = { map, NULL };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct boot_info info;
+	unsigned int i;
+
+	if (!size)
+		return 0;
+	mem = data + 1;
+	mem_size = size - 1;
+	if (multiboot_parse(data[0] & 1 ? MULTIBOOT2_MAGIC : MULTIBOOT1_MAGIC, BASE, &acc, &info))
+		return 0;
+	/* What comes out can be relied on. */
+	if (info.nr_modules > BOOT_MODULES_MAX || !info.nr_mem || info.nr_mem > BOOT_MEM_MAX)
+		abort();
+	for (i = 0; i < info.nr_modules; i++)
+		if (!info.modules[i].size ||
+		    strnlen(info.modules[i].cmdline, BOOT_MODULE_CMDLINE) == BOOT_MODULE_CMDLINE)
+			abort();
+	for (i = 0; i < info.nr_mem; i++)
+		if (!info.mem[i].size || info.mem[i].start + info.mem[i].size < info.mem[i].start)
+			abort();
+	module_kind(data, size);
+	return 0;
+}
