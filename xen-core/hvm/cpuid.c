@@ -230,8 +230,9 @@ static void derive_max(void)
 	cpu_policy_feature_assign(&allowed, XEN_X86_FEATURE_HYPERVISOR, true);
 	cpu_policy_feature_assign(&allowed, XEN_X86_FEATURE_HTT, true);
 	cpu_policy_feature_assign(&allowed, XEN_X86_FEATURE_CMP_LEGACY, true);
-	max_policy = allowed;
-	cpu_policy_normalise(&max_policy, &allowed);
+	cpu_policy_normalise(&allowed, &allowed);
+	fill(&max_policy, &(struct source) { &allowed });
+	fill_msrs(&max_policy);
 }
 
 void cpu_policy_boot(void)
@@ -428,11 +429,11 @@ int cpu_policy_set(struct domain *d, const xen_cpuid_leaf_t *leaves, uint32_t nr
 	if (!rc)
 		rc = merge_msrs(merged, msrs, nr_msrs, err_msr);
 	if (!rc) {
+		cpu_policy_normalise(merged, &max_policy);
 		*final = *merged;
 		fill(final, &(struct source) { merged });
 		cpu_policy_find_mutable(final, HV_FIRST, NO_SUBLEAF)->a =
 			cpu_policy_find_mutable(merged, HV_FIRST, NO_SUBLEAF)->a;
-		cpu_policy_normalise(final, &max_policy);
 		spin_lock(&d->lock);
 		*d->cpu_policy = *final;
 		spin_unlock(&d->lock);
