@@ -277,8 +277,10 @@ int policy_read(const void *data, size_t len, struct policy **out, struct policy
 	struct reader r = { .data = data, .len = len, .err = err };
 
 	*out = NULL;
-	if (len > POLICY_SIZE_MAX)
-		return (int)reader_fail_at(&r, "it is larger than 2 MiB", 0), -EINVAL;
+	if (len > POLICY_SIZE_MAX) {
+		reader_fail_at(&r, "it is larger than 2 MiB", 0);
+		return -EINVAL;
+	}
 	r.p = xzalloc(sizeof(*r.p));
 	if (!r.p) {
 		*err = (struct policy_error) { "there is no memory for it", 0 };

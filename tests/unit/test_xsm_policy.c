@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * REQ flask/4: loading of binary policies: good ones, truncated and damaged ones, without memory,
+ * again and again. Arguments: the shipped policy, then random ones of versions 24 and 30.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host.h"
+#include "mm/heap.h"
+#include "x86/cpu.h"
+#include "xsm/state.h"
+
+struct file {
+	uint8_t *data;
+	size_t len;
+};
+
+static struct file shipped, others[4];
+static unsigned int n_others;
+
+static struct file read_file(const char *name)
+{
+	struct file f = { malloc(POLICY_SIZE_MAX), 0 };
+	FILE *in = fopen(name, "rb");
+
+	assert_non_null(in);
+	f.len = fread(f.data, 1, POLICY_SIZE_MAX, in);
+	fclose(in);
+	/* Exactly as large as the policy, so that the sanitizer sees reads beyond its end. */
+	f.data = realloc(f.data, f.len);
+	return f;
+}
+
+static int load(const void *data, size_t len)
+{
+	int err;
+
+	xsm_update_begin();
+	err = xsm_load(data, len);
+	xsm_update_end();
+	return err;
+}
+
+static uint32_t sid(const char *text)
+{
+	uint32_t s = 0;
+
+	assert_int_equal(sid_of_text(text, &s), 0);
+	return s;
+}
+
+static bool may(const char *s, const char *t, enum xsm_perm perm)
+{
+	return avc_allows(sid(s), sid(t), perm);
+}
+
+#define DOM0   "system_u:system_r:dom0_t"
+#define GUEST  "system_u:system_r:domU_t"
+#define TENANT "system_u:system_r:tenant_a_t"
+#define SEALED "system_u:system_r:sealed_t"
+#define DRIVER "system_u:system_r:netdom_t"
+
+/* What the shipped policy must say, whatever has been tried meanwhile. */
+static void assert_shipped(void)
+{
+	assert_true(may(DOM0, GUEST, XSM_DOMAIN__PAUSE));
+	assert_true(may(DOM0, GUEST, XSM_MMU__MAP_READ));
+	assert_false(may(DOM0, SEALED, XSM_MMU__MAP_READ));
+	assert_false(may(DRIVER, GUEST, XSM_MMU__MAP_READ));
+	assert_true(may(DRIVER, GUEST, XSM_GRANT__MAP_READ));
+	assert_false(may(GUEST, DOM0, XSM_DOMAIN__PAUSE));
+}
+
+static void start_shipped(void)
+{
+	if (!this_cpu()->avc)
+		assert_int_equal(xsm_cpu_init(), 0);
+	assert_int_equal(load(shipped.data, shipped.len), 0);
+}
+
+static void good_ones_load(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	start_shipped();
+	assert_shipped();
+	for (i = 0; i < n_others; i++) {
+		assert_int_equal(load(others[i].data, others[i].len), 0);
+		assert_true(xsm_state()->policy->version == 24 ||
+			    xsm_state()->policy->version == 30);
+	}
+	start_shipped();
+	assert_shipped();
+}
+
+static void names_are_mapped_wholly(void **state)
+{
+	uint32_t c, b;
+
+	(void)state;
+	host_log_clear();
+	start_shipped();
+	assert_null(strstr(host_log(), "lacks"));
+	assert_null(strstr(host_log(), "which the core does not"));
+	for (c = 1; c <= XSM_CLASSES; c++)
+		for (b = 0; b < xsm_classes[c].perms; b++)
+			assert_int_not_equal(xsm_state()->policy->perm_bit[c][b], 0);
+}
+
+static void every_truncation_is_refused(void **state)
+{
+	uint32_t seq;
+	size_t len;
+
+	(void)state;
+	start_shipped();
+	seq = xsm_seq;
+	for (len = 0; len < shipped.len; len++) {
+		/* A copy of just that size, for the sanitizer. */
+		uint8_t *cut = malloc(len ? len : 1);
+
+		memcpy(cut, shipped.data, len);
+		host_log_clear();
+		assert_int_equal(load(cut, len), -EINVAL);
+		assert_non_null(strstr(host_log(), "FLASK: policy refused: "));
+		assert_non_null(strstr(host_log(), ", at byte "));
+		free(cut);
+	}
+	assert_int_equal(xsm_seq, seq);
+	assert_shipped();
+}
+
+static void longer_is_refused(void **state)
+{
+	uint8_t *more = calloc(1, POLICY_SIZE_MAX + 1);
+
+	(void)state;
+	start_shipped();
+	memcpy(more, shipped.data, shipped.len);
+	assert_int_equal(load(more, shipped.len + 1), -EINVAL);
+	assert_int_equal(load(more, POLICY_SIZE_MAX + 1), -EINVAL);
+	free(more);
+	assert_shipped();
+}
+
+/* Decisions between all labels: nothing may crash, whatever the damaged policy says. */
+static void ask_everything(void)
+{
+	struct av_ours av;
+	uint32_t s, t, c, to;
+
+	for (s = 1; s <= XSM_SID_INITIAL; s++)
+		for (t = 1; t <= XSM_SID_INITIAL; t += 3)
+			for (c = 1; c <= XSM_CLASSES; c++) {
+				xsm_decide(xsm_state(), s, t, c, &av);
+				(void)sid_new(s, t, c, RULE_TRANSITION, &to);
+			}
+}
+
+static void damaged_ones_are_refused_or_harmless(void **state)
+{
+	uint8_t *bad = malloc(shipped.len);
+	unsigned int i, refused = 0;
+	uint32_t r = 12345;
+
+	(void)state;
+	for (i = 0; i < 6000; i++) {
+		unsigned int n = 1 + i % 3;
+
+		memcpy(bad, shipped.data, shipped.len);
+		while (n--) {
+			r = r * 1664525 + 1013904223;
+			bad[(r >> 8) % shipped.len] ^= (uint8_t)(1U << (r >> 5 & 7));
+		}
+		if (load(bad, shipped.len))
+			refused++;
+		else
+			ask_everything();
+	}
+	free(bad);
+	assert_int_not_equal(refused, 0);
+	start_shipped();
+	assert_shipped();
+}
+
+static void without_memory_the_old_one_stays(void **state)
+{
+	long before;
+	int n, err;
+
+	(void)state;
+	start_shipped();
+	assert_shipped();
+	before = host_allocations;
+	for (n = 1;; n++) {
+		host_fail_after = n;
+		err = load(others[0].data, others[0].len);
+		host_fail_after = 0;
+		if (!err)
+			break;
+		assert_int_equal(err, -ENOMEM);
+		assert_int_equal(host_allocations, before);
+	}
+	assert_true(n > 10);
+	start_shipped();
+	assert_shipped();
+}
+
+static void reloading_leaks_nothing(void **state)
+{
+	long before = 0;
+	int i;
+
+	(void)state;
+	start_shipped();
+	assert_shipped();
+	for (i = 0; i < 1000; i++) {
+		if (n_others)
+			assert_int_equal(load(others[i % n_others].data, others[i % n_others].len),
+					 0);
+		assert_int_equal(load(shipped.data, shipped.len), 0);
+		assert_shipped();
+		if (i == 10)
+			before = host_allocations;
+	}
+	/* Chunks may differ between policies, but not between loads of one. */
+	assert_int_equal(host_allocations, before);
+}
+
+static void sids_survive_a_policy_without_them(void **state)
+{
+	uint32_t guest;
+
+	(void)state;
+	start_shipped();
+	guest = sid(TENANT);
+	assert_true(avc_allows(XSM_SID_DOM0, guest, XSM_DOMAIN__PAUSE));
+	assert_int_equal(load(others[0].data, others[0].len), 0);
+	/* The label means nothing now: it is treated as unlabeled, and keeps its text. */
+	assert_string_equal(sid_text(guest), TENANT);
+	assert_false(sid_entry(xsm_state(), guest)->valid);
+	start_shipped();
+	assert_int_equal(sid(TENANT), guest);
+	assert_true(avc_allows(XSM_SID_DOM0, guest, XSM_DOMAIN__PAUSE));
+}
+
+static void contexts_are_checked(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		":",
+		"::",
+		"system_u",
+		"system_u:system_r",
+		"system_u:system_r:",
+		"system_u:system_r:domain_type",
+		"system_u:system_r:nosuch_t",
+		"nosuch_u:system_r:domU_t",
+		"system_u:nosuch_r:domU_t",
+		"system_u:system_r:domU_t:s0",
+		"system_u:system_r:domU_t ",
+		"system_u:system_r:domU_t:",
+		"system_u:system_r:security_t",
+	};
+	uint32_t s;
+	size_t i;
+
+	(void)state;
+	start_shipped();
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(sid_of_text(bad[i], &s), -EINVAL);
+	assert_int_equal(sid_of_text("system_u:object_r:security_t", &s), 0);
+	assert_string_equal(sid_text(s), "system_u:object_r:security_t");
+}
+
+/* Random policies with MLS: text → context → text is the same text for every initial SID. */
+static void text_of_contexts_is_exact(void **state)
+{
+	char text[4096];
+	struct context c;
+	unsigned int i;
+	uint32_t s;
+
+	(void)state;
+	for (i = 0; i < n_others; i++) {
+		assert_int_equal(load(others[i].data, others[i].len), 0);
+		for (s = 1; s <= XSM_SID_INITIAL; s++) {
+			assert_int_equal(context_parse(xsm_state()->policy, sid_text(s), &c), 0);
+			assert_true(context_print(xsm_state()->policy, &c, text, sizeof(text)) <
+				    sizeof(text));
+			assert_string_equal(text, sid_text(s));
+			assert_true(context_equal(&c, &sid_entry(xsm_state(), s)->context));
+		}
+	}
+}
+
+static void labels_have_a_limit(void **state)
+{
+	struct context c;
+	uint32_t s, types, t, u, err = 0;
+
+	(void)state;
+	assert_int_equal(load(others[n_others - 1].data, others[n_others - 1].len), 0);
+	c = sid_entry(xsm_state(), XSM_SID_DOM0)->context;
+	types = xsm_state()->policy->sym[SYM_TYPES].nprim;
+	for (u = 0; u < 65536 && !err; u++) {
+		c.range.low.cat[0] = u;
+		for (t = 1; t <= types && !err; t++) {
+			c.type = t;
+			err = (uint32_t)sid_of_context(&c, &s);
+		}
+	}
+	assert_int_equal((int)err, -ENOSPC);
+	assert_int_equal(xsm_state()->sids->n, XSM_SIDS_MAX);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good_ones_load),
+		cmocka_unit_test(names_are_mapped_wholly),
+		cmocka_unit_test(every_truncation_is_refused),
+		cmocka_unit_test(longer_is_refused),
+		cmocka_unit_test(damaged_ones_are_refused_or_harmless),
+		cmocka_unit_test(without_memory_the_old_one_stays),
+		cmocka_unit_test(reloading_leaks_nothing),
+		cmocka_unit_test(sids_survive_a_policy_without_them),
+		cmocka_unit_test(contexts_are_checked),
+		cmocka_unit_test(text_of_contexts_is_exact),
+		cmocka_unit_test(labels_have_a_limit),
+	};
+	int i;
+
+	if (argc < 3)
+		return 2;
+	shipped = read_file(argv[1]);
+	for (i = 2; i < argc && n_others < 4; i++)
+		others[n_others++] = read_file(argv[i]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
