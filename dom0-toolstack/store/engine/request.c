@@ -459,20 +459,21 @@ static int serve_set_perms(struct request *req)
 	return err;
 }
 
-/* Takes a watch's path, which may be a special one; checks that it may be watched. */
+/*
+ * Takes a watch's path, which may be a special one: anything that begins with '@'. Those that mean
+ * nothing never fire, those that do are subject to permissions when they fire.
+ */
 static int take_watch_path(struct request *req, const char *path)
 {
-	struct perms **special;
+	size_t len = strlen(path);
 
 	if (path[0] != '@')
-		return path_canonical(req->conn, path, req->path, &req->path_len, &req->relative);
-	special = special_perms(req->store, path);
-	req->path_len = strlen(path);
-	if (!special || req->path_len > 64)
+		return path_canonical(req->conn, path, req->path, &req->path_len,
+				      &req->relative);
+	if (len > XENSTORE_REL_PATH_MAX)
 		return -EINVAL;
-	if (!(perms_access(req->conn, *special) & PERM_READ))
-		return -EACCES;
-	memcpy(req->path, path, req->path_len + 1);
+	memcpy(req->path, path, len + 1);
+	req->path_len = len;
 	req->relative = 0;
 	return 0;
 }
@@ -515,14 +516,10 @@ static int serve_unwatch(struct request *req)
 
 	if (split_strings(req->payload, req->len, words, 3) < 2)
 		return -EINVAL;
-	err = words[0][0] == '@' ? 0 : take_watch_path(req, words[0]);
+	err = take_watch_path(req, words[0]);
 	if (err)
 		return err;
-	/* A special watch may be given up even when it may not be set any more. */
-	if (words[0][0] == '@')
-		watch = watch_find(req->conn, words[0], strlen(words[0]), words[1]);
-	else
-		watch = watch_find(req->conn, req->path, req->path_len, words[1]);
+	watch = watch_find(req->conn, req->path, req->path_len, words[1]);
 	if (!watch)
 		return -ENOENT;
 	watch_remove(watch);

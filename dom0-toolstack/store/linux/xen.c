@@ -336,15 +336,21 @@ static void evtchn_ready(struct store_daemon *daemon, struct source *source)
 /* Connects Dom0's own kernel. */
 static int connect_dom0(struct store_daemon *daemon)
 {
-	FILE *file = fopen(DOM0_PORT, "re");
+	int fd = open(DOM0_PORT, O_RDONLY | O_CLOEXEC);
+	char text[16];
+	ssize_t len;
 	unsigned int port;
-	int got;
 
-	if (!file)
+	if (fd < 0)
 		return -errno;
-	got = fscanf(file, "%u", &port);
-	fclose(file);
-	return got == 1 ? xen_introduce(daemon, 0, 0, port) : -EINVAL;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (len <= 0)
+		return -EINVAL;
+	text[len] = '\0';
+	if (sscanf(text, "%u", &port) != 1)
+		return -EINVAL;
+	return xen_introduce(daemon, 0, 0, port);
 }
 
 static int open_handles(struct xen_state *state, const struct inherited *inherited)
