@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""docs/abi.md: every operation of Xen 4.17's ABI, and what this core does with it.
+
+usage: abi.py [--write] SOURCE-ROOT ABI-DUMP
+
+Made from the core's own tables (tests/unit/abi_dump.c prints them), from the sources of the units
+that choose by `switch`, from the permissions' lists of operations, and from Xen's public headers.
+Without --write it is a test (REQ core/control: docs/abi.md is complete and true). It fails when
+  - an operation number of the headers is neither in a table nor in a unit's source nor refused here;
+  - an offered operation has no permission, or not the one that xsm-policy/access_vectors says;
+  - docs/abi.md differs from what this makes.
+"""
+import errno
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+HEADERS = Path('/usr/include/xen')
+
+# Operations of the headers: hypercall, header, pattern of the names, what to leave out.
+GROUPS = [
+    ('xen_version', 'version.h', r'XENVER_\w+', None),
+    ('memory_op', 'memory.h', r'XENMEM_[a-z]\w*', r'XENMEM_(paging|sharing|access|resource)_\w+_\w+'
+     r'|XENMEM_(sharing|access)_op_\w+|XENMEM_resource_\w+|XENMEM_paging_op_\w+'),
+    ('event_channel_op', 'event_channel.h', r'EVTCHNOP_\w+', None),
+    ('grant_table_op', 'grant_table.h', r'GNTTABOP_\w+', None),
+    ('sched_op', 'sched.h', r'SCHEDOP_[a-z]\w+', r'SCHEDOP_\w+_NOSUCH'),
+    ('vcpu_op', 'vcpu.h', r'VCPUOP_\w+', None),
+    ('vm_assist', 'xen.h', r'VMASST_TYPE_\w+', None),
+    ('hvm_op', 'hvm/hvm_op.h', r'HVMOP_[a-z]\w+', r'HVMOP_altp2m_\w+|HVMOP_\w*_(set|cmd)_\w+x'),
+    ('xsm_op', 'xsm/flask_op.h', r'FLASK_[A-Z]\w+', None),
+    ('console_io', 'xen.h', r'CONSOLEIO_\w+', None),
+    ('physdev_op', 'physdev.h', r'PHYSDEVOP_(?:[a-z]\w+|IRQ_UNMASK_NOTIFY)', None),
+    ('platform_op', 'platform.h', r'XENPF_[a-z]\w+', None),
+    ('sysctl', 'sysctl.h', r'XEN_SYSCTL_[a-z]\w+', r'XEN_SYSCTL_(pm_op_|cpu_featureset_|cpu_policy_)\w+'),
+    ('domctl', 'domctl.h', r'XEN_DOMCTL_[a-z]\w+', r'XEN_DOMCTL_(vmtrace_(enable|disable|reset\w+'
+     r'|output\w+|get\w+|set\w+))|XEN_DOMCTL_soft_reset_cont'),
+]
+
+# Units that choose by name in their source: the files of each group that has no table.
+SOURCES = {
+    'event_channel_op': ('event/evtchn.c',),
+    'grant_table_op': ('grant/grant.c',),
+    'sched_op': ('sched/sched_op.c',),
+    'vcpu_op': ('domain/vcpu.c',),
+    'vm_assist': ('domain/vcpu.c',),
+    'hvm_op': ('hvm/hvm_op.c',),
+    'xsm_op': ('xsm/flask_op.c',),
+}
+
+# What those answer with an error although they know it, and remarks. Everything that they do not
+# know is -ENOSYS.
+REFUSED = {
+    'EVTCHNOP_bind_pirq': ('-EINVAL', 'No domain has physical interrupts.'),
+    'VMASST_TYPE_4gb_segments': ('-EINVAL', 'PV guests only.'),
+    'VMASST_TYPE_4gb_segments_notify': ('-EINVAL', 'PV guests only.'),
+    'VMASST_TYPE_writable_pagetables': ('-EINVAL', 'PV guests only.'),
+    'VMASST_TYPE_pae_extended_cr3': ('-EINVAL', 'PV guests only.'),
+    'VMASST_TYPE_architectural_iopl': ('-EINVAL', 'PV guests only.'),
+    'VMASST_TYPE_m2p_strict': ('-EINVAL', 'PV guests only.'),
+    'GNTTABOP_get_status_frames': ('status -1', 'Version 1 has no status frames.'),
+    'GNTTABOP_cache_flush': ('-ENOSYS', 'Other architectures only.'),
+    'GNTTABOP_transfer': ('status', 'Each entry gets GNTST_bad_page: HVM and PVH guests can\'t.'),
+    'GNTTABOP_dump_table': ('-ENOSYS', 'Debug key g.'),
+    'HVMOP_altp2m': ('-EOPNOTSUPP', 'No alternative guest-physical maps.'),
+    'HVMOP_guest_request_vm_event': ('-EOPNOTSUPP', 'No introspection.'),
+    'HVMOP_xentrace': ('-EOPNOTSUPP', 'No trace buffers.'),
+    'HVMOP_set_mem_access': ('-EOPNOTSUPP', 'No introspection.'),
+    'HVMOP_get_mem_access': ('-EOPNOTSUPP', 'No introspection.'),
+}
+NOTES = {
+    'GNTTABOP_set_version': 'Version 1 only.',
+    'SCHEDOP_pin_override': 'Only to undo: there is no override.',
+    'EVTCHNOP_reset_cont': 'The hypervisor\'s own, in Xen too.',
+    'VCPUOP_send_nmi': 'Guests have no NMI.',
+    'HVMOP_set_pci_intx_level': 'Obsolete: dm_op.',
+    'HVMOP_set_isa_irq_level': 'Obsolete: dm_op.',
+    'HVMOP_set_pci_link_route': 'Obsolete: dm_op.',
+    'FLASK_USER': 'Not in Xen 4.17 either.',
+    'FLASK_DISABLE': 'Policy can\'t be switched off.',
+    'VMASST_TYPE_runstate_update_flag': 'The only assistance that guests without PV MMU have.',
+}
+
+# Hypercalls as such; those with operations are described in their own sections.
+NO_PV = 'PV guests only.'
+HYPERCALL_NOTES = {
+    'set_trap_table': NO_PV, 'mmu_update': NO_PV, 'set_gdt': NO_PV, 'stack_switch': NO_PV,
+    'set_callbacks': NO_PV, 'fpu_taskswitch': NO_PV, 'sched_op_compat': 'Before Xen 3.0.2.',
+    'set_debugreg': NO_PV, 'get_debugreg': NO_PV, 'update_descriptor': NO_PV,
+    'update_va_mapping': NO_PV, 'update_va_mapping_otherdomain': NO_PV, 'iret': NO_PV,
+    'set_segment_base': NO_PV, 'mmuext_op': NO_PV, 'callback_op': NO_PV,
+    'event_channel_op_compat': 'Before Xen 3.0.3.', 'physdev_op_compat': 'Before Xen 3.0.3.',
+    'multicall': 'Each call is one entry into the core, which is bounded.',
+    'kexec_op': 'The host is not replaced while it runs.',
+    'xenoprof_op': 'Not in Xen 4.17 either.', 'nmi_op': NO_PV, 'tmem_op': 'Not in Xen 4.17 either.',
+    'argo_op': 'Domains talk by grants and event channels.',
+    'xenpmu_op': 'No performance counters for guests.',
+    'dm_op': 'Not yet: there is no device model.', 'hypfs_op': 'sysctl tells what there is.',
+    'mca': 'No machine check handling.',
+    'set_timer_op': 'Single-shot timer of the calling vCPU. Needs no permission.',
+}
+# Operations on oneself that need no permission by design, with the reason, for those who look for one.
+SELF_ONLY = {
+    'sched_op': 'about the caller itself', 'vcpu_op': 'about the caller itself',
+    'vm_assist': 'about the caller itself',
+}
+UNCHECKED = {
+    'EVTCHNOP_bind_virq': 'the caller\'s own port', 'EVTCHNOP_bind_ipi': 'the caller\'s own port',
+    'EVTCHNOP_close': 'the caller\'s own port',
+    'EVTCHNOP_bind_vcpu': 'the caller\'s own port', 'EVTCHNOP_unmask': 'the caller\'s own port',
+    'EVTCHNOP_init_control': 'the caller itself', 'EVTCHNOP_expand_array': 'the caller itself',
+    'EVTCHNOP_set_priority': 'the caller\'s own port',
+    'GNTTABOP_swap_grant_ref': 'the caller\'s own table',
+    'HVMOP_get_time': 'the caller itself', 'HVMOP_set_evtchn_upcall_vector': 'the caller itself',
+    'FLASK_GETENFORCE': 'read only, as in Xen', 'FLASK_POLICYVERS': 'read only, as in Xen',
+    'FLASK_GETBOOL': 'read only, as in Xen', 'FLASK_MLS': 'read only, as in Xen',
+    'FLASK_GETAVC_THRESHOLD': 'read only, as in Xen', 'FLASK_AVC_HASHSTATS': 'read only, as in Xen',
+    'FLASK_AVC_CACHESTATS': 'read only, as in Xen',
+    'FLASK_GET_PEER_SID': 'the caller\'s own port',
+}
+
+HEAD = '''# The ABI, operation by operation
+
+Every hypercall and sub-operation of Xen 4.17's public headers, and what this core does with it.
+`offered` means that it does what the header says, but for the note. Otherwise the column names the
+error that it answers. The permissions are those of FLASK (docs/policy-reference.md), asked before
+anything happens.
+
+This page is made by `tests/unit/abi.py --write` from the core's tables; the unit test `abi` fails
+when the two differ, when a number of the headers is missing, or when an operation has no permission.
+
+Versions: Xen 4.17; domctl and sysctl interface {domctl:#x} and {sysctl:#x}, others -EACCES. Numbers
+that the headers do not know are -ENOSYS.
+'''
+
+
+def permissions(root):
+    """Operation → its permissions, from the policy's list."""
+    spec = importlib.util.spec_from_file_location('generate', root / 'xsm-policy/generate.py')
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    classes, _ = generate.parse(root / 'xsm-policy/access_vectors')[:2]
+    found = {}
+    for c in classes:
+        for p in c.permissions:
+            for op in p.operations:
+                found.setdefault(op, []).append(f'{c.name} {p.name}')
+    return found
+
+
+def header_ops(header, names, without):
+    """(number, name) of each operation that a header defines."""
+    text = (HEADERS / header).read_text(encoding='latin-1')
+    ops = {}
+    for name, value in re.findall(rf'^#\s*define\s+({names})\s+\(?(\d+|0x[0-9a-f]+)\b', text, re.M):
+        if not (without and re.fullmatch(without, name)):
+            ops.setdefault(name, int(value, 0))
+    return ops
+
+
+def version_of(header, name):
+    text = (HEADERS / header).read_text(encoding='latin-1')
+    return int(re.search(rf'#define {name}\s+(\w+)', text).group(1), 0)
+
+
+def known_in_source(root, group):
+    text = ''.join((root / 'xen-core' / f).read_text() for f in SOURCES[group])
+    # Comments mention operations without handling them.
+    text = re.sub(r'/\*.*?\*/', '', text, flags=re.S)
+    known = set(re.findall(r'\b[A-Z]+_\w+', text))
+    known |= {'EVTCHNOP_' + n for n in re.findall(r'\bOP\((\w+),', text)}
+    return known
+
+
+class Page:
+    def __init__(self, root, dump):
+        self.root, self.problems, self.out = root, [], []
+        self.perms = permissions(root)
+        self.tables = {}
+        for line in dump.splitlines():
+            group, name, nr, hook, error, note = line.split('\t')
+            self.tables.setdefault(group, {})[name] = (int(nr), hook, int(error), note)
+
+    def problem(self, text):
+        self.problems.append(text)
+
+    def parts(self, name):
+        """Permissions of an operation that access_vectors lists by its parts."""
+        if name != 'XEN_DOMCTL_shadow_op':
+            return []
+        return self.perms['XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION']
+
+    def table_row(self, name, entry):
+        _, hook, error, note = entry
+        if error:
+            return '-EOPNOTSUPP' if error == errno.EOPNOTSUPP else f'-{errno.errorcode[error]}', '–', note
+        listed = self.perms.get(name) or self.parts(name)
+        if hook not in ('act', 'none') and hook not in listed:
+            self.problem(f'{name}: the table asks "{hook}", access_vectors lists {listed}')
+        if hook == 'act' and not listed:
+            self.problem(f'{name}: asks in its act, but access_vectors lists no permission for it')
+        if hook == 'none' and not note:
+            self.problem(f'{name}: needs no permission, but no note says why')
+        shown = [hook] if hook not in ('act', 'none') else listed if hook == 'act' else ['none']
+        return 'offered', ', '.join(shown), note
+
+    def source_row(self, group, name, known):
+        note = NOTES.get(name) or ''
+        if REFUSED.get(name):
+            return REFUSED[name][0], '–', REFUSED[name][1]
+        if name not in known:
+            return '-ENOSYS', '–', note
+        listed = self.perms.get(name)
+        if not listed and name not in UNCHECKED and group not in SELF_ONLY:
+            self.problem(f'{name}: offered by {SOURCES[group]} without a permission')
+        return 'offered', ', '.join(listed or ['none: ' + (
+            UNCHECKED.get(name) or SELF_ONLY.get(group) or '')]), note
+
+    def group(self, group, header, names, without):
+        ops = header_ops(header, names, without)
+        table = self.tables.get(group)
+        self.out += ['', f'## {group}', '', '| number | operation | state | permissions | note |',
+                     '|---|---|---|---|---|']
+        if not ops:
+            self.problem(f'{header}: no operations found')
+        for name, nr in sorted(ops.items(), key=lambda item: (item[1], item[0])):
+            if table is not None and name not in table:
+                self.problem(f'{name} ({nr}) is not in the table of {group}')
+                continue
+            if table is not None:
+                if table[name][0] != nr:
+                    self.problem(f'{name}: number {table[name][0]}, the header says {nr}')
+                row = self.table_row(name, table[name])
+            else:
+                row = self.source_row(group, name, known_in_source(self.root, group))
+            self.out.append(f'| {nr} | {name} | {row[0]} | {row[1]} | {row[2]} |')
+        for name in set(table or ()) - set(ops):
+            self.problem(f'{name} is in the table of {group}, but not found in {header}')
+
+    def hypercalls(self):
+        text = (self.root / 'xen-core/hypercall/hypercall.c').read_text()
+        offered = set(re.findall(r'\[__HYPERVISOR_(\w+)\]', text))
+        ops = {n[13:]: v for n, v in header_ops('xen.h', r'__HYPERVISOR_\w+', None).items()}
+        alias = {'mca': ('arch_0',), 'flask_op': ('xsm_op',)}
+        self.out += ['', '## Hypercalls', '', '| number | hypercall | state | note |', '|---|---|---|---|']
+        for name, nr in sorted(ops.items(), key=lambda item: item[1]):
+            note = HYPERCALL_NOTES.get(name, '')
+            if name.startswith('arch_'):
+                note = note or ('Machine checks.' if name == 'arch_0' else 'No such on x86.')
+            state = 'offered' if name in offered else '-ENOSYS'
+            if state == 'offered' and not note:
+                note = 'Below.'
+            if not note:
+                self.problem(f'hypercall {name} ({nr}) is not offered, and nothing says why')
+            self.out.append(f'| {nr} | {name} | {state} | {note} |')
+        for name in offered - set(ops) - set(sum(alias.values(), ())):
+            self.problem(f'hypercall {name} is offered but not in xen.h')
+
+    def make(self):
+        self.out = [HEAD.format(domctl=version_of('domctl.h', 'XEN_DOMCTL_INTERFACE_VERSION'),
+                                sysctl=version_of('sysctl.h', 'XEN_SYSCTL_INTERFACE_VERSION')).rstrip()]
+        self.hypercalls()
+        for group in GROUPS:
+            self.group(*group)
+        return '\n'.join(line.rstrip() for line in self.out) + '\n'
+
+
+def main():
+    write = '--write' in sys.argv
+    root, dump = [a for a in sys.argv[1:] if a != '--write']
+    root = Path(root)
+    page = Page(root, subprocess.run([dump], check=True, capture_output=True, text=True).stdout)
+    text = page.make()
+    doc = root / 'docs/abi.md'
+    if write:
+        doc.write_text(text, encoding='utf-8')
+    else:
+        have = doc.read_text(encoding='utf-8').splitlines() if doc.exists() else []
+        want = text.splitlines()
+        for line in want:
+            if line not in have:
+                page.problem(f'docs/abi.md lacks: {line}')
+        for line in have:
+            if line not in want:
+                page.problem(f'docs/abi.md has, and should not: {line}')
+    for problem in page.problems:
+        print(problem)
+    sys.exit(1 if page.problems else 0)
+
+
+if __name__ == '__main__':
+    main()
