@@ -12,21 +12,6 @@
 #include "x86/cpu.h"
 #include "x86/time.h"
 
-#define AVC_ENTRIES 1024 /* power of two */
-
-struct avc_entry {
-	uint32_t source, target;
-	uint32_t tclass, seq;
-	uint32_t quiet; /* allowed, and no message wanted */
-	uint32_t allowed, auditallow, auditdeny;
-	bool permissive;
-};
-
-struct avc {
-	uint32_t lookups, misses;
-	struct avc_entry entry[AVC_ENTRIES];
-};
-
 /* What was said lately, so that a guest can't fill the log by repeating itself. */
 #define SAID_ENTRIES  1024
 #define SAID_PROBES   8
@@ -191,28 +176,14 @@ static void avc_fill(struct avc_entry *e, uint32_t source, uint32_t target, uint
 
 	xsm_decide(s, source, target, tclass, &av);
 	*e = (struct avc_entry) {
-		.source = source,
-		.target = target,
-		.tclass = tclass,
-		.seq = s->seq,
+		.pair = avc_pair(source, target),
+		.when = avc_pair(tclass, s->seq),
 		.quiet = av.allowed & ~av.auditallow,
 		.allowed = av.allowed,
 		.auditallow = av.auditallow,
 		.auditdeny = av.auditdeny,
 		.permissive = av.permissive,
 	};
-}
-
-static struct avc_entry *avc_slot(struct avc *avc, uint32_t source, uint32_t target,
-				  uint32_t tclass)
-{
-	return &avc->entry[(source ^ target << 3 ^ target >> 7 ^ tclass << 6) % AVC_ENTRIES];
-}
-
-static bool avc_hit(const struct avc_entry *e, uint32_t source, uint32_t target, uint32_t tclass)
-{
-	return e->source == source && e->target == target && e->tclass == tclass &&
-	       e->seq == READ_ONCE(xsm_seq);
 }
 
 /* The entry for this question, computed when it is not there; in @own before the CPU has a cache. */
@@ -222,6 +193,8 @@ static const struct avc_entry *avc_find(uint32_t source, uint32_t target, uint32
 	struct avc *avc = this_cpu()->avc;
 	struct avc_entry *e = avc ? avc_slot(avc, source, target, tclass) : own;
 
+	if (avc)
+		avc->lookups++;
 	if (avc && avc_hit(e, source, target, tclass))
 		return e;
 	if (avc)
@@ -230,8 +203,7 @@ static const struct avc_entry *avc_find(uint32_t source, uint32_t target, uint32
 	return e;
 }
 
-static __attribute__((noinline)) int avc_slow(uint32_t source, uint32_t target, enum xsm_perm perm,
-					      const struct xsm_audit *a)
+int avc_check(uint32_t source, uint32_t target, enum xsm_perm perm, const struct xsm_audit *a)
 {
 	struct avc_entry own;
 	const struct avc_entry *e = avc_find(source, target, perm >> 5, &own);
@@ -241,20 +213,6 @@ static __attribute__((noinline)) int avc_slow(uint32_t source, uint32_t target, 
 	if (allowed ? e->auditallow & bit : e->auditdeny & bit)
 		say(source, target, perm, a, allowed, permissive);
 	return allowed || permissive ? 0 : -EPERM;
-}
-
-int avc_check(uint32_t source, uint32_t target, enum xsm_perm perm, const struct xsm_audit *a)
-{
-	struct avc *avc = this_cpu()->avc;
-	const struct avc_entry *e;
-
-	if (unlikely(!avc))
-		return avc_slow(source, target, perm, a);
-	avc->lookups++;
-	e = avc_slot(avc, source, target, perm >> 5);
-	if (likely(avc_hit(e, source, target, perm >> 5) && e->quiet >> (perm & 31) & 1))
-		return 0;
-	return avc_slow(source, target, perm, a);
 }
 
 bool avc_allows(uint32_t source, uint32_t target, enum xsm_perm perm)
@@ -274,6 +232,6 @@ bool avc_stats(unsigned int cpu, struct avc_stats *out)
 	avc = cpus[cpu]->avc;
 	*out = (struct avc_stats) { avc->lookups, avc->misses, 0, AVC_ENTRIES };
 	for (i = 0; i < AVC_ENTRIES; i++)
-		out->entries += avc->entry[i].seq == xsm_seq;
+		out->entries += avc->entry[i].when >> 32 == xsm_seq;
 	return true;
 }

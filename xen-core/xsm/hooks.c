@@ -58,25 +58,37 @@ static uint32_t object_sid(const struct xsm_label *subj, const struct xsm_label 
 	return READ_ONCE(obj->sid);
 }
 
-int xsm_domain(const struct xsm_label *subj, const struct xsm_label *obj, enum xsm_perm perm)
+/* What avc_quick() did not settle. */
+static __attribute__((noinline)) int check_slow(const struct xsm_label *subj,
+						const struct xsm_label *obj, uint32_t target,
+						enum xsm_perm perm)
 {
 	struct xsm_audit a = { .subj = subj, .obj = obj };
 
-	if (unlikely(!xsm_state()))
+	if (!xsm_state())
 		return builtin(subj, obj, perm);
-	return avc_check(READ_ONCE(subj->sid), object_sid(subj, obj), perm, &a);
+	return avc_check(READ_ONCE(subj->sid), target, perm, &a);
+}
+
+int xsm_domain(const struct xsm_label *subj, const struct xsm_label *obj, enum xsm_perm perm)
+{
+	uint32_t target = object_sid(subj, obj);
+
+	/* Without a policy nothing is ever in the cache. */
+	if (avc_quick(READ_ONCE(subj->sid), target, perm))
+		return 0;
+	return check_slow(subj, obj, target, perm);
 }
 
 int xsm_xen(const struct xsm_label *subj, enum xsm_perm perm)
 {
-	struct xsm_audit a = { .subj = subj };
 	uint32_t target = XSM_SID_XEN;
 
-	if (unlikely(!xsm_state()))
-		return builtin(subj, NULL, perm);
 	if (perm == XSM_RESOURCE__USE || perm == XSM_RESOURCE__PLUG || perm == XSM_RESOURCE__UNPLUG)
 		target = XSM_SID_DOMXEN;
-	return avc_check(READ_ONCE(subj->sid), target, perm, &a);
+	if (avc_quick(READ_ONCE(subj->sid), target, perm))
+		return 0;
+	return check_slow(subj, NULL, target, perm);
 }
 
 bool xsm_may_see(const struct xsm_label *subj, const struct xsm_label *obj)
@@ -214,11 +226,9 @@ int xsm_evtchn_interdomain(const struct xsm_label *local, const struct xsm_label
 
 int xsm_evtchn_send(const struct xsm_label *subj, uint32_t sid)
 {
-	struct xsm_audit a = { .subj = subj };
-
-	if (unlikely(!xsm_state()))
+	if (avc_quick(READ_ONCE(subj->sid), sid, XSM_EVENT__SEND))
 		return 0;
-	return avc_check(READ_ONCE(subj->sid), sid, XSM_EVENT__SEND, &a);
+	return check_slow(subj, NULL, sid, XSM_EVENT__SEND); /* built-in: anyone */
 }
 
 int xsm_evtchn_status(const struct xsm_label *subj, const struct xsm_label *owner, uint32_t sid)

@@ -8,6 +8,7 @@
 #define CORE_XSM_STATE_H
 
 #include "policy.h"
+#include "x86/cpu.h"
 #include "x86/epoch.h"
 #include "xsm.h"
 
@@ -100,10 +101,61 @@ struct av_ours {
 /* A decision straight from the policy, for class @tclass of the core. */
 void xsm_decide(const struct xsm_state *s, uint32_t source, uint32_t target, uint32_t tclass,
 		struct av_ours *av);
-/* The question itself, with cache and message. 0 or -EPERM; 0 too when not enforcing. */
+/* The question itself, with cache and message (once per interval). 0 or -EPERM; 0 too when not enforcing. */
 int avc_check(uint32_t source, uint32_t target, enum xsm_perm perm, const struct xsm_audit *a);
 /* The same without a message and whether enforcing or not. */
 bool avc_allows(uint32_t source, uint32_t target, enum xsm_perm perm);
+
+#define AVC_ENTRIES 1024 /* power of two */
+
+struct avc_entry {
+	uint64_t pair;	/* source, target */
+	uint64_t when;	/* class, sequence number of the state that it was computed from */
+	uint32_t quiet; /* allowed, and no message wanted */
+	uint32_t allowed, auditallow, auditdeny;
+	bool permissive;
+};
+
+struct avc {
+	uint32_t lookups, misses;
+	struct avc_entry entry[AVC_ENTRIES];
+};
+
+static inline uint64_t avc_pair(uint32_t low, uint32_t high)
+{
+	return low | (uint64_t)high << 32;
+}
+
+static inline struct avc_entry *avc_slot(struct avc *avc, uint32_t source, uint32_t target,
+					 uint32_t tclass)
+{
+	return &avc->entry[(source ^ target << 3 ^ tclass << 6) % AVC_ENTRIES];
+}
+
+static inline bool avc_hit(const struct avc_entry *e, uint32_t source, uint32_t target,
+			   uint32_t tclass)
+{
+	return e->pair == avc_pair(source, target) &&
+	       e->when == avc_pair(tclass, READ_ONCE(xsm_seq));
+}
+
+/*
+ * The short way for what is asked often: whether the cache says that this is allowed and nobody
+ * wants to hear of it. Otherwise avc_check() must be asked.
+ */
+static inline bool avc_quick(uint32_t source, uint32_t target, enum xsm_perm perm)
+{
+	struct avc *avc = this_cpu()->avc;
+	const struct avc_entry *e;
+
+	if (unlikely(!avc))
+		return false;
+	e = avc_slot(avc, source, target, perm >> 5);
+	if (unlikely(!avc_hit(e, source, target, perm >> 5) || !(e->quiet >> (perm & 31) & 1)))
+		return false;
+	avc->lookups++;
+	return true;
+}
 
 struct avc_stats {
 	uint32_t lookups, misses, entries, buckets;

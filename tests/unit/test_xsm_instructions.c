@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * REQ flask/speed: a cached check costs under 60 instructions. Counts them by single-stepping a
+ * child, so the number is exact; compiled as the core is, without sanitizers. Argument: a policy.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host.h"
+#include "xsm/state.h"
+
+#define LIMIT 60
+
+static uint8_t data[POLICY_SIZE_MAX];
+
+/* Stops at a trap before and after each check. */
+static void child(void)
+{
+	struct xsm_label dom0, guest;
+	uint32_t sid, chan;
+	int r = 0;
+
+	if (xsm_domain_create(NULL, 0, true, 0, &dom0) ||
+	    sid_of_text("system_u:system_r:domU_t", &sid) ||
+	    xsm_domain_create(&dom0, 1, false, sid, &guest) ||
+	    xsm_evtchn_unbound(&guest, &guest, &dom0, &chan))
+		_exit(2);
+	r |= xsm_domain(&dom0, &guest, XSM_DOMAIN__PAUSE);
+	r |= xsm_evtchn_send(&guest, chan);
+	r |= xsm_xen(&guest, XSM_VERSION__XEN_EXTRAVERSION);
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	__asm__ volatile("int3" ::: "memory");
+	r |= xsm_domain(&dom0, &guest, XSM_DOMAIN__PAUSE);
+	__asm__ volatile("int3" ::: "memory");
+	r |= xsm_evtchn_send(&guest, chan);
+	__asm__ volatile("int3" ::: "memory");
+	r |= xsm_xen(&guest, XSM_VERSION__XEN_EXTRAVERSION);
+	__asm__ volatile("int3" ::: "memory");
+	_exit(r ? 3 : 0);
+}
+
+/* Steps to the next int3. Number of instructions, or -1 when the child is gone. */
+static long count(pid_t pid)
+{
+	siginfo_t info;
+	long n = 0;
+	int status;
+
+	for (;;) {
+		if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) || waitpid(pid, &status, 0) < 0 ||
+		    !WIFSTOPPED(status) || ptrace(PTRACE_GETSIGINFO, pid, NULL, &info))
+			return -1;
+		if (info.si_code == SI_KERNEL) /* an int3, not the end of a step */
+			return n;
+		n++;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const what[] = { "xsm_domain", "xsm_evtchn_send", "xsm_xen" };
+	FILE *f = argc == 2 ? fopen(argv[1], "rb") : NULL;
+	int status, failed = 0;
+	pid_t pid;
+	size_t i;
+
+	if (!f || xsm_boot(data, fread(data, 1, sizeof(data), f), NULL) || xsm_cpu_init())
+		return 2;
+	fclose(f);
+	pid = fork();
+	if (!pid)
+		child();
+	if (pid < 0 || waitpid(pid, &status, 0) < 0 || !WIFSTOPPED(status)) {
+		puts("the child can't be traced here");
+		return 77;
+	}
+	for (i = 0; i < sizeof(what) / sizeof(what[0]); i++) {
+		long n = count(pid);
+
+		printf("%s: %ld instructions, at most %d\n", what[i], n, LIMIT);
+		failed |= n < 1 || n >= LIMIT;
+	}
+	ptrace(PTRACE_CONT, pid, NULL, NULL);
+	if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status)) {
+		puts("a check was denied");
+		failed = 1;
+	}
+	return failed;
+}
