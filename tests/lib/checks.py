@@ -12,7 +12,7 @@ from launcher.paths import LaunchError
 from launcher.platform import base_image
 
 from . import guests, host, system
-from .report import Report, excuse
+from .report import NOT_ASKED, Report, excuse
 
 PARTS = ("unit", "guests", "system", "bench", "coverage", "size")
 EMULATORS = 2
@@ -73,7 +73,7 @@ def _emulator_jobs(select, report):
     def skipper(part, name):
         def reason(core):
             if not select.core(part, name, core):
-                return "not asked for"
+                return NOT_ASKED
             return excuse(f"{part}/{name}", core)
         return reason
 

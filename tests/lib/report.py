@@ -11,6 +11,9 @@ EXCUSES = ROOT / "tests" / "not-run.txt"
 DIFFERENCES = ROOT / "tests" / "differences.txt"
 
 
+NOT_ASKED = "not asked for"
+
+
 class Failure(Exception):
     """A test's requirement does not hold; the message and the log's end tell why."""
 
@@ -54,6 +57,8 @@ class Report:
                 print(tail(log), flush=True)
 
     def skip(self, name, why):
+        if why == NOT_ASKED:
+            return
         with self._lock:
             self.skipped.append(name)
             self._say("SKIP", name, 0, f": {why}")

@@ -64,7 +64,8 @@ class Scenario:
                    "--dom0-cmdline", dom0_cmdline, *options]
         for item in ["tests/system/dom0lib.sh:/etc/bulkhead/testlib.sh", *add]:
             source, _, target = item.rpartition(":")
-            command += ["--add", f"{ROOT / source}:{target}"]
+            place = BUILD / source[6:] if source.startswith("BUILD/") else ROOT / source
+            command += ["--add", f"{place}:{target}"]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, check=False)
         lines = done.stdout.decode(errors="replace").split("\n")

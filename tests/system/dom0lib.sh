@@ -65,3 +65,20 @@ memory_of() {
 gone() {
 	! xl domid "$1" >/dev/null 2>&1
 }
+
+# ask NAME COMMAND: types COMMAND on the guest's console; what comes back is in /tmp/console.
+ask() {
+	if [ "$(cat /etc/bulkhead/tools)" = stock ]; then
+		# `xl console` passes input on only from a terminal.
+		console="xenconsole --interactive $(domid "$1")"
+	else
+		console="xl console $1"
+	fi
+	(sleep 1; echo "$2"; sleep 3) | timeout 10 $console >/tmp/console 2>&1
+}
+
+# guest_image FILE FOLDER: a guest's initramfs with FOLDER's content added.
+guest_image() {
+	(cd "$2" && find . | cpio -o -H newc 2>/dev/null) >/tmp/extra.cpio
+	cat /boot/guest-initrd.img /tmp/extra.cpio >"$1"
+}

@@ -27,7 +27,7 @@ struct cpu *cpus[MAX_CPUS] = { &cpu0, &cpu1 };
 /* What QEMU's EPYC model says, shortened; with XSAVE, AVX and features that guests may not have. */
 const xen_cpuid_leaf_t fake_cpuid_amd[] = {
 	{ 0x0, 0, 0x10, 0x68747541, 0x444d4163, 0x69746e65 },
-	{ 0x1, 0, 0x00800f12, 0x05100800, 0xfffbba3f, 0x178bfbff },
+	{ 0x1, 0, 0x00800f12, 0x05100800, 0xfefbba3f, 0x178bfbff },
 	{ 0x5, 0, 0x40, 0x40, 3, 0 },
 	{ 0x7, 0, 2, 0x209c01a9 | 1u << 1, 0x4000018, 0x4 },
 	{ 0x7, 1, 0x30, 0xffff, 0xffff, 0xffff },
@@ -253,11 +253,11 @@ struct p2m_entry p2m_lookup(const struct p2m *p2m, gfn_t gfn)
 
 static bool accessible(uint64_t addr, size_t len, bool write)
 {
+	if (addr > sizeof(fake_memory) || len > sizeof(fake_memory) - addr)
+		return false;
 	for (uint64_t a = addr; a < addr + len; a++) {
 		enum p2m_type t;
 
-		if (a >= sizeof(fake_memory))
-			return false;
 		t = fake_type[a >> PAGE_SHIFT];
 		if (t == P2M_NONE || (write && (t == P2M_RAM_RO || t == P2M_GRANT_RO)))
 			return false;

@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# REQ core/4: 50 cycles of create and destroy leave memory and event channels as they were.
+# TIMEOUT: 900
+. /etc/bulkhead/testlib.sh
+
+free_memory() {
+	xl info | sed -n 's/^free_memory *: //p'
+}
+
+channels() {
+	lsevtchn 0 | grep -c .
+}
+
+# In pages: the count that xl info rounds to MiB comes from there.
+free_pages() {
+	xl debug-keys H >/dev/null 2>&1
+	xl info -n >/dev/null
+	free_memory
+}
+
+cycle() {
+	need "create" xl create -q -p /tmp/cycle.cfg
+	if [ $(($1 % 10)) = 0 ]; then
+		xl unpause cycle
+		rm -f /var/log/xen/console/guest-cycle.log
+		within 60 said cycle "user land is up" || fail "cycle $1: no user land"
+	fi
+	need "destroy" xl destroy cycle
+	within 30 gone cycle || fail "cycle $1: it stays"
+}
+
+guest cycle 'memory = 256'
+# Twice first: what is allocated once for all (xenstored, the tools) is then there.
+cycle 10
+cycle 1
+sleep 2
+memory=$(free_memory) ports=$(channels)
+n=0
+while [ $n -lt 50 ]; do
+	n=$((n + 1))
+	cycle $n
+done
+sleep 2
+echo "free memory: $memory MiB before, $(free_memory) MiB after"
+echo "event channels of Dom0: $ports before, $(channels) after"
+[ "$(free_memory)" -ge "$memory" ] || fail "memory is lost: $memory MiB before, $(free_memory) after"
+[ "$(channels)" = "$ports" ] || fail "event channels are lost: $ports before, $(channels) after"
+[ "$(xl list | wc -l)" = 2 ] || fail "domains stay: $(xl list)"
+fact "nothing is lost in 50 cycles"

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The page that granter and mapper exchange numbers in: written by one, answered by the other. */
+#ifndef EXCHANGE_H
+#define EXCHANGE_H
+
+#include <stdint.h>
+
+#define ROUNDS 500
+
+struct exchange {
+	uint32_t question; /* from the mapper, ROUNDS of them, none zero */
+	uint32_t answer;   /* from the granter: answer_to(question) */
+};
+
+static inline uint32_t answer_to(uint32_t question)
+{
+	return question * 2654435761u + 12345u;
+}
+
+#endif

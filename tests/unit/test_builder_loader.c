@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The kernel loader: a real confined child on good and bad images, and a parent that meets a child gone bad. REQ
+ * toolstack/builder: "A hostile kernel image is assumed: parsing and decompression run in a child with no privileges".
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <zlib.h>
+
+#include "builder/loader.h"
+#include "builder/loader_child.h"
+#include "support/make_elf.h"
+
+#define LIMIT (64ull << 20)
+
+static int file_with(const void *bytes, size_t size)
+{
+	int fd = memfd_create("image", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, size), size);
+	return fd;
+}
+
+static size_t gzip(const uint8_t *in, size_t size, uint8_t *out, size_t room)
+{
+	z_stream z = { 0 };
+
+	deflateInit2(&z, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY);
+	z.next_in = (uint8_t *)in;
+	z.avail_in = size;
+	z.next_out = out;
+	z.avail_out = room;
+	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+	size = z.total_out;
+	deflateEnd(&z);
+	return size;
+}
+
+/* Reads everything that the loader says into `memory`. */
+static int read_all(struct loader *loader, uint8_t *memory, uint64_t *entry, struct error *err)
+{
+	uint64_t addr, length;
+	int rc;
+
+	while ((rc = loader_next(loader, "test", &addr, &length, entry, err)) > 0) {
+		/* In two parts, as a window's edge would have it. */
+		uint64_t half = length / 2;
+
+		assert_int_equal(loader_read(loader, memory + (addr - TEST_LOAD), half, err), 0);
+		assert_int_equal(loader_read(loader, memory + (addr - TEST_LOAD) + half,
+					     length - half, err),
+				 0);
+	}
+	return rc;
+}
+
+static void check_kernel(int fd, const struct test_elf *e)
+{
+	uint8_t *memory = calloc(1, 0x20000);
+	struct error err = { 0 };
+	struct loader loader;
+	uint64_t entry = 0;
+
+	assert_int_equal(loader_start(&loader, fd, "test", LIMIT, &err), 0);
+	assert_int_equal(loader.kernel.n_segments, 2);
+	assert_int_equal(loader.kernel.segments[1].memory_size, TEST_DATA_BYTES + TEST_BSS_BYTES);
+	assert_int_equal(read_all(&loader, memory, &entry, &err), 0);
+	assert_int_equal(entry, TEST_ENTRY);
+	assert_memory_equal(memory, e->bytes + 4096, TEST_CODE_BYTES);
+	assert_memory_equal(memory + 0x10000, e->bytes + 4096 + TEST_CODE_BYTES, TEST_DATA_BYTES);
+	loader_stop(&loader);
+	loader_stop(&loader);
+	close(fd);
+	free(memory);
+}
+
+static void kernels_come_through_the_child(void **state)
+{
+	struct test_elf e = make_elf();
+	uint8_t *packed = malloc(65536), *image;
+	size_t n = gzip(e.bytes, e.size, packed, 65536), size;
+
+	check_kernel(file_with(e.bytes, e.size), &e);
+	check_kernel(file_with(packed, n), &e);
+	image = make_bzimage(packed, n, &size);
+	check_kernel(file_with(image, size), &e);
+	free(image);
+	free(packed);
+	free(e.bytes);
+}
+
+/* Starts and reads; returns the first error. */
+static int try_image(const void *bytes, size_t size, uint64_t limit, struct error *err)
+{
+	uint8_t *memory = calloc(1, 0x20000);
+	int fd = file_with(bytes, size);
+	struct loader loader;
+	uint64_t entry;
+	int rc = loader_start(&loader, fd, "test", limit, err);
+
+	if (!rc) {
+		rc = read_all(&loader, memory, &entry, err);
+		loader_stop(&loader);
+	}
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
+	close(fd);
+	free(memory);
+	return rc;
+}
+
+static void bad_images_are_refused_with_a_reason(void **state)
+{
+	struct test_elf e = make_elf();
+	struct error err = { 0 };
+
+	assert_int_equal(try_image("short", 5, LIMIT, &err), -ENOEXEC);
+	assert_int_equal(try_image(e.bytes, e.size - 1, LIMIT, &err), -EBADMSG);
+	assert_non_null(strstr(err.text, "cut short"));
+	assert_int_equal(try_image(e.bytes, e.size, TEST_LOAD + 0x10000, &err), -EBADMSG);
+	assert_non_null(strstr(err.text, "does not fit"));
+	e.note[8] = 1;
+	assert_int_equal(try_image(e.bytes, e.size, LIMIT, &err), -ENOEXEC);
+	assert_non_null(strstr(err.text, "PHYS32_ENTRY"));
+	memset(e.bytes, 'x', 4096);
+	assert_int_equal(try_image(e.bytes, e.size, LIMIT, &err), -ENOEXEC);
+	free(e.bytes);
+}
+
+static void other_files_are_refused(void **state)
+{
+	struct error err = { 0 };
+	struct loader loader;
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(loader_spawn(&loader, fds[0], &err), -EINVAL);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* ---- A child gone bad ---- */
+
+/* What the parent makes of bytes that a child could send: start and read. */
+static int talk(const void *bytes, size_t size, struct error *err)
+{
+	static uint8_t memory[0x20000];
+	struct loader loader = { 0 };
+	uint64_t entry;
+	int fds[2], rc;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(write(fds[1], bytes, size), size);
+	close(fds[1]);
+	loader.pipe = fds[0];
+	rc = loader_layout(&loader, "test", LIMIT, err);
+	if (!rc)
+		rc = read_all(&loader, memory, &entry, err);
+	loader_stop(&loader);
+	return rc;
+}
+
+struct script {
+	uint8_t bytes[8192];
+	size_t size;
+};
+
+static void say(struct script *s, uint32_t type, uint32_t length, uint64_t addr, const void *body,
+		size_t body_size)
+{
+	struct loader_message m = { type, length, addr };
+
+	memcpy(s->bytes + s->size, &m, sizeof(m));
+	s->size += sizeof(m);
+	memcpy(s->bytes + s->size, body, body_size);
+	s->size += body_size;
+}
+
+static void say_layout(struct script *s, uint64_t addr, uint64_t file, uint64_t memory)
+{
+	struct elf_segment segment = { addr, file, memory };
+
+	say(s, LOADER_LAYOUT, sizeof(segment), 0, &segment, sizeof(segment));
+}
+
+#define TALK(...)                                                                    \
+	({                                                                           \
+		struct script s = { .size = 0 };                                     \
+		struct error err = { 0 };                                            \
+		__VA_ARGS__;                                                         \
+		talk(s.bytes, s.size, &err);                                         \
+	})
+
+static void a_good_conversation_is_believed(void **state)
+{
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 4, 4096);
+			      say(&s, LOADER_DATA, 4, TEST_LOAD, "abcd", 4);
+			      say(&s, LOADER_DONE, 0, TEST_LOAD + 4095, "", 0)),
+			 0);
+}
+
+static void bad_layouts_are_not_believed(void **state)
+{
+	struct elf_segment two[2] = { { TEST_LOAD, 8, 4096 }, { TEST_LOAD + 4095, 8, 4096 } };
+	struct elf_segment many[ELF_SEGMENTS_MAX + 1] = { 0 };
+
+	assert_int_equal(TALK(say(&s, LOADER_DATA, 4, TEST_LOAD, "abcd", 4)), -EPROTO);
+	assert_int_equal(TALK(say(&s, LOADER_LAYOUT, 0, 0, "", 0)), -EPROTO);
+	assert_int_equal(TALK(say(&s, LOADER_LAYOUT, 23, 0, two, 23)), -EPROTO);
+	assert_int_equal(TALK(say(&s, LOADER_LAYOUT, sizeof(many), 0, many, sizeof(many))),
+			 -EPROTO);
+	assert_int_equal(TALK(say(&s, LOADER_LAYOUT, sizeof(two), 0, two, sizeof(two))), -EBADMSG);
+	assert_int_equal(TALK(say_layout(&s, LIMIT - 10, 1, 11)), -EBADMSG);
+	assert_int_equal(TALK(say_layout(&s, UINT64_MAX - 10, 1, 100)), -EBADMSG);
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 1, UINT64_MAX)), -EBADMSG);
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 100, 99)), -EBADMSG);
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 0, 0)), -EBADMSG);
+}
+
+static void data_outside_of_the_layout_is_not_believed(void **state)
+{
+	/* Before, behind, beyond what the file fills, and more than was announced. */
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
+			      say(&s, LOADER_DATA, 4, TEST_LOAD - 1, "abcd", 4)),
+			 -EPROTO);
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
+			      say(&s, LOADER_DATA, 4, TEST_LOAD + 5, "abcd", 4)),
+			 -EPROTO);
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
+			      say(&s, LOADER_DATA, 9, TEST_LOAD, "abcdefghi", 9)),
+			 -EPROTO);
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
+			      say(&s, LOADER_DATA, 8, TEST_LOAD, "abcdefgh", 8);
+			      say(&s, LOADER_DATA, 1, TEST_LOAD, "a", 1)),
+			 -EPROTO);
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
+			      say(&s, LOADER_DATA, 0, TEST_LOAD, "", 0)),
+			 -EPROTO);
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
+			      say(&s, LOADER_DATA, UINT32_MAX, TEST_LOAD, "", 0)),
+			 -EPROTO);
+}
+
+static void a_bad_end_is_not_believed(void **state)
+{
+	/* Data missing; an entry outside; above 4 GiB; unknown words; nothing more. */
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
+			      say(&s, LOADER_DONE, 0, TEST_LOAD, "", 0)),
+			 -EPROTO);
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 0, 4096);
+			      say(&s, LOADER_DONE, 0, TEST_LOAD + 4096, "", 0)),
+			 -EPROTO);
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 0, 4096);
+			      say(&s, LOADER_DONE, 0, TEST_LOAD + (1ull << 32), "", 0)),
+			 -EPROTO);
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 0, 4096); say(&s, 7, 0, 0, "", 0)),
+			 -EPROTO);
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 0, 4096)), -EPROTO);
+	assert_int_equal(TALK(), -EPROTO);
+}
+
+static void errors_are_shown_without_control_characters(void **state)
+{
+	struct script s = { .size = 0 };
+	struct error err = { 0 };
+
+	say(&s, LOADER_ERROR, 10, ENOEXEC, "\033[31mred\n\007", 10);
+	assert_int_equal(talk(s.bytes, s.size, &err), -ENOEXEC);
+	assert_string_equal(err.text, "test: ?[31mred??");
+	assert_int_equal(TALK(say(&s, LOADER_ERROR, LOADER_TEXT_MAX + 1, 1, "", 0)), -EPROTO);
+	assert_int_equal(TALK(say(&s, LOADER_ERROR, 0, 0, "", 0)), -EPROTO);
+	assert_int_equal(TALK(say(&s, LOADER_ERROR, 0, 1ull << 40, "", 0)), -EPROTO);
+}
+
+/* ---- The child's fences ---- */
+
+/* Runs `deed` in a confined child; returns how it ended. */
+static int confined(void (*deed)(void))
+{
+	int fds[2], status;
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (!pid) {
+		loader_confine(fds[1], 1 << 20);
+		deed();
+		_exit(0);
+	}
+	close(fds[0]);
+	close(fds[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void deed_nothing(void)
+{
+}
+
+static void deed_open(void)
+{
+	open("/etc/passwd", O_RDONLY);
+}
+
+static void deed_socket(void)
+{
+	socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static void deed_fork(void)
+{
+	fork();
+}
+
+static void deed_kill(void)
+{
+	kill(1, 0);
+}
+
+static void deed_execute(void)
+{
+	mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void the_child_can_do_nothing_else(void **state)
+{
+	static void (*const deeds[])(void) = { deed_open, deed_socket, deed_fork, deed_kill,
+					       deed_execute };
+	int status = confined(deed_nothing);
+
+	if (status) print_message("status %x\n", status);
+	assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
+	for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++) {
+		status = confined(deeds[i]);
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), SIGSYS);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(kernels_come_through_the_child),
+		cmocka_unit_test(bad_images_are_refused_with_a_reason),
+		cmocka_unit_test(other_files_are_refused),
+		cmocka_unit_test(a_good_conversation_is_believed),
+		cmocka_unit_test(bad_layouts_are_not_believed),
+		cmocka_unit_test(data_outside_of_the_layout_is_not_believed),
+		cmocka_unit_test(a_bad_end_is_not_believed),
+		cmocka_unit_test(errors_are_shown_without_control_characters),
+		cmocka_unit_test(the_child_can_do_nothing_else),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
