@@ -84,12 +84,25 @@ static int host_control(void *ctx, const char *const *words, size_t count, char 
 	return -EINVAL;
 }
 
-int source_watch(struct store_daemon *daemon, struct source *source, bool edge)
+static int source_control(struct store_daemon *daemon, int operation, struct source *source,
+			  bool out)
 {
-	struct epoll_event event = { .events = edge ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN,
+	struct epoll_event event = { .events = source->edge ? EPOLLIN | EPOLLET : EPOLLIN,
 				     .data.ptr = source };
 
-	return epoll_ctl(daemon->epoll, EPOLL_CTL_ADD, source->fd, &event) ? -errno : 0;
+	if (out)
+		event.events |= EPOLLOUT;
+	return epoll_ctl(daemon->epoll, operation, source->fd, &event) ? -errno : 0;
+}
+
+int source_watch(struct store_daemon *daemon, struct source *source)
+{
+	return source_control(daemon, EPOLL_CTL_ADD, source, false);
+}
+
+int source_modify(struct store_daemon *daemon, struct source *source, bool out)
+{
+	return source_control(daemon, EPOLL_CTL_MOD, source, out);
 }
 
 enum {

@@ -18,6 +18,7 @@ struct store_daemon;
 /* Something that epoll watches. `ready` may not close other sources, only kick connections. */
 struct source {
 	int fd;
+	bool edge; /* told of changes only, not while a state lasts */
 	void (*ready)(struct store_daemon *daemon, struct source *source);
 };
 
@@ -82,7 +83,9 @@ struct store_daemon {
 /* Runs until told to stop; returns the exit code. `domains` is NULL for a store without domains. */
 int daemon_main(int argc, char **argv, const struct domains_backend *domains);
 void daemon_log(void *daemon, const char *text);
-int source_watch(struct store_daemon *daemon, struct source *source, bool edge);
+int source_watch(struct store_daemon *daemon, struct source *source);
+/* Whether room to write is waited for, too; a change that happened before this is told as well. */
+int source_modify(struct store_daemon *daemon, struct source *source, bool out);
 
 /* socket.c */
 int sockets_listen(struct store_daemon *daemon);

@@ -17,6 +17,7 @@ struct socket_client {
 	struct source source;
 	struct store_daemon *daemon;
 	struct conn *conn;
+	bool blocked;		    /* room to send is waited for */
 	struct socket_client *next; /* in the graveyard */
 };
 
@@ -44,6 +45,18 @@ static ssize_t client_recv(void *transport, void *to, size_t len)
 	return got < 0 && errno == EAGAIN ? 0 : -EPIPE;
 }
 
+/*
+ * Asks to be told of room to send only while there is none: the other side's every read would
+ * wake us otherwise.
+ */
+static int client_block(struct socket_client *client, bool blocked)
+{
+	if (client->blocked == blocked)
+		return 0;
+	client->blocked = blocked;
+	return source_modify(client->daemon, &client->source, blocked);
+}
+
 static ssize_t client_send(void *transport, const void *from, size_t len)
 {
 	struct socket_client *client = transport;
@@ -52,9 +65,11 @@ static ssize_t client_send(void *transport, const void *from, size_t len)
 	do
 		sent = send(client->source.fd, from, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
-	if (sent >= 0)
-		return sent;
-	return errno == EAGAIN ? 0 : -EPIPE;
+	if (sent < 0 && errno != EAGAIN)
+		return -EPIPE;
+	if (sent < 0)
+		sent = 0;
+	return client_block(client, (size_t)sent < len) ? -EPIPE : sent;
 }
 
 /* The memory is kept to the end of the round: epoll may have reported it already. */
@@ -119,6 +134,7 @@ static struct socket_client *client_new(struct store_daemon *daemon, int fd)
 		return NULL;
 	client->daemon = daemon;
 	client->source.fd = fd;
+	client->source.edge = true;
 	client->source.ready = client_ready;
 	return client;
 }
@@ -137,7 +153,7 @@ int socket_connect(struct store_daemon *daemon, int fd, uint32_t domid, unsigned
 		client_close(client);
 		return err;
 	}
-	err = source_watch(daemon, &client->source, true);
+	err = source_watch(daemon, &client->source);
 	if (err)
 		store_disconnect(client->conn);
 	return err;
@@ -180,7 +196,7 @@ static int listener_start(struct store_daemon *daemon, size_t index, int fd)
 	listener->source.fd = fd;
 	listener->source.ready = listener_ready;
 	listener->flags = index ? CONN_READONLY : 0;
-	return source_watch(daemon, &listener->source, false);
+	return source_watch(daemon, &listener->source);
 }
 
 int sockets_listen(struct store_daemon *daemon)
@@ -249,6 +265,6 @@ void socket_adopted(struct store_daemon *daemon, void *transport, struct conn *c
 	struct socket_client *client = transport;
 
 	client->conn = conn;
-	if (source_watch(daemon, &client->source, true))
+	if (source_watch(daemon, &client->source))
 		daemon_log(daemon, "a client was lost in the update: no memory");
 }

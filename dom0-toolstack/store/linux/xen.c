@@ -381,7 +381,7 @@ static int xen_start(struct store_daemon *daemon, const struct inherited *inheri
 	state->source.fd = xenevtchn_fd(state->evtchn);
 	state->source.ready = evtchn_ready;
 	fd_keep(state->source.fd, false);
-	err = source_watch(daemon, &state->source, false);
+	err = source_watch(daemon, &state->source);
 	if (err)
 		return err;
 	if (inherited) {
