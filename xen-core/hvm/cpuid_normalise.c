@@ -122,7 +122,7 @@ static void normalise_xstate(struct cpu_policy *p)
 
 		if (l->leaf != 0xd || l->subleaf < 2)
 			continue;
-		if ((states >> l->subleaf) & 1)
+		if (((uint64_t)states >> l->subleaf) & 1)
 			size = max(size, l->a + l->b); /* size and offset */
 		else
 			l->a = l->b = l->c = l->d = 0;
