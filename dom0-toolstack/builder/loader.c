@@ -81,9 +81,8 @@ static int child_gone(struct loader *loader, struct error *err)
 {
 	int status = 0;
 
-	while (waitpid(loader->pid, &status, 0) < 0)
-		if (errno != EINTR)
-			break;
+	while (loader->pid > 0 && waitpid(loader->pid, &status, 0) < 0 && errno == EINTR)
+		;
 	loader->pid = 0;
 	if (WIFSIGNALED(status))
 		return error_set(err, -EPROTO, "the kernel loader was stopped by signal %d%s",

@@ -17,11 +17,14 @@
 void store_path(char path[STORE_PATH_MAX], uint16_t domid, const char *fmt, ...)
 {
 	va_list args;
-	int n = snprintf(path, STORE_PATH_MAX, "/local/domain/%u%s", domid, *fmt ? "/" : "");
+	int n = snprintf(path, STORE_PATH_MAX, "/local/domain/%u/", domid);
 
 	va_start(args, fmt);
 	vsnprintf(path + n, STORE_PATH_MAX - n, fmt, args);
 	va_end(args);
+	/* Without a node: the folder itself, and no path ends with a slash. */
+	if (!path[n])
+		path[n - 1] = '\0';
 }
 
 char *store_read(struct life *life, uint16_t domid, const char *node)

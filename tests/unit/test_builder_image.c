@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Kernel images: the bzImage container, all compressions, ELF files as a stream. REQ toolstack/builder: "bzImage (all
- * compressions that Debian's and upstream's kernels use) and ELF with the PHYS32_ENTRY note".
+ * Kernel images: the bzImage container, all compressions, ELF files as a stream. REQ
+ * toolstack/builder: "bzImage (all compressions that Debian's and upstream's kernels use) and ELF
+ * with the PHYS32_ENTRY note".
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -124,7 +125,7 @@ static size_t pack_lzo(const uint8_t *in, size_t size, uint8_t *out)
 
 	memcpy(p, magic, 9);
 	memset(p + 9, 0, 25);
-	p[9] = 0x10;	       /* version 0x1030 */
+	p[9] = 0x10; /* version 0x1030 */
 	p[10] = 0x30;
 	p[15] = 1;	       /* method */
 	put_be32(p + 17, 0x1); /* ADLER32_D */
@@ -171,9 +172,8 @@ static const struct {
 	const char *name;
 	pack_fn pack;
 } formats[] = {
-	{ "gzip", pack_gzip }, { "bzip2", pack_bzip2 }, { "lzma", pack_lzma },
-	{ "xz", pack_xz },     { "lzo", pack_lzo },	    { "lz4", pack_lz4 },
-	{ "zstd", pack_zstd },
+	{ "gzip", pack_gzip }, { "bzip2", pack_bzip2 }, { "lzma", pack_lzma }, { "xz", pack_xz },
+	{ "lzo", pack_lzo },   { "lz4", pack_lz4 },	{ "zstd", pack_zstd },
 };
 
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The kernel loader: a real confined child on good and bad images, and a parent that meets a child gone bad. REQ
- * toolstack/builder: "A hostile kernel image is assumed: parsing and decompression run in a child with no privileges".
+ * The kernel loader: a real confined child on good and bad images, and a parent that meets a child
+ * gone bad. REQ toolstack/builder: "A hostile kernel image is assumed: parsing and decompression
+ * run in a child with no privileges".
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,9 +61,9 @@ static int read_all(struct loader *loader, uint8_t *memory, uint64_t *entry, str
 		uint64_t half = length / 2;
 
 		assert_int_equal(loader_read(loader, memory + (addr - TEST_LOAD), half, err), 0);
-		assert_int_equal(loader_read(loader, memory + (addr - TEST_LOAD) + half,
-					     length - half, err),
-				 0);
+		assert_int_equal(
+			loader_read(loader, memory + (addr - TEST_LOAD) + half, length - half, err),
+			0);
 	}
 	return rc;
 }
@@ -194,12 +196,12 @@ static void say_layout(struct script *s, uint64_t addr, uint64_t file, uint64_t 
 	say(s, LOADER_LAYOUT, sizeof(segment), 0, &segment, sizeof(segment));
 }
 
-#define TALK(...)                                                                    \
-	({                                                                           \
-		struct script s = { .size = 0 };                                     \
-		struct error err = { 0 };                                            \
-		__VA_ARGS__;                                                         \
-		talk(s.bytes, s.size, &err);                                         \
+#define TALK(...)                                \
+	({                                       \
+		struct script s = { .size = 0 }; \
+		struct error err = { 0 };        \
+		__VA_ARGS__;                     \
+		talk(s.bytes, s.size, &err);     \
 	})
 
 static void a_good_conversation_is_believed(void **state)
@@ -244,9 +246,9 @@ static void data_outside_of_the_layout_is_not_believed(void **state)
 			      say(&s, LOADER_DATA, 8, TEST_LOAD, "abcdefgh", 8);
 			      say(&s, LOADER_DATA, 1, TEST_LOAD, "a", 1)),
 			 -EPROTO);
-	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
-			      say(&s, LOADER_DATA, 0, TEST_LOAD, "", 0)),
-			 -EPROTO);
+	assert_int_equal(
+		TALK(say_layout(&s, TEST_LOAD, 8, 4096); say(&s, LOADER_DATA, 0, TEST_LOAD, "", 0)),
+		-EPROTO);
 	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
 			      say(&s, LOADER_DATA, UINT32_MAX, TEST_LOAD, "", 0)),
 			 -EPROTO);
@@ -255,9 +257,9 @@ static void data_outside_of_the_layout_is_not_believed(void **state)
 static void a_bad_end_is_not_believed(void **state)
 {
 	/* Data missing; an entry outside; above 4 GiB; unknown words; nothing more. */
-	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
-			      say(&s, LOADER_DONE, 0, TEST_LOAD, "", 0)),
-			 -EPROTO);
+	assert_int_equal(
+		TALK(say_layout(&s, TEST_LOAD, 8, 4096); say(&s, LOADER_DONE, 0, TEST_LOAD, "", 0)),
+		-EPROTO);
 	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 0, 4096);
 			      say(&s, LOADER_DONE, 0, TEST_LOAD + 4096, "", 0)),
 			 -EPROTO);
@@ -296,7 +298,10 @@ static int confined(void (*deed)(void))
 	if (!pid) {
 		loader_confine(fds[1], 1 << 20);
 		deed();
-		_exit(0);
+		/*
+		 * Not _exit(): the sanitizers' leak check hangs on it, and needs more system calls.
+		 */
+		syscall(SYS_exit_group, 0);
 	}
 	close(fds[0]);
 	close(fds[1]);
@@ -339,7 +344,6 @@ static void the_child_can_do_nothing_else(void **state)
 					       deed_execute };
 	int status = confined(deed_nothing);
 
-	if (status) print_message("status %x\n", status);
 	assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
 	for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++) {
 		status = confined(deeds[i]);

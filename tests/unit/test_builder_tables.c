@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a PVH guest is told: memory map, start info, ACPI tables, CPUID, registers. REQ toolstack/builder: "initrd, command
- * line, start info, ACPI tables (RSDP, XSDT, FADT hardware-reduced, MADT, DSDT), memory map with low and high memory".
+ * What a PVH guest is told: memory map, start info, ACPI tables, CPUID, registers. REQ
+ * toolstack/builder: "initrd, command line, start info, ACPI tables (RSDP, XSDT, FADT
+ * hardware-reduced, MADT, DSDT), memory map with low and high memory".
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -75,10 +76,10 @@ static void memory_goes_around_the_hole(void **state)
 
 static struct elf_kernel kernel_of(uint64_t start, uint64_t end)
 {
-	return (struct elf_kernel){ .segments = { { start, end - start, end - start } },
-				    .n_segments = 1,
-				    .start = start,
-				    .end = end };
+	return (struct elf_kernel) { .segments = { { start, end - start, end - start } },
+				     .n_segments = 1,
+				     .start = start,
+				     .end = end };
 }
 
 static void things_are_placed_behind_the_kernel(void **state)
@@ -248,7 +249,7 @@ static void amd_topology_has_no_threads(void **state)
 	assert_int_equal(leaves[3].d, 0); /* no invariant TSC unless wished */
 	assert_int_equal(leaves[4].c, 3u << 12 | 7);
 	memcpy(leaves, amd, sizeof(leaves));
-	wishes = (struct cpu_policy_wishes){ true, true };
+	wishes = (struct cpu_policy_wishes) { true, true };
 	cpu_policy_adjust(&policy, &wishes);
 	assert_int_equal(leaves[3].d, 1u << 8);
 	assert_true(leaves[2].c & 1u << 2);
@@ -355,8 +356,8 @@ static void malformed_records_are_errors(void **state)
 	     cut++) {
 		copy = malloc(cut + 1);
 		memcpy(copy, in, cut);
-		assert_int_equal(
-			vcpu_context_build(copy, cut, 1, 2, 1, (void **)&out, &got), -EPROTO);
+		assert_int_equal(vcpu_context_build(copy, cut, 1, 2, 1, (void **)&out, &got),
+				 -EPROTO);
 		free(copy);
 	}
 	/* A length that reaches beyond the end. */

@@ -46,19 +46,19 @@ static inline struct test_elf make_elf(void)
 	e.header->e_phnum = 3;
 	e.program = (Elf64_Phdr *)(e.bytes + sizeof(Elf64_Ehdr));
 	/* The segments stand in reverse order of their addresses: readers must sort. */
-	e.program[0] = (Elf64_Phdr){ .p_type = PT_LOAD,
-				     .p_offset = data,
-				     .p_paddr = TEST_LOAD + 0x10000,
-				     .p_filesz = TEST_DATA_BYTES,
-				     .p_memsz = TEST_DATA_BYTES + TEST_BSS_BYTES };
-	e.program[1] = (Elf64_Phdr){ .p_type = PT_LOAD,
-				     .p_offset = code,
-				     .p_paddr = TEST_LOAD,
-				     .p_filesz = TEST_CODE_BYTES,
-				     .p_memsz = TEST_CODE_BYTES };
-	e.program[2] = (Elf64_Phdr){ .p_type = PT_NOTE,
-				     .p_offset = code + 512,
-				     .p_filesz = sizeof(note) };
+	e.program[0] = (Elf64_Phdr) { .p_type = PT_LOAD,
+				      .p_offset = data,
+				      .p_paddr = TEST_LOAD + 0x10000,
+				      .p_filesz = TEST_DATA_BYTES,
+				      .p_memsz = TEST_DATA_BYTES + TEST_BSS_BYTES };
+	e.program[1] = (Elf64_Phdr) { .p_type = PT_LOAD,
+				      .p_offset = code,
+				      .p_paddr = TEST_LOAD,
+				      .p_filesz = TEST_CODE_BYTES,
+				      .p_memsz = TEST_CODE_BYTES };
+	e.program[2] = (Elf64_Phdr) { .p_type = PT_NOTE,
+				      .p_offset = code + 512,
+				      .p_filesz = sizeof(note) };
 	e.note = e.bytes + code + 512;
 	memcpy(e.note, note, sizeof(note));
 	return e;

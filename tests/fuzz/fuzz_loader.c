@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a loader's child that was taken over could say to the parent. REQ toolstack/builder. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "builder/loader.h"
+#include "builder/loader_child.h"
+
+#define LIMIT (1ull << 30)
+#define MAX   65536u
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	static uint8_t buffer[LOADER_DATA_MAX];
+	struct loader loader = { 0 };
+	struct error err = { 0 };
+	uint64_t addr, length, entry, total = 0, announced;
+	int fds[2];
+
+	if (size > MAX || socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
+		return 0;
+	if (write(fds[1], bytes, size) != (ssize_t)size)
+		abort();
+	close(fds[1]);
+	loader.pipe = fds[0];
+	if (!loader_layout(&loader, "fuzz", LIMIT, &err)) {
+		announced = loader.budget;
+		while (loader_next(&loader, "fuzz", &addr, &length, &entry, &err) > 0) {
+			if (!length || length > LOADER_DATA_MAX || addr > LIMIT ||
+			    length > LIMIT - addr)
+				abort();
+			total += length;
+			if (total > announced)
+				abort();
+			if (loader_read(&loader, buffer, length, &err))
+				break;
+		}
+	}
+	loader_stop(&loader);
+	return 0;
+}
