@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A hypervisor, a store and a domain builder for tests of the life cycle, in memory that survives
+ * the process that uses them. Every call that changes or asks something counts as a step; a step
+ * can be made to fail, or to be the process's last.
+ */
+#ifndef TESTS_UNIT_FAKE_PLATFORM_H
+#define TESTS_UNIT_FAKE_PLATFORM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hyper/hyper.h"
+
+#define FAKE_DOMAINS_MAX 16
+#define FAKE_NODES_MAX	 1024
+
+struct fake_domain {
+	bool exists, filled, introduced;
+	struct domain_info info;
+};
+
+struct fake_node {
+	char path[128], value[128]; /* path empty: free */
+};
+
+struct fake_platform {
+	struct fake_domain domains[FAKE_DOMAINS_MAX];
+	struct fake_node nodes[FAKE_NODES_MAX];
+	uint32_t steps;	  /* taken so far */
+	uint32_t fail_at; /* this step returns -EIO; 0: none */
+	uint32_t kill_at; /* at this step the process ends; 0: none */
+	uint16_t next_domid;
+	uint32_t builds; /* that were completed */
+};
+
+/* Shared between processes; NULL before fake_reset(). */
+extern struct fake_platform *fake;
+
+/* An empty platform with Domain-0. */
+void fake_reset(void);
+
+/* Value of a node, or NULL. */
+const char *fake_read(const char *path);
+
+/* How many domains besides Domain-0 there are, and nodes outside of /local/domain/0. */
+unsigned int fake_domains_left(void);
+unsigned int fake_nodes_left(void);
+
+/* The guest stops by itself. */
+void fake_guest_stops(uint16_t domid, enum shutdown_reason reason);
+
+#endif
