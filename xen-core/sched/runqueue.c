@@ -242,7 +242,7 @@ static struct runqueue *rq_furthest_behind(const struct runqueue *own)
 	return found;
 }
 
-void sched_pull(struct sched_cpu *sc)
+bool sched_pull(struct sched_cpu *sc)
 {
 	struct runqueue *rq = sc->rq, *from;
 	uint64_t own = READ_ONCE(rq->head_vtime);
@@ -254,19 +254,18 @@ void sched_pull(struct sched_cpu *sc)
 		/* Before looking: who queues a vCPU from now on sees that this CPU is idle. */
 		set_bit(sc->cpu->id, sched_idle.bits);
 	from = rq_furthest_behind(rq);
-	if (!from)
-		return;
 	if (own != ~0UL) {
-		if (READ_ONCE(from->head_vtime) + SCHED_PULL < own)
+		if (from && READ_ONCE(from->head_vtime) + SCHED_PULL < own)
 			pull_from(sc, from, own);
-		return;
+		return false;
 	}
-	if (pull_from(sc, from, own))
-		return;
+	if (!from || pull_from(sc, from, own))
+		return true;
 	for (i = 0; i < nr_runqueues; i++)
 		if (runqueues[i] != rq && READ_ONCE(runqueues[i]->nr) &&
 		    pull_from(sc, runqueues[i], own))
-			return;
+			break;
+	return true;
 }
 
 void sched_push(struct sched_cpu *sc, uint64_t now)

@@ -58,7 +58,8 @@ struct runqueue {
 	/* With more than one CPU: */
 	struct domain *dom; /* what they run */
 	uint64_t dom_since;
-	bool draining; /* they are to stop, so that another domain can have its turn */
+	bool draining; /* they are to stop, so that @wanted can have its turn */
+	struct domain *wanted;
 };
 
 /* Under the lock of @rq; @vtime, @since, @weight are read by others as a hint. */
@@ -121,8 +122,11 @@ bool rq_others_active(const struct runqueue *rq, unsigned int except);
  */
 unsigned int sched_choose_cpu(struct sched_vcpu *sv);
 
-/* Before @sc chooses: takes a vCPU over from another queue if that is worth it. No locks held. */
-void sched_pull(struct sched_cpu *sc);
+/*
+ * Before @sc chooses: takes a vCPU over from another queue if that is worth it. No locks held. True
+ * when it looked for whatever there is, since @sc has nothing to run.
+ */
+bool sched_pull(struct sched_cpu *sc);
 /* After @sc chose, under its lock: a CPU that is far ahead of who waits here gets a kick to pull. */
 void sched_push(struct sched_cpu *sc, uint64_t now);
 
@@ -134,7 +138,10 @@ static inline bool sched_capped_out(const struct domain *d)
 void sched_cap_init(struct domain *d);
 /* Sets the cap and starts with a full budget. */
 void sched_cap_set(struct domain *d, uint16_t cap);
-void sched_cap_use(struct domain *d, uint64_t ns);
+/* A vCPU of @d has run for @ns up to @now. */
+void sched_cap_use(struct domain *d, uint64_t ns, uint64_t now);
+/* How long a vCPU of @d may run at a stretch. */
+uint64_t sched_cap_slice(const struct domain *d);
 /* Makes sure that the budget will be replenished. */
 void sched_cap_arm(struct domain *d);
 

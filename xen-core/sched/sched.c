@@ -193,11 +193,8 @@ static uint64_t slice_length(const struct sched_cpu *sc, uint64_t now)
 		if (rq->head_vtime + SCHED_GRAIN < sc->vtime && now - sc->started < sched_ratelimit)
 			slice = sched_ratelimit - (now - sc->started);
 	}
-	if (d->sched.cap) {
-		int64_t left = __atomic_load_n(&d->sched.budget, __ATOMIC_RELAXED);
-
-		slice = min(slice, (uint64_t)max(left, (int64_t)(MS / 10)));
-	}
+	if (d->sched.cap)
+		slice = min(slice, sched_cap_slice(d));
 	return slice;
 }
 
@@ -318,7 +315,7 @@ static void account(struct sched_cpu *sc, uint64_t now)
 	v->sched->vtime += sched_vtime(ran, sc->weight);
 	WRITE_ONCE(sc->vtime, v->sched->vtime);
 	if (v->domain->sched.cap) {
-		sched_cap_use(v->domain, ran);
+		sched_cap_use(v->domain, ran, now);
 		sched_cap_arm(v->domain);
 	}
 }
@@ -354,6 +351,25 @@ static uint64_t core_vtime(const struct runqueue *rq, const struct vcpu *prev,
 	return least;
 }
 
+/* Does a CPU of @rq save the state of a vCPU of another domain than @d? */
+static bool saves_another(const struct runqueue *rq, const struct domain *d)
+{
+	unsigned int i;
+
+	for_each_rq_cpu(rq, i) if (sched_cpu(i)->saving &&
+				   sched_cpu(i)->saving->domain != d) return true;
+	return false;
+}
+
+/* Does a vCPU of @d wait in @rq? */
+static bool rq_waits(const struct runqueue *rq, const struct domain *d)
+{
+	unsigned int i;
+
+	for_each_rq_cpu(rq, i) if (rq_first(rq, i, d)) return true;
+	return false;
+}
+
 /*
  * The choice when CPUs share a queue, and no two of them may run different domains at a time: while
  * a sibling runs something (or saves its state), only its domain may join. When another domain's
@@ -367,22 +383,30 @@ static struct vcpu *choose_on_core(struct sched_cpu *sc, struct vcpu *prev, uint
 	struct vcpu *next;
 
 	if (!rq_others_active(rq, cpu)) {
-		next = prefer(sc, prev, best, now);
+		/* Whom the others made room for must have it, or they would do so again at once. */
+		if (rq->draining && rq_waits(rq, rq->wanted)) {
+			same = rq_first(rq, cpu, rq->wanted);
+			next = same ? same->v : NULL;
+		} else {
+			next = prefer(sc, prev, best, now);
+		}
 		rq->draining = false;
 		if (next && rq->dom != next->domain) {
 			rq->dom = next->domain;
 			rq->dom_since = now;
 		}
-		if (rq->nr > 1 || (rq->nr && next == prev))
+		if (rq->nr > 1 || (rq->nr && (!next || next == prev)))
 			kick_siblings(rq, cpu);
 		return next;
 	}
-	if (rq->draining)
+	/* A sibling that enters this domain still saves what it ran before: it calls when it has. */
+	if (rq->draining || saves_another(rq, rq->dom))
 		return NULL;
 	same = rq_first(rq, cpu, rq->dom);
 	if (best && best != same && now - rq->dom_since >= sched_ratelimit &&
 	    best->vtime + SCHED_GRAIN < core_vtime(rq, prev, same, now)) {
 		rq->draining = true;
+		rq->wanted = best->v->domain;
 		kick_siblings(rq, cpu);
 		return NULL;
 	}
@@ -445,13 +469,19 @@ struct vcpu *sched_next(void)
 	struct sched_cpu *sc = this_cpu()->sched;
 	struct vcpu *next;
 	uint64_t now;
+	bool looked;
 
-	if (nr_runqueues > 1)
-		sched_pull(sc);
-	spin_lock(&sc->rq->lock);
-	now = system_time();
-	account(sc, now);
-	next = choose(sc, now);
+	for (;;) {
+		looked = nr_runqueues == 1 || sched_pull(sc);
+		spin_lock(&sc->rq->lock);
+		now = system_time();
+		account(sc, now);
+		next = choose(sc, now);
+		if (next || looked || sc->rq->nr || sched_may_stay(sc))
+			break;
+		/* The current one has just used up its cap: look elsewhere before idling. */
+		spin_unlock(&sc->rq->lock);
+	}
 	if (next != sc->curr)
 		make_current(sc, next, now);
 	if (!next)
@@ -468,17 +498,18 @@ void sched_switched_from(struct vcpu *v)
 {
 	struct sched_cpu *sc = this_cpu()->sched;
 	struct runqueue *rq = sc->rq;
-	bool drained;
+	bool waited_for;
 
 	spin_lock(&rq->lock);
 	sc->saving = NULL;
-	drained = rq->draining && !rq_others_active(rq, sc->cpu->id) && !sc->curr;
+	/* Siblings may have idled until now: to drain, or not to run beside this domain. */
+	waited_for = rq->nr_cpus > 1 && (rq->draining || v->domain != rq->dom);
 	spin_unlock(&rq->lock);
 	/* From here another CPU may take it; vcpu_wake() on either side sees that under its lock. */
 	__atomic_store_n(&v->running, false, __ATOMIC_SEQ_CST);
 	vcpu_wake(v);
-	if (drained)
-		cpu_kick(sc->cpu, WORK_SCHED);
+	if (waited_for)
+		kick_siblings(rq, MAX_CPUS);
 }
 
 uint64_t sched_idle_ns(unsigned int cpu)

@@ -30,6 +30,7 @@ struct sched_vcpu;
 struct sched_domain {
 	uint16_t weight;	/* default 256 */
 	uint16_t cap;		/* per cent of one CPU; 0: none */
+	uint64_t capped_since;	/* system time at which the cap was set */
 	int64_t budget;		/* with a cap: ns left to all vCPUs; below 0: overdrawn; atomic */
 	struct timer replenish; /* every 10 ms while the budget is used */
 };
