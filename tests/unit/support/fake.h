@@ -65,6 +65,8 @@ void fake_mm_reset(void);
 mfn_t fake_frame_alloc(uint16_t owner);
 uint32_t fake_frame_refs(mfn_t mfn);
 uint8_t *fake_frame(mfn_t mfn);
+/* Frames that have references (by any owner). */
+unsigned int fake_frames_in_use(void);
 /* Memory of @f at guest-physical @gpa, which must be mapped. */
 void *fake_mem(struct fake_domain *f, uint64_t gpa);
 /* Heap blocks and windows that are open now. */

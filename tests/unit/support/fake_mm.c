@@ -52,6 +52,15 @@ uint32_t fake_frame_refs(mfn_t mfn)
 	return refs[frame_index(mfn)];
 }
 
+unsigned int fake_frames_in_use(void)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < next_frame; i++)
+		n += refs[i] != 0;
+	return n;
+}
+
 uint8_t *fake_frame(mfn_t mfn)
 {
 	return memory[frame_index(mfn)];
