@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The hypercall wrappers over a hypervisor of fakes: what they ask, what they make of answers. REQ toolstack/cli. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hyper/build.h"
+#include "hyper/error.h"
+#include "hyper/internal.h"
+
+#include <xen/hvm/hvm_op.h>
+#include <xen/memory.h>
+#include <xen/version.h>
+#include <xen/xsm/flask_op.h>
+
+/* The pointer in a guest handle. */
+#define handle_of(handle) ((void *)(uintptr_t)(handle).p)
+
+/* What the fake hypervisor saw last, and how it answers. */
+static struct {
+	struct xen_domctl domctl;
+	struct xen_sysctl sysctl;
+	unsigned int calls, op, cmd;
+	int error; /* every call fails with it */
+	unsigned int domains;
+	size_t console, buffers;
+} fake;
+
+struct xencall_handle {
+	int unused;
+};
+
+xencall_handle *xencall_open(struct xentoollog_logger *logger, unsigned int flags)
+{
+	return calloc(1, sizeof(struct xencall_handle));
+}
+
+int xencall_close(xencall_handle *call)
+{
+	free(call);
+	return 0;
+}
+
+void *xencall_alloc_buffer(xencall_handle *call, size_t size)
+{
+	fake.buffers++;
+	return malloc(size);
+}
+
+void xencall_free_buffer(xencall_handle *call, void *p)
+{
+	fake.buffers--;
+	free(p);
+}
+
+static int refuse(int code)
+{
+	errno = code;
+	return -1;
+}
+
+/* Domains 0, 2, 4 … */
+static int list_domains(struct xen_sysctl_getdomaininfolist *arg)
+{
+	xen_domctl_getdomaininfo_t *out;
+	uint32_t n = 0;
+
+	out = handle_of(arg->buffer);
+	for (unsigned int i = 0; i < fake.domains && n < arg->max_domains; i++) {
+		if (2 * i < arg->first_domain)
+			continue;
+		memset(&out[n], 0, sizeof(out[n]));
+		out[n].domain = 2 * i;
+		out[n].flags =
+			XEN_DOMINF_hvm_guest | XEN_DOMINF_shutdown | 3u << XEN_DOMINF_shutdownshift;
+		out[n].tot_pages = i;
+		n++;
+	}
+	arg->num_domains = n;
+	return 0;
+}
+
+/* A message ring of fake.console bytes, given in pieces. */
+static int read_console(struct xen_sysctl_readconsole *arg)
+{
+	char *out;
+	uint32_t n =
+		fake.console - arg->index < arg->count ? fake.console - arg->index : arg->count;
+
+	out = handle_of(arg->buffer);
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = 'a' + (arg->index + i) % 26;
+	arg->count = n;
+	arg->index += n;
+	return 0;
+}
+
+static int do_sysctl(struct xen_sysctl *op)
+{
+	fake.sysctl = *op;
+	if (op->interface_version != XEN_SYSCTL_INTERFACE_VERSION)
+		return refuse(EACCES);
+	switch (op->cmd) {
+	case XEN_SYSCTL_getdomaininfolist:
+		return list_domains(&op->u.getdomaininfolist);
+	case XEN_SYSCTL_readconsole:
+		return read_console(&op->u.readconsole);
+	case XEN_SYSCTL_physinfo:
+		op->u.physinfo.max_cpu_id = 11;
+		op->u.physinfo.capabilities = XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_gnttab_v1;
+		return 0;
+	case XEN_SYSCTL_sched_id:
+		op->u.sched_id.sched_id = SCHEDULER_CREDIT2;
+		return 0;
+	case XEN_SYSCTL_get_cpu_policy:
+		op->u.cpu_policy.nr_leaves = 2;
+		op->u.cpu_policy.nr_msrs = 1;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int get_policy(struct xen_domctl_cpu_policy *arg)
+{
+	xen_cpuid_leaf_t *leaves;
+	xen_msr_entry_t *msrs;
+
+	leaves = handle_of(arg->leaves);
+	msrs = handle_of(arg->msrs);
+	leaves[0] = (xen_cpuid_leaf_t) { 1, 2, 3, 4, 5, 6 };
+	msrs[0] = (xen_msr_entry_t) { 7, 0, 8 };
+	arg->nr_leaves = 1;
+	return 0;
+}
+
+static int do_domctl(struct xen_domctl *op)
+{
+	uint8_t *bits;
+
+	fake.domctl = *op;
+	if (op->interface_version != XEN_DOMCTL_INTERFACE_VERSION)
+		return refuse(EACCES);
+	switch (op->cmd) {
+	case XEN_DOMCTL_getdomaininfo:
+		/* Answers with the next domain when there is none of that id. */
+		op->domain = (op->domain + 1) / 2 * 2;
+		op->u.getdomaininfo.domain = op->domain;
+		return 0;
+	case XEN_DOMCTL_createdomain:
+		op->domain = 5;
+		return 0;
+	case XEN_DOMCTL_destroydomain:
+		return fake.calls < 3 ? refuse(EAGAIN) : 0;
+	case XEN_DOMCTL_getvcpuaffinity:
+		bits = handle_of(op->u.vcpuaffinity.cpumap_hard.bitmap);
+		bits[0] = 0x81;
+		return 0;
+	case XEN_DOMCTL_get_cpu_policy:
+		return get_policy(&op->u.cpu_policy);
+	case XEN_DOMCTL_set_cpu_policy:
+		op->u.cpu_policy.err_leaf = 0xd;
+		return refuse(EINVAL);
+	default:
+		return 0;
+	}
+}
+
+int xencall1(xencall_handle *call, unsigned int op, uint64_t arg1)
+{
+	fake.calls++;
+	if (fake.error)
+		return refuse(fake.error);
+	if (op == __HYPERVISOR_domctl)
+		return do_domctl((struct xen_domctl *)arg1);
+	if (op == __HYPERVISOR_sysctl)
+		return do_sysctl((struct xen_sysctl *)arg1);
+	return op == __HYPERVISOR_xsm_op ? 1 : refuse(ENOSYS);
+}
+
+int xencall2(xencall_handle *call, unsigned int op, uint64_t arg1, uint64_t arg2)
+{
+	fake.calls++;
+	fake.op = op;
+	fake.cmd = arg1;
+	if (fake.error)
+		return refuse(fake.error);
+	if (op == __HYPERVISOR_xen_version && arg1 == XENVER_version)
+		return 4 << 16 | 17;
+	/* A text that fills its field without an end. */
+	if (op == __HYPERVISOR_xen_version && arg1 == XENVER_extraversion)
+		memset((void *)arg2, 'x', sizeof(xen_extraversion_t));
+	if (op == __HYPERVISOR_memory_op && arg1 == XENMEM_populate_physmap)
+		return ((struct xen_memory_reservation *)arg2)->nr_extents - 1;
+	return 0;
+}
+
+long xencall2L(xencall_handle *call, unsigned int op, uint64_t arg1, uint64_t arg2)
+{
+	return 1L << 40;
+}
+
+static struct hyper *h;
+
+static int setup(void **state)
+{
+	memset(&fake, 0, sizeof(fake));
+	return hyper_open(&h);
+}
+
+static int teardown(void **state)
+{
+	hyper_close(h);
+	assert_int_equal(fake.buffers, 0); /* every path frees its buffers */
+	return 0;
+}
+
+static void all_domains_are_listed(void **state)
+{
+	static const unsigned int counts[] = { 0, 1, 127, 128, 129, 256, 1000 };
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		struct domain_info *list;
+		int n;
+
+		fake.domains = counts[i];
+		n = hyper_domain_list_all(h, &list);
+		assert_int_equal(n, counts[i]);
+		for (int j = 0; j < n; j++) {
+			assert_int_equal(list[j].domid, 2 * j);
+			assert_int_equal(list[j].total_pages, j);
+			assert_true(list[j].hvm && list[j].shutdown && !list[j].dying);
+			assert_int_equal(list[j].shutdown_reason, SHUTDOWN_REASON_CRASH);
+		}
+		free(list);
+	}
+}
+
+static void another_domain_is_not_taken_for_the_one(void **state)
+{
+	struct domain_info info;
+
+	assert_int_equal(hyper_domain_info(h, 4, &info), 0);
+	assert_int_equal(info.shutdown_reason, SHUTDOWN_REASON_NONE);
+	assert_int_equal(hyper_domain_info(h, 3, &info), -ESRCH);
+}
+
+static void destruction_goes_on_until_it_is_done(void **state)
+{
+	assert_int_equal(hyper_domain_destroy(h, 7), 0);
+	assert_int_equal(fake.calls, 3);
+}
+
+static void errors_come_through(void **state)
+{
+	struct domain_info *list, info;
+	struct cpu_set set;
+	struct phys_info phys;
+	struct version_info version;
+	size_t length;
+	char *text;
+
+	fake.error = EPERM;
+	assert_int_equal(hyper_domain_list_all(h, &list), -EPERM);
+	assert_int_equal(hyper_domain_info(h, 1, &info), -EPERM);
+	assert_int_equal(hyper_domain_pause(h, 1), -EPERM);
+	assert_int_equal(hyper_vcpu_affinity_get(h, 1, 0, &set, NULL), -EPERM);
+	assert_int_equal(hyper_phys_info(h, &phys), -EPERM);
+	assert_int_equal(hyper_version_info(h, &version), -EPERM);
+	assert_int_equal(hyper_console_read(h, false, &text, &length), -EPERM);
+	assert_int_equal(hyper_flask_getenforce(h), -EPERM);
+}
+
+static void messages_are_read_whole(void **state)
+{
+	static const size_t sizes[] = { 0, 1, 32767, 32768, 32769, 100000 };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		size_t length;
+		char *text;
+
+		fake.console = sizes[i];
+		assert_int_equal(hyper_console_read(h, true, &text, &length), 0);
+		assert_int_equal(length, sizes[i]);
+		assert_int_equal(strlen(text), sizes[i]);
+		for (size_t j = 0; j < length; j += 997)
+			assert_int_equal(text[j], 'a' + j % 26);
+		free(text);
+	}
+}
+
+static void version_texts_are_terminated(void **state)
+{
+	struct version_info version;
+
+	assert_int_equal(hyper_version_info(h, &version), 0);
+	assert_int_equal(version.major, 4);
+	assert_int_equal(version.minor, 17);
+	assert_int_equal(strlen(version.extra), sizeof(version.extra) - 1);
+}
+
+static void affinity_covers_the_host(void **state)
+{
+	struct cpu_set set = { { 0 } };
+
+	assert_int_equal(hyper_vcpu_affinity_get(h, 1, 0, &set, NULL), 0);
+	assert_int_equal(fake.domctl.u.vcpuaffinity.flags, XEN_VCPUAFFINITY_HARD);
+	assert_int_equal(fake.domctl.u.vcpuaffinity.cpumap_hard.nr_bits, 16);
+	assert_true(cpu_set_has(&set, 0) && cpu_set_has(&set, 7) && !cpu_set_has(&set, 1));
+	assert_false(cpu_set_has(&set, CPU_SET_MAX));
+	assert_int_equal(hyper_vcpu_affinity_set(h, 1, 3, NULL, &set, true), 0);
+	assert_int_equal(fake.domctl.u.vcpuaffinity.flags,
+			 XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE);
+	assert_int_equal(fake.domctl.u.vcpuaffinity.vcpu, 3);
+}
+
+static void scheduler_parameters_name_the_scheduler(void **state)
+{
+	struct sched_params params = { 512, 50 };
+
+	assert_int_equal(hyper_sched_set(h, 1, &params), 0);
+	assert_int_equal(fake.domctl.u.scheduler_op.sched_id, SCHEDULER_CREDIT2);
+	assert_int_equal(fake.domctl.u.scheduler_op.cmd, XEN_DOMCTL_SCHEDOP_putinfo);
+	assert_int_equal(fake.domctl.u.scheduler_op.u.credit2.weight, 512);
+	assert_int_equal(fake.domctl.u.scheduler_op.u.credit2.cap, 50);
+	assert_string_equal(hyper_scheduler_name(6), "credit2");
+	assert_string_equal(hyper_scheduler_name(99), "unknown");
+}
+
+static void created_domains_are_hvm_with_nested_paging(void **state)
+{
+	struct hyper_create create = { .max_vcpus = 3,
+				       .max_event_port = 1023,
+				       .max_grant_frames = -1,
+				       .grant_version = 2,
+				       .iommu = true,
+				       .emulation_flags = XEN_X86_EMU_LAPIC };
+	const struct xen_domctl_createdomain *arg = &fake.domctl.u.createdomain;
+	uint16_t domid = 0;
+
+	assert_int_equal(hyper_build_create(h, &create, &domid), 0);
+	assert_int_equal(domid, 5);
+	assert_int_equal(arg->flags, XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap |
+					     XEN_DOMCTL_CDF_oos_off | XEN_DOMCTL_CDF_iommu);
+	assert_int_equal(arg->max_vcpus, 3);
+	assert_int_equal(arg->max_grant_frames, -1);
+	assert_int_equal(arg->grant_opts, 2);
+	assert_int_equal(arg->arch.emulation_flags, XEN_X86_EMU_LAPIC);
+}
+
+static void policies_are_copied_out(void **state)
+{
+	struct hyper_cpu_policy policy;
+	uint32_t leaf, msr;
+
+	assert_int_equal(hyper_build_cpu_policy_get(h, 1, &policy), 0);
+	assert_int_equal(policy.n_leaves, 1);
+	assert_int_equal(policy.leaves[0].d, 6);
+	assert_int_equal(policy.msrs[0].value, 8);
+	assert_int_equal(hyper_build_cpu_policy_set(h, 1, &policy, &leaf, &msr), -EINVAL);
+	assert_int_equal(leaf, 0xd);
+	assert_int_equal(msr, UINT32_MAX);
+	hyper_cpu_policy_free(&policy);
+}
+
+static void partial_population_is_told(void **state)
+{
+	uint64_t gfns[4] = { 0, 512, 1024, 1536 }, gfn;
+
+	assert_int_equal(hyper_build_populate(h, 1, gfns, 4, 9), 3);
+	assert_int_equal(fake.cmd, XENMEM_populate_physmap);
+	assert_int_equal(hyper_domain_max_gfn(h, 1, &gfn), 0);
+	assert_int_equal(gfn, 1ull << 40);
+}
+
+static void errors_have_texts(void **state)
+{
+	struct error err = { 0 };
+	char big[1000];
+
+	memset(big, 'x', sizeof(big));
+	big[999] = '\0';
+	assert_int_equal(error_set(&err, -ENOENT, "no %s", "file"), -ENOENT);
+	assert_string_equal(err.text, "no file");
+	assert_int_equal(error_prefix(&err, "%s", "here"), -ENOENT);
+	assert_string_equal(err.text, "here: no file");
+	assert_int_equal(error_errno(&err, -EPERM, "cannot"), -EPERM);
+	assert_string_equal(err.text, "cannot: Operation not permitted");
+	assert_int_equal(error_set(&err, -EINVAL, "%s", big), -EINVAL);
+	assert_int_equal(error_prefix(&err, "%s", big), -EINVAL);
+	assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
+	assert_int_equal(error_set(NULL, -EINVAL, "x"), -EINVAL);
+	error_clear(&err);
+	assert_int_equal(err.code, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(all_domains_are_listed),
+		TEST(another_domain_is_not_taken_for_the_one),
+		TEST(destruction_goes_on_until_it_is_done),
+		TEST(errors_come_through),
+		TEST(messages_are_read_whole),
+		TEST(version_texts_are_terminated),
+		TEST(affinity_covers_the_host),
+		TEST(scheduler_parameters_name_the_scheduler),
+		TEST(created_domains_are_hvm_with_nested_paging),
+		TEST(policies_are_copied_out),
+		TEST(partial_population_is_told),
+		TEST(errors_have_texts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
