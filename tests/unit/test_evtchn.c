@@ -519,7 +519,7 @@ static void test_reset(void **state)
 	(void)state;
 	connect(&pa, &pb);
 	assert_int_equal(OP(reset, r), -EINVAL); /* the other domain runs */
-	b->d.pause_count = 1;
+	b->d.controller_pauses = 1;
 	fake_xsm_deny = XSM_EVENT__RESET;
 	assert_int_equal(OP(reset, r), -EPERM);
 	fake_xsm_deny = 0;

@@ -463,7 +463,7 @@ static int op_reset(void *arg)
 	rc = xsm_domain(&cur->label, &d->label, XSM_EVENT__RESET);
 	if (rc)
 		return rc;
-	if (d != cur && READ_ONCE(d->pause_count) == 0)
+	if (d != cur && READ_ONCE(d->controller_pauses) == 0)
 		return -EINVAL;
 	while (!close_all(d, PORTS_PER_BUCKET))
 		if (hypercall_preempt())
