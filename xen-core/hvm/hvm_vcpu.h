@@ -31,7 +31,8 @@ struct vlapic {
 	uint64_t tsc_deadline;
 
 	uint8_t nmi;
-	uint32_t startup; /* SIPI_PENDING | vector; atomic */
+	uint32_t startup;    /* SIPI_PENDING | vector; atomic */
+	bool reset_at_start; /* INIT stopped a vCPU that ran: the start-up IPI finds a fresh APIC */
 	struct timer startup_timer;
 };
 

@@ -87,7 +87,10 @@ static void try_start(struct vcpu *v)
 		timer_set(&l->startup_timer, this_cpu()->id, system_time() + STARTUP_RETRY_NS);
 	} else {
 		l->startup = 0;
-		vlapic_reset(v);
+		/* One that never ran keeps what was posted to it: Linux sets up its upcall before. */
+		if (l->reset_at_start)
+			vlapic_reset(v);
+		l->reset_at_start = false;
 		vcpu_start_sipi(v, startup & 0xff);
 		v->initialised = true;
 		clear_bit(PAUSE_DOWN, &v->pause_flags);
@@ -119,6 +122,7 @@ static void init_ipi(struct vcpu *v)
 	stop = v->initialised;
 	if (stop) {
 		v->initialised = false;
+		v->vlapic->reset_at_start = true;
 		set_bit(PAUSE_DOWN, &v->pause_flags);
 	}
 	spin_unlock(&v->domain->lock);

@@ -8,6 +8,7 @@
 #include "hvm/hvm.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/guest.h"
 #include "sched/sched.h"
 #include "x86/cpu.h"
 #include "x86/time.h"
@@ -102,10 +103,50 @@ static long call_domctl(struct hypercall_args *args)
 	return do_domctl(arg_gva(args->a[0]));
 }
 
+/*
+ * A list of hypercalls, each with its result. The first element that wants to be continued is
+ * written back with its progress, and the list goes on from there.
+ */
+static long call_multicall(struct hypercall_args *args)
+{
+	uint64_t nr = (unsigned int)args->a[1];
+
+	for (uint64_t i = 0; i < nr; i++) {
+		gva_t at = gva_add(arg_gva(args->a[0]), i * sizeof(struct multicall_entry));
+		struct multicall_entry entry;
+		struct hypercall_args call;
+		long rc;
+
+		if (i && hypercall_preempt()) {
+			args->a[0] += i * sizeof(entry);
+			args->a[1] = nr - i;
+			return -ERESTART_CALL;
+		}
+		if (guest_read(&entry, at, sizeof(entry)))
+			return -EFAULT;
+		memcpy(call.a, entry.args, sizeof(call.a));
+		rc = entry.op == __HYPERVISOR_multicall ? -EINVAL
+							: hypercall_dispatch(entry.op, &call);
+		if (rc == -ERESTART_CALL)
+			memcpy(entry.args, call.a, sizeof(call.a));
+		else
+			entry.result = (xen_ulong_t)rc;
+		if (guest_write(at, &entry, sizeof(entry)))
+			return -EFAULT;
+		if (rc == -ERESTART_CALL) {
+			args->a[0] += i * sizeof(entry);
+			args->a[1] = nr - i;
+			return rc;
+		}
+	}
+	return 0;
+}
+
 /* What is missing here says -ENOSYS: docs/abi.md has the list with the reasons. */
 static hypercall_fn *const table[] = {
 	[__HYPERVISOR_platform_op] = call_platform_op,
 	[__HYPERVISOR_memory_op] = do_memory_op,
+	[__HYPERVISOR_multicall] = call_multicall,
 	[__HYPERVISOR_set_timer_op] = call_set_timer,
 	[__HYPERVISOR_xen_version] = call_version,
 	[__HYPERVISOR_console_io] = call_console_io,
