@@ -2,9 +2,11 @@
 """The emulated machine: its slot, its command line, and what its console tells."""
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,8 +35,8 @@ def slot():
     waited = False
     while True:
         for name in names:
-            # The lock belongs to this open file; the emulator inherits it on purpose, so that
-            # the slot stays taken should the launcher be killed.
+            # The lock belongs to this open file, which the emulator inherits: the slot is taken
+            # for as long as either lives.
             handle = os.open(os.path.join(folder, f"bulkhead-emulator-{name}"),
                              os.O_RDWR | os.O_CREAT, 0o666)
             try:
@@ -95,6 +97,11 @@ class Machine:
         return words + self.extra
 
 
+def _die_with_launcher():
+    """In the child, before QEMU starts: whatever ends the launcher ends the emulator too."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)      # PR_SET_PDEATHSIG
+
+
 def interactive(machine, log):
     """Boots with the console on the terminal; returns the launcher's exit status."""
     chardev = "stdio,id=console,mux=on,signal=off"
@@ -103,7 +110,8 @@ def interactive(machine, log):
     words = machine.command() + ["-echr", "0x1d", "-chardev", chardev,
                                  "-serial", "chardev:console", "-mon", "chardev=console"]
     with slot() as (_, handle):
-        return subprocess.run(words, pass_fds=[handle], check=False).returncode
+        return subprocess.run(words, pass_fds=[handle], check=False,
+                              preexec_fn=_die_with_launcher).returncode
 
 
 class Result:
@@ -132,7 +140,8 @@ def batch(machine, log, timeout, show, token=None, stop=None):
         with open(log, "wb"), tempfile.TemporaryFile() as errors:
             words = machine.command() + ["-monitor", "none", "-serial", f"file:{_escape(log)}"]
             child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=errors,
-                                     stderr=errors, pass_fds=[handle])
+                                     stderr=errors, pass_fds=[handle],
+                                     preexec_fn=_die_with_launcher)
             try:
                 result = _watch(child, log, timeout, show, token, stop)
             finally:

@@ -5,6 +5,7 @@ import argparse
 import os
 import pathlib
 import shlex
+import signal
 import subprocess
 import sys
 
@@ -116,8 +117,14 @@ def _batch(options, machine, token):
     return status
 
 
+def _interrupted(number, frame):
+    raise KeyboardInterrupt
+
+
 def main(arguments):
     options = parser().parse_args(arguments)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _interrupted)
     try:
         return run(options)
     except LaunchError as error:
