@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Makes the core's header, the policy build's class files and the reference page from
-access_vectors: generate.py INPUT (--header|--classes|--sids|--vectors|--reference) OUTPUT"""
+access_vectors: generate.py INPUT (--header|--classes|--sids|--vectors|--reference|--matrix) OUTPUT"""
 import sys
 
 RULES = ('any', 'self', 'target', 'dm', 'priv', 'none')
@@ -129,9 +129,26 @@ def reference(classes, sids, out):
             out(f'| `{p.name}` | {ops} | {p.rule} | {p.note} |')
 
 
+ACTS = (('XEN_DOMCTL_SHADOW_OP_', 'shadow'), ('XEN_DOMCTL_', 'domctl'), ('XEN_SYSCTL_', 'sysctl'),
+        ('XENPF_', 'platform'), ('XENVER_', 'version'), ('XENPMU_', 'pmu'),
+        ('CONSOLEIO_', 'console'), ('XENMEM_', 'memory'), ('PHYSDEVOP_', 'physdev'),
+        ('HVMOP_', 'hvm'), ('SCHEDOP_', 'sched'), ('EVTCHNOP_', 'evtchn'), ('GNTTABOP_', 'grant'),
+        ('FLASK_', 'flask'), ('__HYPERVISOR_', 'hypercall'))
+
+
+def matrix(classes, _sids, out):
+    out('/* SPDX-License-Identifier: BSD-2-Clause */')
+    out('/* Made by xsm-policy/generate.py: every (operation, permission) pair of access_vectors. */')
+    for c in classes:
+        for p in c.permissions:
+            for o in p.operations:
+                act = next(a for prefix, a in ACTS if o.startswith(prefix))
+                out(f'{{ "{c.name}", "{p.name}", "{o}", do_{act}, {o} }},')
+
+
 def main():
     makers = {'--header': header, '--classes': class_file, '--sids': sid_file,
-              '--vectors': vector_file, '--reference': reference}
+              '--vectors': vector_file, '--reference': reference, '--matrix': matrix}
     if len(sys.argv) != 4 or sys.argv[2] not in makers:
         sys.exit(__doc__)
     classes, sids = parse(sys.argv[1])

@@ -453,7 +453,7 @@ static void denials_are_logged(void **state)
 	assert_int_equal(count("avc:  denied"), 1);
 	assert_non_null(strstr(host_log(),
 			       "FLASK: avc:  denied  { map_read } for domid=4 target=1 "
-			       "op=XENMEM_add_to_physmap_batch,XENMEM_acquire_resource times=1 "
+			       "op=XENMEM_add_to_physmap_batch times=1 "
 			       "scontext=" LABEL("netdom_t") " tcontext=" LABEL(
 				       "hvm_guest_t") " tclass=mmu permissive=0\n"));
 	assert_non_null(
