@@ -9,8 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-/* A guest that stops again within this time waits for the rest of it. */
-#define RESTART_PAUSE_S 3
+int life_restart_pause_s = 3;
 
 int life_find_uuid(struct life *life, const uint8_t *uuid, struct domain_info *info)
 {
@@ -65,7 +64,7 @@ static int finish(struct life *life, struct record *record, uint16_t domid, stru
  */
 static int restart(struct life *life, struct record *record, struct error *err)
 {
-	int64_t early = record->started + RESTART_PAUSE_S - time(NULL);
+	int64_t early = record->started + life_restart_pause_s - time(NULL);
 	struct domain_info info;
 	int rc;
 
@@ -78,7 +77,7 @@ static int restart(struct life *life, struct record *record, struct error *err)
 	rc = life_remove_domain(life, record->domid, record->uuid, err);
 	if (rc)
 		return rc;
-	if (early > 0 && early <= RESTART_PAUSE_S)
+	if (early > 0 && early <= life_restart_pause_s)
 		poll(NULL, 0, (int)early * 1000);
 	rc = life_build(life, record, NULL, NULL, err);
 	if (!rc)

@@ -74,6 +74,9 @@ int life_build(struct life *life, struct record *record, life_progress_fn progre
 /* Ends a domain and removes its store entries. 0 also when there is no such domain. */
 int life_remove_domain(struct life *life, uint16_t domid, const uint8_t *uuid, struct error *err);
 
+/* A guest that stops again within this time waits for the rest of it. Only tests change it. */
+extern int life_restart_pause_s;
+
 /* The domain that has a UUID, or -ESRCH. Domain-0 is not looked at. */
 int life_find_uuid(struct life *life, const uint8_t *uuid, struct domain_info *info);
 

@@ -21,13 +21,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOG_FOLDER   "/var/log/bulkhead"
-#define LOG_FILE     LOG_FOLDER "/watch.log"
-#define LOG_MAX	     (1 << 20) /* bytes; then it starts anew, with the old one kept */
-#define PROGRAM	     "bulkhead-watchd"
-#define PROGRAM_PATH "/usr/libexec/bulkhead/" PROGRAM
-#define RETRY_MS     1000
-#define CHILDREN_MAX 16
+#define LOG_FOLDER    "/var/log/bulkhead"
+#define LOG_FILE      LOG_FOLDER "/watch.log"
+#define LOG_MAX	      (1 << 20) /* bytes; then it starts anew, with the old one kept */
+#define PROGRAM	      "bulkhead-watchd"
+#define PROGRAM_PATH  "/usr/libexec/bulkhead/" PROGRAM
+#define RETRY_MS      1000
+#define CHILDREN_MAX  16
+#define LOCK_TRIES    10
+#define LOCK_PAUSE_MS 20
 
 struct child {
 	pid_t pid; /* 0: free */
@@ -36,6 +38,7 @@ struct child {
 
 struct watcher {
 	struct life life;
+	int lock;
 	struct child children[CHILDREN_MAX];
 };
 
@@ -67,6 +70,25 @@ static int open_lock(void)
 	return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 }
 
+/*
+ * Takes the lock; tries for a moment, because whoever only looks whether a watcher runs takes it as
+ * well.
+ */
+static int take_lock(struct error *err)
+{
+	int lock = open_lock();
+
+	if (lock < 0)
+		return error_errno(err, -errno, "cannot open the watcher's lock");
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (!flock(lock, LOCK_EX | LOCK_NB))
+			return lock;
+		poll(NULL, 0, LOCK_PAUSE_MS);
+	}
+	close(lock);
+	return error_set(err, -EBUSY, "the watcher runs already");
+}
+
 /* What the child that acts on one record does. */
 static int act(const uint8_t uuid[HYPER_UUID_BYTES])
 {
@@ -83,6 +105,12 @@ static int act(const uint8_t uuid[HYPER_UUID_BYTES])
 		return 0; /* someone else changes this guest; it is looked at again */
 	if (!rc)
 		rc = record_load(&record, uuid);
+	if (rc == -ENOENT) {
+		/* Done meanwhile. The lock file was made just now. */
+		record_remove(&record);
+		record_free(&record);
+		return 0;
+	}
 	if (!rc)
 		rc = hyper_open(&life.hyper);
 	if (!rc)
@@ -129,6 +157,10 @@ static bool start_child(struct watcher *w, const uint8_t *uuid)
 		if (!c->pid) {
 			sigset_t none;
 
+			/*
+			 * A child that outlives the watcher must not keep a new one from starting.
+			 */
+			close(w->lock);
 			sigemptyset(&none);
 			sigprocmask(SIG_SETMASK, &none, NULL);
 			_exit(act(uuid));
@@ -261,21 +293,17 @@ int life_watch_run(bool once, struct error *err)
 	struct sigaction action = { .sa_handler = on_child };
 	struct watcher w = { 0 };
 	sigset_t blocked;
-	int lock, rc;
+	int rc;
 
 	rc = record_init(err);
 	if (rc)
 		return rc;
-	lock = open_lock();
-	if (lock < 0)
-		return error_errno(err, -errno, "cannot open the watcher's lock");
-	if (flock(lock, LOCK_EX | LOCK_NB)) {
-		close(lock);
-		return error_set(err, -EBUSY, "the watcher runs already");
-	}
+	w.lock = take_lock(err);
+	if (w.lock < 0)
+		return w.lock;
 	rc = hyper_open(&w.life.hyper);
 	if (rc) {
-		close(lock);
+		close(w.lock);
 		return error_errno(err, rc, "cannot open /dev/xen/privcmd");
 	}
 	sigaction(SIGCHLD, &action, NULL);
@@ -286,7 +314,7 @@ int life_watch_run(bool once, struct error *err)
 	loop(&w, once);
 	xs_client_close(w.life.store);
 	hyper_close(w.life.hyper);
-	close(lock);
+	close(w.lock);
 	return 0;
 }
 
@@ -318,8 +346,7 @@ static void become_daemon(void)
 		dup2(null, STDOUT_FILENO);
 	}
 	open_log();
-	for (int fd = 3; fd < 1024; fd++)
-		close(fd);
+	close_range(3, ~0u, 0);
 	(void)!chdir("/");
 	signal(SIGHUP, SIG_IGN);
 	n = readlink("/proc/self/exe", self, sizeof(self) - 1);

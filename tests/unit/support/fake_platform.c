@@ -32,8 +32,10 @@ void fake_reset(void)
 static int step(void)
 {
 	fake->steps++;
-	if (fake->steps == fake->kill_at)
+	if (fake->steps == fake->kill_at) {
+		fake->killed = true;
 		syscall(SYS_exit_group, 9);
+	}
 	return fake->steps == fake->fail_at ? -EIO : 0;
 }
 

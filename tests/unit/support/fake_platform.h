@@ -30,6 +30,7 @@ struct fake_platform {
 	uint32_t steps;	  /* taken so far */
 	uint32_t fail_at; /* this step returns -EIO; 0: none */
 	uint32_t kill_at; /* at this step the process ends; 0: none */
+	bool killed;	  /* and it did */
 	uint16_t next_domid;
 	uint32_t builds; /* that were completed */
 };
