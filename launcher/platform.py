@@ -42,6 +42,13 @@ def core_file(core, content):
     return require(BUILD / "xen-core" / "xen-core.bin", "the core")
 
 
+def policy_modules(core):
+    """The shipped policy as a boot module: our core finds it by its content."""
+    if core == "xen":
+        return []
+    return [(require(BUILD / "xsm-policy" / "bulkhead.policy", "the policy"), "")]
+
+
 def core_cmdline(core, cpus, dom0_memory, extra):
     words = [CORE_CMDLINE, f"dom0_mem={dom0_memory}M,max:{dom0_memory}M",
              f"dom0_max_vcpus={cpus}"]
@@ -105,7 +112,8 @@ def dom0_machine(core, tools, cpus, memory, dom0_memory=1024, cmdline="", dom0_c
     kernel = content.vmlinux()
     machine = Machine(core=core_file(core, content),
                       cmdline=core_cmdline(core, cpus, dom0_memory, cmdline),
-                      modules=[(kernel, f"{DOM0_CMDLINE} {dom0_cmdline}".strip()), (image, "")],
+                      modules=[(kernel, f"{DOM0_CMDLINE} {dom0_cmdline}".strip()), (image, ""),
+                               *policy_modules(core)],
                       cpus=cpus, memory=memory, **more)
     return machine, token
 
@@ -117,6 +125,7 @@ def kernel_machine(core, kernel, ramdisk, cpus, memory, dom0_memory=128, cmdline
     modules = [(require(pathlib.Path(kernel), "the kernel"), dom0_cmdline)]
     if ramdisk:
         modules.append((require(pathlib.Path(ramdisk), "the ramdisk"), ""))
+    modules += policy_modules(core)
     return Machine(core=core_path, cmdline=core_cmdline(core, cpus, dom0_memory, cmdline),
                    modules=modules, cpus=cpus, memory=memory, **more)
 

@@ -182,7 +182,10 @@ static int domain_init_parts(struct domain *d, const struct xen_domctl_createdom
 		return rc;
 	sched_domain_init(d);
 	d->shared = shared_page_alloc(d);
-	return d->shared ? 0 : -ENOMEM;
+	if (!d->shared)
+		return -ENOMEM;
+	domain_update_wallclock(d);
+	return 0;
 }
 
 int domain_create(uint16_t domid, const struct xen_domctl_createdomain *config,

@@ -229,7 +229,9 @@ static long op_register_info(struct vcpu *v, gva_t arg)
 
 	if (guest_read(&reg, arg, sizeof(reg)))
 		return -EFAULT;
-	if (reg.offset > PAGE_SIZE - sizeof(struct vcpu_info) || reg.mfn >> (64 - PAGE_SHIFT))
+	if (reg.offset > PAGE_SIZE - sizeof(struct vcpu_info))
+		return -ENXIO;
+	if (reg.mfn >> (64 - PAGE_SHIFT))
 		return -EINVAL;
 	/* Another vCPU that runs would miss events between the old place and the new one. */
 	if (v != current_vcpu() && !test_bit(PAUSE_DOWN, &v->pause_flags))

@@ -25,7 +25,8 @@ static long op_param(unsigned int cmd, gva_t arg)
 		return -ESRCH;
 	rc = xsm_domain(&current_domain()->label, &d->label,
 			cmd == HVMOP_set_param ? XSM_HVM__SETPARAM : XSM_HVM__GETPARAM);
-	if (!rc && cmd == HVMOP_set_param && p.index == HVM_PARAM_ALTP2M)
+	/* The tools say "off" for every guest: that asks for nothing. */
+	if (!rc && cmd == HVMOP_set_param && p.index == HVM_PARAM_ALTP2M && p.value)
 		rc = xsm_domain(&current_domain()->label, &d->label, XSM_HVM__ALTP2MHVM);
 	if (rc)
 		return rc;

@@ -110,7 +110,7 @@ static int add_one(struct domain *d, struct domain *foreign, unsigned int space,
 	case XENMAPSPACE_gmfn_foreign:
 		return add_foreign(d, foreign, idx, gfn);
 	default:
-		return -ENOSYS;
+		return -EINVAL;
 	}
 }
 
