@@ -93,7 +93,7 @@ HYPERCALL_NOTES = {
     'update_va_mapping': NO_PV, 'update_va_mapping_otherdomain': NO_PV, 'iret': NO_PV,
     'set_segment_base': NO_PV, 'mmuext_op': NO_PV, 'callback_op': NO_PV,
     'event_channel_op_compat': 'Before Xen 3.0.3.', 'physdev_op_compat': 'Before Xen 3.0.3.',
-    'multicall': 'Each call is one entry into the core, which is bounded.',
+    'multicall': 'Each entry passes the checks of its own hypercall.',
     'kexec_op': 'The host is not replaced while it runs.',
     'xenoprof_op': 'Not in Xen 4.17 either.', 'nmi_op': NO_PV, 'tmem_op': 'Not in Xen 4.17 either.',
     'argo_op': 'Domains talk by grants and event channels.',
