@@ -64,6 +64,16 @@ int control_teardown(void **state)
 	return 0;
 }
 
+unsigned int fake_domain_count(void)
+{
+	struct domain *d;
+	unsigned int n = 0;
+
+	for_each_domain (d)
+		n++;
+	return n;
+}
+
 void put_arg(const void *arg, size_t size)
 {
 	memcpy(fake_mem(fake_of(current_domain()), ARG), arg, size);
@@ -116,7 +126,7 @@ int domain_create(uint16_t domid, const struct xen_domctl_createdomain *config,
 {
 	struct fake_domain *f;
 
-	assert_ptr_equal(creator, &dom0->d.label);
+	assert_ptr_equal(creator, &current_domain()->label);
 	if (fake_result)
 		return fake_result;
 	control_log.created++;

@@ -36,6 +36,9 @@ extern struct fake_domain *dom0, *dom1;
 int control_setup(void **state);
 int control_teardown(void **state);
 
+/* How many domains there are. */
+unsigned int fake_domain_count(void);
+
 /* Puts @arg at ARG of the caller; gets it back afterwards. */
 void put_arg(const void *arg, size_t size);
 void get_arg(void *arg, size_t size);
