@@ -12,6 +12,8 @@
  * The daemon's port for domain N is FAKE_PORT_BASE + N; VIRQ_DOM_EXC has FAKE_PORT_VIRQ.
  */
 #define __XEN_TOOLS__ 1
+/* open() and open64() are two functions here. */
+#undef _FILE_OFFSET_BITS
 
 #include <errno.h>
 #include <fcntl.h>

@@ -367,25 +367,34 @@ static int serve_rm(struct request *req)
 	return 0;
 }
 
+/* The permissions of a special watch. */
+static int find_special(struct request *req, const char *name, struct perms ***special)
+{
+	*special = special_perms(req->store, name);
+	if (!*special)
+		return -EINVAL;
+	return conn_privileged(req->conn) ? 0 : -EACCES;
+}
+
 static int serve_get_perms(struct request *req)
 {
-	struct perms **special = NULL;
+	struct perms **special, *perms;
 	struct node *node;
 	ssize_t len;
 	int err;
 
-	if (req->len && req->payload[0] == '@' && !req->payload[req->len - 1])
-		special = special_perms(req->store, req->payload);
-	if (special && conn_privileged(req->conn)) {
-		len = perms_format(req->store, *special, req->reply, XENSTORE_PAYLOAD_MAX);
+	if (req->payload[0] == '@') {
+		err = find_special(req, req->payload, &special);
+		perms = err ? NULL : *special;
 	} else {
 		err = take_path(req);
 		if (!err)
 			err = find_node(req, PERM_READ, 0, &node);
-		if (err)
-			return err;
-		len = perms_format(req->store, node->perms, req->reply, XENSTORE_PAYLOAD_MAX);
+		perms = err ? NULL : node->perms;
 	}
+	if (err)
+		return err;
+	len = perms_format(req->store, perms, req->reply, XENSTORE_PAYLOAD_MAX);
 	if (len < 0)
 		return (int)len;
 	req->reply_len = (size_t)len;
@@ -395,13 +404,12 @@ static int serve_get_perms(struct request *req)
 /* Who may see the events of a special watch. */
 static int set_special_perms(struct request *req, const char *text, size_t len)
 {
-	struct perms **special = special_perms(req->store, req->payload), *perms;
+	struct perms **special, *perms;
 	int err;
 
-	if (!special)
-		return -EINVAL;
-	if (!conn_privileged(req->conn))
-		return -EACCES;
+	err = find_special(req, req->payload, &special);
+	if (err)
+		return err;
 	err = perms_parse(req->store, text, len, XENSTORE_PAYLOAD_MAX, &perms);
 	if (err)
 		return err;
@@ -468,8 +476,7 @@ static int take_watch_path(struct request *req, const char *path)
 	size_t len = strlen(path);
 
 	if (path[0] != '@')
-		return path_canonical(req->conn, path, req->path, &req->path_len,
-				      &req->relative);
+		return path_canonical(req->conn, path, req->path, &req->path_len, &req->relative);
 	if (len > XENSTORE_REL_PATH_MAX)
 		return -EINVAL;
 	memcpy(req->path, path, len + 1);
@@ -492,8 +499,6 @@ static int serve_watch(struct request *req)
 	err = take_watch_path(req, words[0]);
 	if (err)
 		return err;
-	if (req->path_len + strlen(words[1]) + 2 > XENSTORE_PAYLOAD_MAX)
-		return -E2BIG;
 	if (watch_find(req->conn, req->path, req->path_len, words[1]))
 		return -EEXIST;
 	if (!quota_allows(req->conn, QUOTA_WATCHES, req->conn->domain->watches + 1))

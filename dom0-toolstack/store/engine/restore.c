@@ -427,9 +427,10 @@ static int read_watch(struct restore *restore)
 	path = take(restore, fixed.path_len);
 	token = take(restore, fixed.token_len);
 	if (!path || !token || !fixed.path_len || fixed.path_len >= sizeof(path_text) ||
-	    (uint64_t)fixed.path_len + fixed.token_len + 2 > XENSTORE_PAYLOAD_MAX ||
-	    memchr(token, '\0', fixed.token_len) || fixed.depth < -1 ||
-	    fixed.relative >= fixed.path_len)
+	    fixed.relative >= fixed.path_len || fixed.depth < -1 ||
+	    (uint64_t)fixed.path_len - fixed.relative + fixed.token_len + 2 >
+		    XENSTORE_PAYLOAD_MAX ||
+	    memchr(token, '\0', fixed.token_len))
 		return -EBADMSG;
 	memcpy(path_text, path, fixed.path_len);
 	path_text[fixed.path_len] = '\0';

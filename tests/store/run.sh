@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# run.sh DAEMON PROGRAM [ARGUMENTS]: starts a store daemon on the stand-in for Xen in a directory
+# of its own, runs PROGRAM SOCKET ARGUMENTS against it, and tells how it went. A stock daemon is
+# started with $FAKE_XEN_LIB (libfake_xen.so) preloaded.
+set -u
+daemon=$1 program=$2
+shift 2
+dir=$(mktemp -d)
+export FAKE_XEN_DIR="$dir" XENSTORED_RUNDIR="$dir"
+if [ -n "${FAKE_XEN_LIB:-}" ]; then
+	LD_PRELOAD=$FAKE_XEN_LIB "$daemon" -N >"$dir/log" 2>&1 &
+else
+	"$daemon" -N >"$dir/log" 2>&1 &
+fi
+pid=$!
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	[ -S "$dir/socket" ] && [ -S "$dir/evtchn" ] && break
+	sleep 0.1
+done
+"$program" "$dir/socket" "$@"
+result=$?
+if ! kill "$pid" 2>/dev/null; then
+	echo "the daemon is gone:"
+	cat "$dir/log"
+	result=1
+fi
+wait "$pid" 2>/dev/null
+rm -rf "$dir"
+exit $result

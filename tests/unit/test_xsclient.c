@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The store client against the real engine, over a socket pair, and against a server that answers
+ * nonsense (REQ toolstack/2).
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "support/store_harness.h"
+#include "xsclient.h"
+
+static struct harness h;
+static struct xs_client *client;
+static pthread_t thread;
+static int ends[2];
+
+/* The server's side: the engine on the other end of the pair. */
+static ssize_t end_recv(void *transport, void *to, size_t len)
+{
+	ssize_t got = recv(ends[1], to, len, MSG_DONTWAIT);
+
+	return got > 0 ? got : got < 0 && errno == EAGAIN ? 0 : -EPIPE;
+}
+
+static ssize_t end_send(void *transport, const void *from, size_t len)
+{
+	ssize_t sent = send(ends[1], from, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	return sent >= 0 ? sent : errno == EAGAIN ? 0 : -EPIPE;
+}
+
+static void end_close(void *transport)
+{
+}
+
+static const struct conn_ops end_ops = { end_recv, end_send, end_close, NULL };
+
+static void *serve(void *arg)
+{
+	struct conn *conn;
+	struct pollfd pfd = { .fd = ends[1], .events = POLLIN };
+	struct store_stats stats;
+
+	if (store_connect(h.store, 0, 0, &end_ops, NULL, &conn))
+		abort();
+	for (;;) {
+		while (store_run(h.store))
+			;
+		store_get_stats(h.store, &stats);
+		if (!stats.connections)
+			return NULL;
+		poll(&pfd, 1, 10);
+		store_conn_kick(conn);
+	}
+}
+
+static int setup(void **state)
+{
+	harness_start(&h);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	assert_int_equal(xs_client_open_fd(ends[0], &client), 0);
+	assert_int_equal(pthread_create(&thread, NULL, serve, NULL), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	xs_client_close(client);
+	pthread_join(thread, NULL);
+	close(ends[1]);
+	assert_int_equal(harness_stop(&h), 0);
+	return 0;
+}
+
+static void test_data(void **state)
+{
+	struct xs_client_perm perms[] = { { 0, XS_CLIENT_NONE }, { 5, XS_CLIENT_BOTH } }, *got;
+	uint64_t number;
+	size_t count;
+	char *text;
+
+	assert_int_equal(xs_client_write(client, 0, "/a/b", "value", 5), 0);
+	assert_int_equal(xs_client_read(client, 0, "/a/b", &text, &count), 0);
+	assert_int_equal(count, 5);
+	assert_string_equal(text, "value");
+	free(text);
+	assert_int_equal(xs_client_read_u64(client, 0, "/a/b", &number), -EBADMSG);
+	assert_int_equal(xs_client_printf(client, 0, "/a/n", "%d", 4711), 0);
+	assert_int_equal(xs_client_read_u64(client, 0, "/a/n", &number), 0);
+	assert_int_equal(number, 4711);
+	assert_int_equal(xs_client_printf(client, 0, "/a/n", "%s", "99999999999999999999"), 0);
+	assert_int_equal(xs_client_read_u64(client, 0, "/a/n", &number), -ERANGE);
+	assert_int_equal(xs_client_printf(client, 0, "/a/n", "%5000d", 1), -E2BIG);
+	assert_int_equal(xs_client_read(client, 0, "/none", &text, NULL), -ENOENT);
+	assert_int_equal(xs_client_read_u64(client, 0, "/none", &number), -ENOENT);
+	assert_int_equal(xs_client_read(client, 0, "not a path", &text, NULL), -EINVAL);
+	assert_int_equal(xs_client_mkdir(client, 0, "/a/d"), 0);
+	assert_int_equal(xs_client_rm(client, 0, "/a/d"), 0);
+	assert_int_equal(xs_client_set_perms(client, 0, "/a/b", perms, 2), 0);
+	assert_int_equal(xs_client_get_perms(client, 0, "/a/b", &got, &count), 0);
+	assert_int_equal(count, 2);
+	assert_int_equal(got[1].domid, 5);
+	assert_int_equal(got[1].access, XS_CLIENT_BOTH);
+	free(got);
+	assert_int_equal(xs_client_set_perms(client, 0, "/a/b", perms, 0), -EINVAL);
+	assert_int_equal(xs_client_get_perms(client, 0, "/none", &got, &count), -ENOENT);
+}
+
+static void test_directory(void **state)
+{
+	char path[64], **names;
+	size_t count;
+
+	assert_int_equal(xs_client_directory(client, 0, "/none", &names, &count), -ENOENT);
+	assert_int_equal(xs_client_mkdir(client, 0, "/d"), 0);
+	assert_int_equal(xs_client_directory(client, 0, "/d", &names, &count), 0);
+	assert_int_equal(count, 0);
+	assert_null(names[0]);
+	free(names);
+	/* Past what one answer holds, at sizes about a multiple of it. */
+	for (int i = 0; i < 1300; i++) {
+		snprintf(path, sizeof(path), "/d/a-long-name-%04d", i);
+		assert_int_equal(xs_client_mkdir(client, 0, path), 0);
+		if (i % 50 && (i < 200 || i > 230))
+			continue;
+		assert_int_equal(xs_client_directory(client, 0, "/d", &names, &count), 0);
+		assert_int_equal(count, i + 1);
+		assert_string_equal(names[i], path + 3);
+		assert_null(names[i + 1]);
+		free(names);
+	}
+}
+
+static int count_up(struct xs_client *c, xs_client_tx_t tx, void *arg)
+{
+	uint64_t number = 0;
+	int *runs = arg;
+	int err = xs_client_read_u64(c, tx, "/count", &number);
+
+	if (err && err != -ENOENT)
+		return err;
+	/* The first time somebody else comes between. */
+	if (!(*runs)++)
+		assert_int_equal(xs_client_write(c, 0, "/count", "10", 2), 0);
+	return xs_client_printf(c, tx, "/count", "%d", (int)number + 1);
+}
+
+static int give_up(struct xs_client *c, xs_client_tx_t tx, void *arg)
+{
+	xs_client_write(c, tx, "/count", "99", 2);
+	return -ECANCELED;
+}
+
+static void test_transactions(void **state)
+{
+	xs_client_tx_t tx;
+	uint64_t number;
+	int runs = 0;
+
+	assert_int_equal(xs_client_tx_run(client, count_up, &runs), 0);
+	assert_int_equal(runs, 2);
+	assert_int_equal(xs_client_read_u64(client, 0, "/count", &number), 0);
+	assert_int_equal(number, 11);
+	assert_int_equal(xs_client_tx_run(client, give_up, NULL), -ECANCELED);
+	assert_int_equal(xs_client_read_u64(client, 0, "/count", &number), 0);
+	assert_int_equal(number, 11);
+	assert_int_equal(xs_client_tx_start(client, &tx), 0);
+	assert_int_equal(xs_client_tx_end(client, tx, false), 0);
+	assert_int_equal(xs_client_tx_end(client, tx, true), -ENOENT);
+}
+
+static void test_watches(void **state)
+{
+	char *path, *token;
+
+	assert_int_equal(xs_client_next_event(client, 0, &path, &token), -EAGAIN);
+	assert_int_equal(xs_client_watch(client, "/w", "my token"), 0);
+	assert_int_equal(xs_client_watch(client, "/w", "my token"), -EEXIST);
+	assert_int_equal(xs_client_next_event(client, 1000, &path, &token), 0);
+	assert_string_equal(path, "/w");
+	assert_string_equal(token, "my token");
+	free(path);
+	/* Events that come while an answer is awaited are kept, in order. */
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(xs_client_printf(client, 0, i % 2 ? "/w/b" : "/w/a", "%d", i), 0);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(xs_client_next_event(client, 1000, &path, &token), 0);
+		assert_string_equal(path, i % 2 ? "/w/b" : "/w/a");
+		free(path);
+	}
+	assert_int_equal(xs_client_next_event(client, 10, &path, &token), -EAGAIN);
+	assert_int_equal(xs_client_unwatch(client, "/w", "my token"), 0);
+	assert_int_equal(xs_client_unwatch(client, "/w", "my token"), -ENOENT);
+	assert_int_equal(xs_client_watch(client, "/w", "left over"), 0);
+	assert_int_equal(xs_client_write(client, 0, "/w/x", "1", 1), 0);
+	assert_true(xs_client_fd(client) >= 0);
+}
+
+static void test_domains(void **state)
+{
+	const char *words[] = { "quota", "set", "nodes", "5" };
+	char *text;
+
+	assert_int_equal(xs_client_is_introduced(client, 7), 0);
+	h.introduce_error = -EINVAL;
+	assert_int_equal(xs_client_introduce(client, 7, 1, 1), -EINVAL);
+	assert_int_equal(xs_client_release(client, 7), -ENOENT);
+	assert_int_equal(xs_client_resume(client, 7), -ENOENT);
+	assert_int_equal(xs_client_set_target(client, 7, 8), -ENOENT);
+	assert_int_equal(xs_client_is_introduced(client, 0), 1);
+	assert_int_equal(xs_client_is_introduced(client, 70000), -EINVAL);
+	assert_int_equal(xs_client_domain_path(client, 7, &text), 0);
+	assert_string_equal(text, "/local/domain/7");
+	free(text);
+	assert_int_equal(xs_client_control(client, words, 4, &text), 0);
+	assert_string_equal(text, "OK");
+	free(text);
+	assert_int_equal(xs_client_control(client, words + 1, 1, &text), -EINVAL);
+}
+
+/* A server that sends these bytes for whatever it is asked, then hangs up or stays silent. */
+static void with_server(const void *bytes, size_t len, bool hang_up, int wanted)
+{
+	struct xs_client *victim;
+	char *text, *token;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(xs_client_open_fd(pair[0], &victim), 0);
+	xs_client_set_timeout(victim, 50);
+	assert_int_equal(write(pair[1], bytes, len), (ssize_t)len);
+	if (hang_up)
+		shutdown(pair[1], SHUT_WR);
+	assert_int_equal(xs_client_read(victim, 0, "/x", &text, NULL), wanted);
+	/* It stays that way. */
+	assert_int_equal(xs_client_read(victim, 0, "/x", &text, NULL), -EIO);
+	assert_int_equal(xs_client_next_event(victim, 0, &text, &token), -EIO);
+	xs_client_close(victim);
+	close(pair[1]);
+}
+
+static void test_nonsense(void **state)
+{
+	struct {
+		struct xsd_sockmsg header;
+		char payload[8];
+	} message = { { XS_READ, 0, 0, 8 }, "payload" };
+
+	with_server("", 0, true, -EIO);
+	with_server("", 0, false, -ETIMEDOUT);
+	with_server(&message, 10, true, -EIO);
+	with_server(&message, 20, false, -ETIMEDOUT);
+	message.header.type = XS_WRITE;
+	with_server(&message, sizeof(message), false, -EIO);
+	message.header.type = XS_READ;
+	message.header.req_id = 5;
+	with_server(&message, sizeof(message), false, -EIO);
+	message.header.req_id = 0;
+	message.header.len = XENSTORE_PAYLOAD_MAX + 1;
+	with_server(&message, sizeof(message), false, -EIO);
+	/* An event without a token. */
+	message.header = (struct xsd_sockmsg) { XS_WATCH_EVENT, 0, 0, 7 };
+	with_server(&message, sizeof(message.header) + 7, false, -EIO);
+}
+
+static void test_unknown_error(void **state)
+{
+	struct {
+		struct xsd_sockmsg header;
+		char payload[8];
+	} message = { { XS_ERROR, 0, 0, 8 }, "ENOPE!!" };
+	struct xs_client *victim;
+	char *text, *token;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(xs_client_open_fd(pair[0], &victim), 0);
+	assert_int_equal(write(pair[1], &message, sizeof(message)), sizeof(message));
+	assert_int_equal(xs_client_read(victim, 0, "/x", &text, NULL), -EINVAL);
+	/* An answer that nobody asked for. */
+	assert_int_equal(write(pair[1], &message, sizeof(message)), sizeof(message));
+	assert_int_equal(xs_client_next_event(victim, 100, &text, &token), -EIO);
+	xs_client_close(victim);
+	close(pair[1]);
+	xs_client_close(NULL);
+}
+
+static void test_open(void **state)
+{
+	struct xs_client *none;
+
+	assert_int_equal(xs_client_open_path("/nonexistent/socket", &none), -ENOENT);
+	setenv("XENSTORED_PATH", "/nonexistent/socket", 1);
+	assert_int_equal(xs_client_open(&none), -ENOENT);
+	/* Neither a socket nor a device of the kind. */
+	assert_int_equal(xs_client_open_path("/dev/null", &none), 0);
+	assert_int_equal(xs_client_mkdir(none, 0, "/x"), -EIO);
+	xs_client_close(none);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_data, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_directory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_transactions, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_watches, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_domains, setup, teardown),
+		cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_unknown_error),
+		cmocka_unit_test(test_open),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
