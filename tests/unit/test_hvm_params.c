@@ -85,7 +85,9 @@ static void rights_of_each(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < HVM_NR_PARAMS; i++) {
 		/* A value that every parameter can have. */
-		uint64_t v = i == HVM_PARAM_NR_IOREQ_SERVER_PAGES ? 1 : 0;
+		uint64_t v = i == HVM_PARAM_NR_IOREQ_SERVER_PAGES ? 1
+			     : i == HVM_PARAM_VM86_TSS_SIZED	  ? 104UL << 32
+								  : 0;
 		char r = rights[i];
 
 		assert_int_equal(set_param(DOMID_SELF, i, v), !r ? -EINVAL : r == 'w' ? 0 : -EPERM);
@@ -147,6 +149,25 @@ static void bad_values(void **state)
 	}
 	assert_int_equal(set_param(6, HVM_PARAM_NR_IOREQ_SERVER_PAGES, 0), -EINVAL);
 	assert_int_equal(set_param(6, HVM_PARAM_X87_FIP_WIDTH, 4), 0);
+}
+
+static void real_mode_tss(void **state)
+{
+	uint64_t value;
+
+	(void)state;
+	assert_int_equal(set_param(5, HVM_PARAM_VM86_TSS, 0xfee000), 0);
+	assert_int_equal(get_param(5, HVM_PARAM_VM86_TSS_SIZED, &value), 0);
+	assert_int_equal(value, 128UL << 32 | 0xfee000);
+	assert_int_equal(get_param(5, HVM_PARAM_VM86_TSS, &value), 0);
+	assert_int_equal(value, 0xfee000);
+	assert_int_equal(set_param(5, HVM_PARAM_VM86_TSS_SIZED, 103UL << 32), -EINVAL);
+	assert_int_equal(set_param(5, HVM_PARAM_VM86_TSS_SIZED, ~0UL), 0);
+	assert_int_equal(get_param(5, HVM_PARAM_VM86_TSS_SIZED, &value), 0);
+	assert_int_equal(value, 8329UL << 32 | 0xffffffff);
+	assert_int_equal(set_param(5, HVM_PARAM_VM86_TSS, 0), 0);
+	assert_int_equal(get_param(5, HVM_PARAM_VM86_TSS_SIZED, &value), 0);
+	assert_int_equal(value, 0);
 }
 
 static void set_once(void **state)
@@ -370,9 +391,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(rights_of_each),  T(bad_arguments),	  T(bad_values),     T(set_once),
-		T(policy),	    T(other_operations),  T(flush_tlbs),     T(upcall_vector),
-		T(callback_vector), T(callback_and_apic), T(callback_types), T(events_wake),
+		T(rights_of_each), T(bad_arguments),   T(bad_values),	     T(real_mode_tss),
+		T(set_once),	   T(policy),	       T(other_operations),  T(flush_tlbs),
+		T(upcall_vector),  T(callback_vector), T(callback_and_apic), T(callback_types),
+		T(events_wake),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

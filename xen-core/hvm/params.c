@@ -52,6 +52,20 @@ static int allowed(const struct domain *d, uint32_t index, uint8_t self)
 	return 0;
 }
 
+/*
+ * The task-state segment for real mode on old Intel CPUs: kept for the tools, used by nobody. The
+ * older parameter is the newer one with a size of 128 bytes.
+ */
+#define VM86_TSS_MIN 104u
+#define VM86_TSS_MAX (VM86_TSS_MIN + 0x100 / 8 + 0x10000 / 8 + 1)
+
+static uint64_t bounded_tss(uint64_t value)
+{
+	if (value >> 32 > VM86_TSS_MAX)
+		value = (uint32_t)value | (uint64_t)VM86_TSS_MAX << 32;
+	return value;
+}
+
 /* Could @value be given to the parameter? What is not offered can only be switched off. */
 static bool valid(uint32_t index, uint64_t value)
 {
@@ -64,6 +78,8 @@ static bool valid(uint32_t index, uint64_t value)
 		return value == 0 || value == 4 || value == 8;
 	case HVM_PARAM_VM86_TSS:
 		return value <= UINT32_MAX;
+	case HVM_PARAM_VM86_TSS_SIZED:
+		return value >> 32 >= VM86_TSS_MIN;
 	case HVM_PARAM_NR_IOREQ_SERVER_PAGES:
 		return value > 0 && value <= 64;
 	case HVM_PARAM_ACPI_IOPORTS_LOCATION:
@@ -101,6 +117,12 @@ int hvm_param_set(struct domain *d, uint32_t index, uint64_t value)
 		return rc;
 	if (!valid(index, value))
 		return -EINVAL;
+	if (index == HVM_PARAM_VM86_TSS) {
+		index = HVM_PARAM_VM86_TSS_SIZED;
+		value |= value ? 128UL << 32 : 0;
+	} else if (index == HVM_PARAM_VM86_TSS_SIZED) {
+		value = bounded_tss(value);
+	}
 	spin_lock(&d->lock);
 	if ((rights[index] & ONCE) && d->hvm_params[index] && d->hvm_params[index] != value) {
 		rc = -EEXIST;
@@ -124,7 +146,10 @@ int hvm_param_get(struct domain *d, uint32_t index, uint64_t *value)
 	if (rc)
 		return rc;
 	spin_lock(&d->lock);
-	*value = d->hvm_params[index];
+	if (index == HVM_PARAM_VM86_TSS)
+		*value = (uint32_t)d->hvm_params[HVM_PARAM_VM86_TSS_SIZED];
+	else
+		*value = d->hvm_params[index];
 	spin_unlock(&d->lock);
 	return 0;
 }
