@@ -201,7 +201,8 @@ static void policy(void **state)
 	fake_host.deny = XSM_HVM__GETPARAM;
 	assert_int_equal(get_param(6, HVM_PARAM_STORE_PFN, &value), -EPERM);
 	fake_host.deny = XSM_HVM__ALTP2MHVM;
-	assert_int_equal(set_param(6, HVM_PARAM_ALTP2M, 0), -EPERM);
+	assert_int_equal(set_param(6, HVM_PARAM_ALTP2M, 1), -EPERM);
+	assert_int_equal(set_param(6, HVM_PARAM_ALTP2M, 0), 0); /* asks for nothing */
 	assert_int_equal(set_param(6, HVM_PARAM_STORE_PFN, 5), 0);
 	fake_host.deny = XSM_HVM__HVMCTL;
 	assert_int_equal(op(HVMOP_get_mem_type, &type, sizeof(type)), -EPERM);
