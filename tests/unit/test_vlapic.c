@@ -541,8 +541,11 @@ static void startup(void **state)
 {
 	(void)state;
 	enable(0);
+	vlapic_set_irq(V(1), 0x44); /* posted before its first start: kept */
 	ipi(0, 2, 6 << 8 | 0x9a);
 	assert_int_equal(fake_state[1].sipi, 0x9a);
+	enable(1);
+	assert_int_equal(take(1), 0x44);
 	assert_true(V(1)->initialised);
 	assert_int_equal(V(1)->pause_flags, 0);
 	assert_int_equal(fake_state[1].woken, 1);
