@@ -391,12 +391,105 @@ static void test_rsdt(void **state)
 	assert_int_equal(acpi_parse(0x9fc20, &acc, &info), 0);
 }
 
+/* Entries that are too short for their type count as absent. */
+static void test_short_entries(void **state)
+{
+	static const uint8_t types[] = { 0, 1, 2, 4, 5, 9, 10 };
+	uint8_t body[8 + 8 + 7 * 5] = { [8] = 0, 8, 0, 0, 1 };
+	uint8_t srat[12 + 3 * 5] = { 0 };
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 7; i++) {
+		body[16 + 5 * i] = types[i];
+		body[17 + 5 * i] = 5;
+	}
+	for (i = 0; i < 3; i++) {
+		srat[12 + 5 * i] = (uint8_t)i;
+		srat[13 + 5 * i] = 5;
+		srat[16 + 5 * i] = 1;
+	}
+	add_table("APIC", body, sizeof(body));
+	add_table("SRAT", srat, sizeof(srat));
+	finish();
+	assert_int_equal(acpi_parse(RSDP, &acc, &info), 0);
+	assert_int_equal(info.nr_cpus, 1);
+	assert_int_equal(info.nr_ioapics + info.nr_overrides + info.nr_nmis + info.nr_node_mem, 0);
+	assert_int_equal(info.lapic_addr, 0xfee00000);
+}
+
+/* More of everything than there is room for: the first ones count. */
+static void test_overflow(void **state)
+{
+	static uint8_t body[8 + 8 + 40 * (12 + 10 + 6 + 12)];
+	static uint8_t srat[12 + 100 * 40], mcfg[8 + 20 * 16];
+	uint8_t *e = body + 8;
+	unsigned int i;
+
+	(void)state;
+	e[1] = 8;
+	e[4] = 1;
+	e += 8;
+	for (i = 0; i < 40; i++) {
+		e[0] = 1, e[1] = 12, e += 12;
+		e[0] = 2, e[1] = 10, e += 10;
+		e[0] = 4, e[1] = 6, e += 6;
+		e[0] = 10, e[1] = 12, e += 12;
+	}
+	for (i = 0; i < 100; i++) {
+		srat[12 + 40 * i] = 1;
+		srat[13 + 40 * i] = 40;
+		srat[12 + 40 * i + 28] = 1;
+	}
+	add_table("APIC", body, sizeof(body));
+	add_table("SRAT", srat, sizeof(srat));
+	add_table("MCFG", mcfg, sizeof(mcfg));
+	finish();
+	assert_int_equal(acpi_parse(RSDP, &acc, &info), 0);
+	assert_int_equal(info.nr_ioapics, ACPI_IOAPICS_MAX);
+	assert_int_equal(info.nr_overrides, ACPI_OVERRIDES_MAX);
+	assert_int_equal(info.nr_nmis, ACPI_NMIS_MAX);
+	assert_int_equal(info.nr_node_mem, ACPI_NODE_MEM_MAX);
+	assert_int_equal(info.nr_mcfg, ACPI_MCFG_MAX);
+}
+
+/* Registers in spaces or at addresses that can't be are absent. */
+static void test_fadt_spaces(void **state)
+{
+	uint8_t f[268 - 36] = { 0 };
+
+	(void)state;
+	memcpy(f + 64 - 36, &(uint32_t) { 0x10604 }, 4);
+	memcpy(f + 172 - 36, &(uint8_t[]) { 0, 16, 0, 2, 0x04, 0x07, 0, 0, 0, 0, 0, 0 }, 12);
+	memcpy(f + 76 - 36, &(uint32_t) { 0x608 }, 4);
+	memcpy(f + 208 - 36, &(uint8_t[]) { 1, 32, 0, 3, 0, 0, 1, 0, 0, 0, 0, 0 }, 12);
+	add_table("APIC", madt, sizeof(madt));
+	add_table("FACP", f, sizeof(f));
+	uint8_t hpet[20] = { [4] = 1, [8] = 0, 0, 0xd0, 0xfe };
+	add_table("HPET", hpet, sizeof(hpet));
+	finish();
+	assert_int_equal(acpi_parse(RSDP, &acc, &info), 0);
+	assert_int_equal(info.pm1a_cnt, 0);
+	assert_int_equal(info.pm_timer, 0x608);
+	assert_int_equal(info.hpet_addr, 0);
+	assert_int_equal(info.reset_reg.addr, 0);
+	/* A table of revision 1 ends before all of them. */
+	setup(NULL);
+	add_table("APIC", madt, sizeof(madt));
+	add_table("FACP", f, 20);
+	finish();
+	assert_int_equal(acpi_parse(RSDP, &acc, &info), 0);
+	assert_true(info.have_fadt);
+	assert_int_equal(info.pm_timer, 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_madt),	T(test_madt_limits), T(test_fadt),	    T(test_s5),
-		T(test_others), T(test_checksums),   T(test_bad_addresses), T(test_rsdt),
+		T(test_madt),	       T(test_madt_limits), T(test_fadt),	   T(test_s5),
+		T(test_others),	       T(test_checksums),   T(test_bad_addresses), T(test_rsdt),
+		T(test_short_entries), T(test_overflow),    T(test_fadt_spaces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

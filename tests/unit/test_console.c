@@ -276,6 +276,51 @@ static void test_input(void **state)
 	assert_int_equal(n, 256);
 }
 
+/* Options that can't be met are told, and leave a console that works. */
+static void test_console_options(void **state)
+{
+	char text[400];
+
+	(void)state;
+	strcpy(options.com1, "nonsense");
+	clear_sent();
+	console_init();
+	while (uart.ier & 2)
+		console_service();
+	assert_non_null(strstr(sent(), "com1=nonsense: not usable"));
+	options.com1[0] = '\0';
+	strcpy(options.conswitch, "bx"); /* Ctrl-b; input goes to the core at first */
+	console_init();
+	dumped = 0;
+	type("z");
+	assert_int_equal(dumped, 1);
+	type("\002\002\002");
+	type("z");
+	assert_int_equal(dumped, 1);
+	assert_int_equal(console_input_read(text, sizeof(text)), 1);
+	console_input_notify = NULL;
+	type("q");
+	assert_int_equal(console_input_read(text, sizeof(text)), 1);
+	while (uart.ier & 2)
+		console_service();
+	clear_sent();
+	strcpy(options.console, "vga");
+	console_init(); /* the ring alone */
+	write_text("unseen\n", true);
+	assert_null(strstr(sent(), "unseen"));
+	console_irq_on();
+	while (uart.ier & 2)
+		console_service();
+	strcpy(options.console, "com1,vga");
+	console_early_init();
+	console_init();
+	while (uart.ier & 2)
+		console_service();
+	write_text("seen\n", true); /* polled again */
+	assert_non_null(strstr(sent(), "seen\r\n"));
+	console_irq_on();
+}
+
 static void test_sync(void **state)
 {
 	(void)state;
@@ -284,6 +329,12 @@ static void test_sync(void **state)
 	clear_sent();
 	write_text("late\n", true);
 	assert_int_equal(uart.nr_sent, 0);
+	options.sync_console = true;
+	console_init();
+	assert_string_equal(sent(), "late\r\n");
+	uart.ier = 0;
+	console_irq_on(); /* no use: each byte is waited for */
+	assert_int_equal(uart.ier, 0);
 	console_panic_mode();
 	write_text("panic\n", true);
 	assert_string_equal(sent(), "late\r\npanic\r\n");
@@ -301,6 +352,7 @@ int main(void)
 		cmocka_unit_test(test_interrupt_driven),
 		cmocka_unit_test(test_ring),
 		cmocka_unit_test(test_input),
+		cmocka_unit_test(test_console_options),
 		cmocka_unit_test(test_sync),
 	};
 

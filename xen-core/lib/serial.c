@@ -67,6 +67,7 @@ bool serial_init(void)
 
 	uart_write(UART_IER, 0);
 	uart.ier = 0;
+	uart.irq_mode = false;
 	uart_write(UART_LCR, uart.lcr | LCR_DLAB);
 	uart_write(UART_DATA, (uint8_t)divisor);
 	uart_write(UART_IER, (uint8_t)(divisor >> 8));
