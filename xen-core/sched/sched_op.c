@@ -117,8 +117,7 @@ static long sched_shutdown(struct domain *d, unsigned int cmd, gva_t arg)
 
 	if (guest_read(&shutdown, arg, sizeof(shutdown)))
 		return -EFAULT;
-	if (shutdown.reason > SHUTDOWN_MAX)
-		return -EINVAL;
+	/* Reasons mean something to the tools only: any is passed on. */
 	if (cmd == SCHEDOP_shutdown) {
 		domain_shutdown(d, (uint8_t)shutdown.reason);
 	} else {
@@ -145,8 +144,6 @@ static long sched_remote_shutdown(struct domain *current, gva_t arg)
 	rc = xsm_domain(&current->label, &d->label, XSM_DOMAIN__SHUTDOWN);
 	if (rc)
 		return rc;
-	if (remote.reason > SHUTDOWN_MAX)
-		return -EINVAL;
 	domain_shutdown(d, (uint8_t)remote.reason);
 	return 0;
 }

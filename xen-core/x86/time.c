@@ -50,19 +50,19 @@ static uint64_t scale_apply(const struct scale *s, uint64_t x)
 	return (uint64_t)(((unsigned __int128)x * s->mul) >> 32);
 }
 
-/* The scale that turns ticks of @from Hz into ticks of @to Hz, both below 2^40. */
+/* The scale that turns ticks of @from Hz into ticks of @to Hz, both above 0 and below 2^40. */
 static struct scale scale_make(uint64_t from, uint64_t to)
 {
 	struct scale s = { 0, 0 };
 
-	/* To 31 bits and more each: an error below one in 10^9. */
-	while (to < (1UL << 31) && from < (1UL << 31)) {
-		from <<= 1;
+	/* @to fills 32 bits and @from follows it: an error of about one in 2^31. */
+	while (to < (1UL << 31)) {
 		to <<= 1;
+		s.shift--;
 	}
 	while (to >= (1UL << 32)) {
-		from >>= 1;
 		to >>= 1;
+		s.shift++;
 	}
 	while (from > 2 * to) {
 		from >>= 1;

@@ -153,7 +153,9 @@ bool evtchn_port_pending(struct domain *d, port_t port)
 
 int guest_read(void *dst, gva_t src, size_t len)
 {
-	if (!src.v && len)
+	if (!len)
+		return 0;
+	if (!src.v)
 		return -EFAULT;
 	memcpy(dst, (const void *)(uintptr_t)src.v, len);
 	return 0;
