@@ -149,11 +149,11 @@ static void say(uint32_t source, uint32_t target, enum xsm_perm perm, const stru
 	if (!times)
 		return;
 	describe(what, sizeof(what), a);
-	printk(KERN_WARNING "FLASK: avc:  %s  { %s } for%s op=%s times=%u scontext=%s tcontext=%s "
-			    "tclass=%s permissive=%u\n",
-	       granted ? "granted" : "denied", c->perm[bit], what,
-	       *c->operations[bit] ? c->operations[bit] : "none", times, from, to, c->name,
-	       permissive);
+	/* The operations last: a line has a limit, and of them nothing depends. */
+	printk(KERN_WARNING "FLASK: avc:  %s  { %s } for%s scontext=%s tcontext=%s tclass=%s "
+			    "permissive=%u times=%u op=%.160s\n",
+	       granted ? "granted" : "denied", c->perm[bit], what, from, to, c->name, permissive,
+	       times, *c->operations[bit] ? c->operations[bit] : "none");
 	if (granted)
 		return;
 	from_len = type_in(&from);

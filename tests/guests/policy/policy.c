@@ -17,6 +17,7 @@
 #include <xen/xsm/flask_op.h>
 
 #define EPERM	   1
+#define EINVAL	   22
 #define ENOSYS	   38
 #define EOPNOTSUPP 95
 
@@ -283,6 +284,8 @@ static long do_memory(const struct entry *e)
 		break;
 	case XENMEM_set_memory_map:
 		op.map.domid = target;
+		op.map.map.nr_entries = 1;
+		set_xen_guest_handle(op.map.map.buffer, buffer);
 		break;
 	case XENMEM_acquire_resource:
 		op.resource.domid = target;
@@ -364,7 +367,7 @@ static long map_own(uint32_t flags, grant_handle_t *handle)
 	struct gnttab_map_grant_ref op = { .host_addr = (uintptr_t)window,
 					   .flags = GNTMAP_host_map | flags,
 					   .ref = 8,
-					   .dom = DOMID_SELF };
+					   .dom = own_domid() };
 	long r = grant_op(GNTTABOP_map_grant_ref, &op, 1);
 
 	*handle = op.handle;
@@ -391,8 +394,18 @@ static long map_and_unmap(const struct entry *e)
 	return unmap_own(handle);
 }
 
+static long replace_own(grant_handle_t handle)
+{
+	struct gnttab_unmap_and_replace op = { .host_addr = (uintptr_t)window,
+					       .new_addr = (uintptr_t)buffer,
+					       .handle = handle };
+	long r = grant_op(GNTTABOP_unmap_and_replace, &op, 1);
+
+	return grant_result(r, op.status);
+}
+
 /* A mapping that can't be undone now is undone when the permission is back. */
-static long unmap_only(void)
+static long unmap_only(bool replace)
 {
 	static grant_handle_t handle;
 	static bool mapped;
@@ -400,9 +413,28 @@ static long unmap_only(void)
 
 	if (r)
 		return r;
-	r = unmap_own(handle);
+	r = replace ? replace_own(handle) : unmap_own(handle);
 	mapped = r == -EPERM;
+	if (replace && !r)
+		unmap_own(handle); /* in case it was not replaced for another reason */
 	return r;
+}
+
+/* What is never done says so in its status. */
+static long do_transfer(void)
+{
+	struct gnttab_transfer op = { .domid = target };
+	long r = grant_op(GNTTABOP_transfer, &op, 1);
+
+	return r ? r : op.status == GNTST_bad_page ? -ENOSYS : grant_result(r, op.status);
+}
+
+static long do_status_frames(void)
+{
+	struct gnttab_get_status_frames op = { .dom = DOMID_SELF };
+	long r = grant_op(GNTTABOP_get_status_frames, &op, 1);
+
+	return r ? r : op.status == GNTST_general_error ? -ENOSYS : grant_result(r, op.status);
 }
 
 static long do_grant(const struct entry *e)
@@ -418,7 +450,13 @@ static long do_grant(const struct entry *e)
 	case GNTTABOP_map_grant_ref:
 		return map_and_unmap(e);
 	case GNTTABOP_unmap_grant_ref:
-		return unmap_only();
+		return unmap_only(false);
+	case GNTTABOP_unmap_and_replace:
+		return unmap_only(true);
+	case GNTTABOP_transfer:
+		return do_transfer();
+	case GNTTABOP_get_status_frames:
+		return do_status_frames();
 	case GNTTABOP_setup_table:
 		r = grant_op(e->nr, &setup, 1);
 		return grant_result(r, setup.status);
@@ -437,8 +475,7 @@ static long do_grant(const struct entry *e)
 		r = grant_op(e->nr, &copy, 1);
 		return grant_result(r, copy.status);
 	default:
-		clear(buffer, 256);
-		return grant_op(e->nr, buffer, 1);
+		return -EINVAL;
 	}
 }
 
@@ -556,10 +593,10 @@ static bool logged(const struct entry *e, unsigned int size)
 	return false;
 }
 
-/* Says why it was refused otherwise than by -EPERM: by a text, by leaving out. */
+/* Refuses otherwise than by -EPERM: by another text, by doing none of the extents. */
 static bool hides(const struct entry *e)
 {
-	return same(e->tclass, "version");
+	return same(e->tclass, "version") || same(e->perm, "adjust");
 }
 
 /* What nobody has to give is refused with -EPERM after the policy has let it through. */
