@@ -451,10 +451,15 @@ static void denials_are_logged(void **state)
 	for (i = 0; i < 1000; i++)
 		assert_int_equal(xsm_domain(&driver, &guest, XSM_MMU__MAP_READ), -EPERM);
 	assert_int_equal(count("avc:  denied"), 1);
-	assert_non_null(strstr(host_log(), "FLASK: avc:  denied  { map_read } for domid=4 target=1 "
-					   "op=XENMEM_add_to_physmap_batch times=1 "
-					   "scontext=" LABEL("netdom_t") " tcontext=" LABEL(
-						   "hvm_guest_t") " tclass=mmu permissive=0\n"));
+	assert_non_null(strstr(
+		host_log(),
+		"FLASK: avc:  denied  { map_read } for domid=4 target=1 "
+		"scontext=" LABEL(
+			"netdom_t") " "
+				    "tcontext=" LABEL(
+					    "hvm_guest_t") " "
+							   "tclass=mmu permissive=0 times=1 "
+							   "op=XENMEM_add_to_physmap_batch\n"));
 	assert_non_null(
 		strstr(host_log(), "FLASK: needed: allow netdom_t hvm_guest_t:mmu map_read;\n"));
 	assert_int_equal(xsm_domain(&driver, &guest, XSM_MMU__MAP_WRITE), -EPERM);
