@@ -14,14 +14,26 @@
 #define NPF_WRITE 2
 #define NPF_FETCH 16
 
-void svm_skip(struct vcpu *v, unsigned int len)
+/*
+ * Without next-RIP saving the instruction is decoded, but for VMMCALL: it stands in hypercall pages
+ * alone, without prefixes, and a walk of the guest's tables would double the cost of a hypercall.
+ * A guest that puts prefixes before its own VMMCALL goes on in the middle of it.
+ */
+void svm_skip(struct vcpu *v, enum decode_known what)
 {
 	struct svm_vcpu *sv = svm_vcpu(v);
+	unsigned int len = 3;
 
 	if (svm_features.nrip_save && sv->vmcb->nrip)
-		sv->regs.rip = sv->vmcb->nrip;
-	else
-		sv->regs.rip += len;
+		len = (unsigned int)(sv->vmcb->nrip - sv->regs.rip);
+	else if (what != INSN_VMMCALL)
+		len = hvm_insn_length(v, what);
+	if (!len) {
+		/* Another vCPU has changed the code under it. */
+		svm_inject_exception(v, TRAP_UD, -1);
+		return;
+	}
+	sv->regs.rip += len;
 	if (!svm_long_mode_active(sv))
 		sv->regs.rip &= 0xffffffffUL;
 	sv->vmcb->int_shadow = 0;
@@ -37,7 +49,7 @@ static void exit_cpuid(struct vcpu *v)
 	r->rbx = out[1];
 	r->rcx = out[2];
 	r->rdx = out[3];
-	svm_skip(v, 2);
+	svm_skip(v, INSN_CPUID);
 }
 
 static void exit_msr(struct vcpu *v)
@@ -59,7 +71,7 @@ static void exit_msr(struct vcpu *v)
 		r->rax = (uint32_t)value;
 		r->rdx = value >> 32;
 	}
-	svm_skip(v, 2);
+	svm_skip(v, write ? INSN_WRMSR : INSN_RDMSR);
 }
 
 /* EXITINFO1: port 31:16, size 6:4, repeat 3, string 2, in 0. EXITINFO2: the next rip. */
@@ -110,7 +122,7 @@ static void exit_hypercall(struct vcpu *v)
 		return;
 	}
 	r->rax = (uint64_t)rc;
-	svm_skip(v, 3);
+	svm_skip(v, INSN_VMMCALL);
 }
 
 static void exit_npf(struct vcpu *v)
@@ -167,7 +179,7 @@ static void exit_xsetbv(struct vcpu *v)
 
 	if (svm_vcpu(v)->vmcb->cpl == 0 &&
 	    fpu_set_xcr0(v, (uint32_t)r->rcx, (r->rdx << 32) | (uint32_t)r->rax))
-		svm_skip(v, 3);
+		svm_skip(v, INSN_XSETBV);
 	else
 		svm_inject_exception(v, TRAP_GP, 0);
 }
@@ -187,9 +199,11 @@ static void exit_other(struct vcpu *v, uint64_t code)
 	struct svm_vcpu *sv = svm_vcpu(v);
 
 	switch (code) {
-	case VMEXIT_INVD:
+	case VMEXIT_INVD: /* no device of the guest's looks past the caches */
+		svm_skip(v, INSN_INVD);
+		break;
 	case VMEXIT_WBINVD:
-		svm_skip(v, 2); /* no device of the guest's looks past the caches */
+		svm_skip(v, INSN_WBINVD);
 		break;
 	case VMEXIT_RDPMC:
 		svm_inject_exception(v, TRAP_GP, 0);
@@ -230,7 +244,7 @@ void svm_handle_exit(struct vcpu *v)
 		sv->vmcb->intercept1 &= ~INTERCEPT_VINTR;
 		break;
 	case VMEXIT_HLT:
-		svm_skip(v, 1);
+		svm_skip(v, INSN_HLT);
 		vcpu_hlt(v);
 		break;
 	case VMEXIT_CPUID:

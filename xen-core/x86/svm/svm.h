@@ -4,6 +4,7 @@
 #define CORE_SVM_H
 
 #include "domain/domain.h"
+#include "hvm/decode.h"
 #include "hvm/hvm.h"
 #include "x86/svm/vmcb.h"
 
@@ -45,8 +46,8 @@ maddr_t svm_host_vmcb(void); /* this CPU's */
 /* Before entry: chooses what to inject, and asks for an exit when something has to wait. */
 void svm_prepare_event(struct vcpu *v);
 void svm_handle_exit(struct vcpu *v);
-/* Moves rip past an intercepted instruction of @len bytes; ends the interrupt shadow. */
-void svm_skip(struct vcpu *v, unsigned int len);
+/* Moves rip past the intercepted instruction @what; ends the interrupt shadow. */
+void svm_skip(struct vcpu *v, enum decode_known what);
 void svm_inject_exception(struct vcpu *v, unsigned int vector, int64_t error);
 /* An ASID for @v on this CPU, and whether the TLB must be flushed. */
 void svm_assign_asid(struct vcpu *v);
