@@ -396,11 +396,12 @@ static bool step(unsigned int i)
 		did = true;
 	}
 	timers_program();
-	return did;
+	return did || (machine[i].deadline && machine[i].deadline <= sim_now);
 }
 
 void sim_settle(void)
 {
+	struct cpu *before = host_this_cpu;
 	unsigned int i, rounds = 0;
 	bool again = true;
 
@@ -410,6 +411,7 @@ void sim_settle(void)
 		for (again = false, i = 0; i < nr_cpus; i++)
 			again |= step(i);
 	}
+	host_this_cpu = before;
 }
 
 /* Nobody waits while a CPU that may run him idles (but for cores that run another domain). */
@@ -493,11 +495,13 @@ static void behave(void)
 void sim_run(uint64_t ns)
 {
 	uint64_t end = sim_now + ns;
+	struct cpu *before = host_this_cpu;
 
 	for (;;) {
 		behave();
 		sim_settle();
 		check_work_conserving();
+		host_this_cpu = before;
 		if (sim_now >= end)
 			return;
 		pass(next_event(end));
