@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The hypercall platform_op: what Linux as control domain asks of the host. */
+#include "domain/domain.h"
 #include "hypercall/control.h"
 #include "hypercall/hypercall.h"
 #include "lib/bitops.h"
@@ -15,9 +16,13 @@
 
 static long set_time(uint64_t secs, uint64_t nsecs, uint64_t at)
 {
+	struct domain *d;
+
 	if (nsecs >= NS_PER_SEC)
 		return -EINVAL;
 	wallclock_set(secs, (uint32_t)nsecs, at);
+	for_each_domain (d)
+		domain_update_wallclock(d);
 	return 0;
 }
 
