@@ -117,7 +117,7 @@ int builder_open(struct builder **out, struct hyper *hyper, const struct domain_
 	b->config = config;
 	b->kernel_fd = -1;
 	b->ramdisk_fd = -1;
-	b->loader.pipe = -1;
+	b->loader.socket = -1;
 	rc = prepare(b, err);
 	if (rc) {
 		builder_close(b);
@@ -381,21 +381,15 @@ int builder_fill(struct builder *b, builder_progress_fn progress, void *arg,
 int builder_check(struct builder *b, struct error *err)
 {
 	uint64_t addr, length, entry;
-	uint8_t *buffer = malloc(BUILDER_BUFFER);
-	int rc;
+	uint8_t *buffer = malloc(LOADER_SLOT_BYTES);
+	int run, rc = 0;
 
 	if (!buffer)
 		return error_set(err, -ENOMEM, "no memory");
-	while ((rc = loader_next(&b->loader, b->config->kernel, &addr, &length, &entry, err)) > 0) {
-		while (length && rc > 0) {
-			size_t n = length < BUILDER_BUFFER ? length : BUILDER_BUFFER;
-
-			rc = loader_read(&b->loader, buffer, n, err) ? -EPROTO : 1;
-			length -= n;
-		}
-		if (rc < 0)
-			break;
-	}
+	while (!rc &&
+	       (run = loader_next(&b->loader, b->config->kernel, &addr, &length, &entry, err)) > 0)
+		if (run == LOADER_RUN_DATA)
+			rc = loader_read(&b->loader, buffer, length, err);
 	free(buffer);
-	return rc;
+	return rc ? rc : run;
 }

@@ -8,8 +8,6 @@
 #include "builder/layout.h"
 #include "builder/loader.h"
 
-#define BUILDER_BUFFER (64u << 10)
-
 struct builder {
 	struct hyper *hyper;
 	const struct domain_config *config; /* the caller's */
@@ -19,6 +17,7 @@ struct builder {
 	struct layout layout;
 	struct guest_memory memory;
 	uint16_t domid;
+	bool scrubbed;		      /* memory is known to be zero where nothing was written */
 	builder_progress_fn progress; /* may be NULL */
 	void *progress_arg;
 };

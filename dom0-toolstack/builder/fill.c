@@ -99,19 +99,55 @@ int builder_populate(struct builder *b, struct error *err)
 	return rc;
 }
 
-/* Data from the loader goes straight from the pipe into the guest. */
+#define SAMPLES 16u
+
+/* Whether the hypervisor says that it leaves memory as it was at boot. */
+static bool boot_scrub_is_off(struct builder *b)
+{
+	static const char option[] = "bootscrub=";
+	struct version_info info;
+	const char *at;
+
+	if (hyper_version_info(b->hyper, &info))
+		return true;
+	at = strstr(info.command_line, option);
+	if (!at)
+		return strstr(info.command_line, "no-bootscrub");
+	at += strlen(option);
+	return strncmp(at, "idle", 4) && strncmp(at, "1", 1) && strncmp(at, "on", 2) &&
+	       strncmp(at, "yes", 3) && strncmp(at, "true", 4);
+}
+
+/*
+ * Hypervisors hand out memory that they have scrubbed, so zeroes need not be written, and what is
+ * not mapped for that costs nothing: nearly half of a Linux kernel is zero pages. Not believed
+ * where scrubbing is off, or where a debug build scrubs with another pattern: pages spread over the
+ * guest's low memory tell.
+ */
+static bool memory_is_scrubbed(struct builder *b)
+{
+	uint64_t frames = b->layout.low_end / PAGE_BYTES, gfns[SAMPLES];
+
+	for (uint64_t i = 0; i < SAMPLES; i++)
+		gfns[i] = frames * (2 * i + 1) / (2 * SAMPLES);
+	return !boot_scrub_is_off(b) && guest_memory_is_zero(&b->memory, gfns, SAMPLES);
+}
+
+static int zero(struct builder *b, uint64_t addr, uint64_t length, struct error *err)
+{
+	return b->scrubbed ? 0 : guest_memory_zero(&b->memory, addr, length, err);
+}
+
+/* Data from the loader goes straight into the guest. */
 static int read_run(struct builder *b, uint64_t addr, uint64_t length, struct error *err)
 {
 	while (length) {
-		uint8_t *at;
-		size_t n;
-		int rc = guest_memory_at(&b->memory, addr, &at, &n, err);
+		uint8_t *at = NULL;
+		size_t n = 0;
+		int rc = guest_memory_at(&b->memory, addr, length, &at, &n, err);
 
-		if (rc)
-			return rc;
-		if (n > length)
-			n = length;
-		rc = loader_read(&b->loader, at, n, err);
+		if (!rc)
+			rc = loader_read(&b->loader, at, n, err);
 		if (rc)
 			return rc;
 		addr += n;
@@ -123,21 +159,26 @@ static int read_run(struct builder *b, uint64_t addr, uint64_t length, struct er
 int builder_load_kernel(struct builder *b, uint64_t *entry, struct error *err)
 {
 	const struct elf_kernel *k = &b->loader.kernel;
-	uint64_t addr = 0, length = 0, done = 0, total = b->loader.budget;
-	int rc;
+	uint64_t addr = 0, length = 0, total = b->loader.budget;
+	int run, rc = 0;
 
 	guest_memory_range(&b->memory, 0, b->layout.low_end);
-	while ((rc = loader_next(&b->loader, b->config->kernel, &addr, &length, entry, err)) > 0) {
-		rc = read_run(b, addr, length, err);
+	b->scrubbed = memory_is_scrubbed(b);
+	while ((run = loader_next(&b->loader, b->config->kernel, &addr, &length, entry, err)) > 0) {
+		if (run == LOADER_RUN_ZERO)
+			rc = zero(b, addr, length, err);
+		else
+			rc = read_run(b, addr, length, err);
 		if (rc)
 			return rc;
-		done += length;
-		report(b, "kernel", done, total);
+		report(b, "kernel", total - b->loader.budget, total);
 	}
 	loader_stop(&b->loader);
+	if (run < 0)
+		return run;
 	for (uint32_t i = 0; !rc && i < k->n_segments; i++)
-		rc = guest_memory_zero(&b->memory, k->segments[i].addr + k->segments[i].file_size,
-				       k->segments[i].memory_size - k->segments[i].file_size, err);
+		rc = zero(b, k->segments[i].addr + k->segments[i].file_size,
+			  k->segments[i].memory_size - k->segments[i].file_size, err);
 	return rc;
 }
 
@@ -149,12 +190,11 @@ int builder_load_ramdisk(struct builder *b, struct error *err)
 		uint8_t *at = NULL;
 		size_t n = 0;
 		ssize_t got;
-		int rc = guest_memory_at(&b->memory, b->layout.ramdisk + done, &at, &n, err);
+		int rc = guest_memory_at(&b->memory, b->layout.ramdisk + done,
+					 b->ramdisk_size - done, &at, &n, err);
 
 		if (rc)
 			return rc;
-		if (n > b->ramdisk_size - done)
-			n = b->ramdisk_size - done;
 		got = read(b->ramdisk_fd, at, n);
 		if (got < 0 && errno == EINTR)
 			continue;

@@ -6,8 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define PAGE	     4096ull
-#define WINDOW_BYTES (GUEST_WINDOW_PAGES * PAGE)
+#define PAGE 4096ull
 
 int guest_memory_open(struct guest_memory *memory, uint16_t domid, struct error *err)
 {
@@ -44,18 +43,15 @@ void guest_memory_range(struct guest_memory *memory, uint64_t low, uint64_t high
 	memory->high = high;
 }
 
-static int map_window(struct guest_memory *memory, uint64_t addr, struct error *err)
+static int map_window(struct guest_memory *memory, uint64_t addr, uint64_t want, struct error *err)
 {
 	xen_pfn_t gfns[GUEST_WINDOW_PAGES];
-	uint64_t first = addr & ~(WINDOW_BYTES - 1);
-	uint64_t last = first + WINDOW_BYTES;
-	size_t pages;
+	uint64_t first = addr & ~(PAGE - 1);
+	uint64_t last = addr + want < memory->high ? addr + want : memory->high;
+	size_t pages = (last - first + PAGE - 1) / PAGE;
 
-	if (first < memory->low)
-		first = memory->low;
-	if (last > memory->high)
-		last = memory->high;
-	pages = (last - first) / PAGE;
+	if (pages > GUEST_WINDOW_PAGES)
+		pages = GUEST_WINDOW_PAGES;
 	for (size_t i = 0; i < pages; i++)
 		gfns[i] = first / PAGE + i;
 	drop_window(memory);
@@ -69,25 +65,45 @@ static int map_window(struct guest_memory *memory, uint64_t addr, struct error *
 	return 0;
 }
 
-int guest_memory_at(struct guest_memory *memory, uint64_t addr, uint8_t **at, size_t *length,
-		    struct error *err)
+int guest_memory_at(struct guest_memory *memory, uint64_t addr, uint64_t want, uint8_t **at,
+		    size_t *length, struct error *err)
 {
 	uint64_t offset;
 	int rc;
 
-	if (addr < memory->low || addr >= memory->high)
+	if (!want || addr < memory->low || addr >= memory->high || want > memory->high - addr)
 		return error_set(err, -EFAULT, "0x%llx lies outside of the guest's memory",
 				 (unsigned long long)addr);
 	if (!memory->pages || addr < memory->first ||
 	    addr - memory->first >= memory->pages * PAGE) {
-		rc = map_window(memory, addr, err);
+		rc = map_window(memory, addr, want, err);
 		if (rc)
 			return rc;
 	}
 	offset = addr - memory->first;
 	*at = memory->window + offset;
 	*length = memory->pages * PAGE - offset;
+	if (*length > want)
+		*length = want;
 	return 0;
+}
+
+bool guest_memory_is_zero(struct guest_memory *memory, const uint64_t *gfns, size_t count)
+{
+	xen_pfn_t list[GUEST_WINDOW_PAGES];
+	uint8_t *at;
+	bool zero;
+
+	if (!count || count > GUEST_WINDOW_PAGES)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		list[i] = gfns[i];
+	at = xenforeignmemory_map(memory->handle, memory->domid, PROT_READ, count, list, NULL);
+	if (!at)
+		return false;
+	zero = !at[0] && !memcmp(at, at + 1, count * PAGE - 1);
+	xenforeignmemory_unmap(memory->handle, at, count);
+	return zero;
 }
 
 /* Writes bytes, or zeroes when `bytes` is NULL. */
@@ -97,12 +113,10 @@ static int fill(struct guest_memory *memory, uint64_t addr, const uint8_t *bytes
 	while (length) {
 		uint8_t *at = NULL;
 		size_t n = 0;
-		int rc = guest_memory_at(memory, addr, &at, &n, err);
+		int rc = guest_memory_at(memory, addr, length, &at, &n, err);
 
 		if (rc)
 			return rc;
-		if (n > length)
-			n = length;
 		if (bytes) {
 			memcpy(at, bytes, n);
 			bytes += n;

@@ -3,6 +3,7 @@
 #ifndef BULKHEAD_BUILDER_GUEST_MEMORY_H
 #define BULKHEAD_BUILDER_GUEST_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,11 +31,18 @@ void guest_memory_close(struct guest_memory *memory);
 void guest_memory_range(struct guest_memory *memory, uint64_t low, uint64_t high);
 
 /*
- * A pointer to the guest's memory at `addr`, and how many bytes from there on are mapped (1 … the
- * window's size). It holds until the next call. -EFAULT: outside of the range.
+ * A pointer to the guest's memory at `addr`, and in *length how many of the `want` bytes from there
+ * on are mapped (at least 1). It holds until the next call. -EFAULT: outside of the range. Pages
+ * that nobody wants are not mapped: each costs.
  */
-int guest_memory_at(struct guest_memory *memory, uint64_t addr, uint8_t **at, size_t *length,
-		    struct error *err);
+int guest_memory_at(struct guest_memory *memory, uint64_t addr, uint64_t want, uint8_t **at,
+		    size_t *length, struct error *err);
+
+/*
+ * True when the given pages (at most GUEST_WINDOW_PAGES) hold nothing but zeroes. False also when
+ * they can't be seen.
+ */
+bool guest_memory_is_zero(struct guest_memory *memory, const uint64_t *gfns, size_t count);
 
 int guest_memory_write(struct guest_memory *memory, uint64_t addr, const void *bytes, size_t length,
 		       struct error *err);

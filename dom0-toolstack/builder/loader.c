@@ -4,36 +4,53 @@
 #include "builder/loader_child.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PIPE_SIZE   (1 << 20)
 #define PATIENCE_MS 120000 /* without a byte from the child */
+#define SLOTS_SIZE  ((size_t)LOADER_SLOTS * LOADER_SLOT_BYTES)
 
 /* What the child is: never returns. */
-static void child(int image_fd, int pipe, uint64_t size)
+static void child(int image_fd, int socket, uint8_t *slots, uint64_t size)
 {
 	const uint8_t *image = mmap(NULL, size, PROT_READ, MAP_PRIVATE, image_fd, 0);
 
 	if (image == MAP_FAILED)
 		_exit(126);
-	loader_confine(pipe, size);
-	_exit(loader_work(pipe, image, size));
+	loader_confine(socket, size);
+	_exit(loader_work(socket, slots, image, size));
+}
+
+/* The means to talk: *theirs is the child's end of the socket. */
+static int open_link(struct loader *loader, int *theirs, struct error *err)
+{
+	void *slots =
+		mmap(NULL, SLOTS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int fds[2];
+
+	if (slots == MAP_FAILED)
+		return error_errno(err, -errno, "no memory for the kernel loader");
+	loader->slots = slots;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+		return error_errno(err, -errno, "cannot make a socket");
+	loader->socket = fds[0];
+	*theirs = fds[1];
+	return 0;
 }
 
 int loader_spawn(struct loader *loader, int image_fd, struct error *err)
 {
+	int theirs = -1, rc;
 	struct stat st;
-	int fds[2];
 
 	memset(loader, 0, sizeof(*loader));
-	loader->pipe = -1;
+	loader->socket = -1;
 	if (fstat(image_fd, &st))
 		return error_errno(err, -errno, "cannot look at the kernel image");
 	if (!S_ISREG(st.st_mode))
@@ -42,38 +59,37 @@ int loader_spawn(struct loader *loader, int image_fd, struct error *err)
 		return error_set(err, -ENOEXEC,
 				 "the kernel image is too small or too large (%lld bytes)",
 				 (long long)st.st_size);
-	if (pipe2(fds, O_CLOEXEC))
-		return error_errno(err, -errno, "cannot make a pipe");
-	(void)!fcntl(fds[0], F_SETPIPE_SZ, PIPE_SIZE);
-	loader->pid = fork();
-	if (loader->pid < 0) {
-		int code = -errno;
-
-		close(fds[0]);
-		close(fds[1]);
-		loader->pid = 0;
-		return error_errno(err, code, "cannot start the kernel loader");
+	rc = open_link(loader, &theirs, err);
+	if (!rc) {
+		loader->pid = fork();
+		if (!loader->pid)
+			child(image_fd, theirs, loader->slots, st.st_size);
+		if (loader->pid < 0) {
+			loader->pid = 0;
+			rc = error_errno(err, -errno, "cannot start the kernel loader");
+		}
 	}
-	if (!loader->pid) {
-		close(fds[0]);
-		child(image_fd, fds[1], st.st_size);
-	}
-	close(fds[1]);
-	loader->pipe = fds[0];
-	return 0;
+	if (theirs >= 0)
+		close(theirs);
+	if (rc)
+		loader_stop(loader);
+	return rc;
 }
 
 void loader_stop(struct loader *loader)
 {
-	if (loader->pipe >= 0)
-		close(loader->pipe);
-	loader->pipe = -1;
+	if (loader->socket >= 0)
+		close(loader->socket);
+	loader->socket = -1;
 	if (loader->pid > 0) {
 		kill(loader->pid, SIGKILL);
 		while (waitpid(loader->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
 	loader->pid = 0;
+	if (loader->slots)
+		munmap(loader->slots, SLOTS_SIZE);
+	loader->slots = NULL;
 }
 
 /* Says how the child ended, when it ended without a word. */
@@ -97,7 +113,7 @@ static int child_gone(struct loader *loader, struct error *err)
 
 static int read_bytes(struct loader *loader, void *to, size_t length, struct error *err)
 {
-	struct pollfd p = { .fd = loader->pipe, .events = POLLIN };
+	struct pollfd p = { .fd = loader->socket, .events = POLLIN };
 	uint8_t *at = to;
 
 	while (length) {
@@ -108,7 +124,7 @@ static int read_bytes(struct loader *loader, void *to, size_t length, struct err
 			continue;
 		if (!rc)
 			return error_set(err, -ETIMEDOUT, "the kernel loader makes no progress");
-		n = read(loader->pipe, at, length);
+		n = read(loader->socket, at, length);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -214,6 +230,16 @@ static bool in_segment(const struct elf_kernel *k, uint64_t addr, uint64_t lengt
 	return false;
 }
 
+/* True when the run may come at all; its bytes are counted then. */
+static bool take_run(struct loader *loader, const struct loader_message *m, uint32_t max)
+{
+	if (!m->length || m->length > max || m->length > loader->budget ||
+	    !in_segment(&loader->kernel, m->addr, m->length, false))
+		return false;
+	loader->budget -= m->length;
+	return true;
+}
+
 int loader_next(struct loader *loader, const char *name, uint64_t *addr, uint64_t *length,
 		uint64_t *entry, struct error *err)
 {
@@ -225,6 +251,8 @@ int loader_next(struct loader *loader, const char *name, uint64_t *addr, uint64_
 	rc = read_bytes(loader, &m, sizeof(m), err);
 	if (rc)
 		return error_prefix(err, "%s", name);
+	*addr = m.addr;
+	*length = m.length;
 	switch (m.type) {
 	case LOADER_ERROR:
 		return child_error(loader, &m, name, err);
@@ -233,17 +261,17 @@ int loader_next(struct loader *loader, const char *name, uint64_t *addr, uint64_
 		    !in_segment(&loader->kernel, m.addr, 1, true))
 			break;
 		*entry = m.addr;
-		return 0;
+		return LOADER_RUN_END;
 	case LOADER_DATA:
-		if (!m.length || m.length > LOADER_DATA_MAX || m.length > loader->budget ||
-		    !in_segment(&loader->kernel, m.addr, m.length, false))
+		if (!take_run(loader, &m, LOADER_SLOT_BYTES))
 			break;
-		loader->budget -= m.length;
 		loader->pending = m.length;
-		loader->addr = m.addr;
-		*addr = m.addr;
-		*length = m.length;
-		return 1;
+		loader->taken = 0;
+		return LOADER_RUN_DATA;
+	case LOADER_ZERO:
+		if (!take_run(loader, &m, LOADER_ZERO_MAX))
+			break;
+		return LOADER_RUN_ZERO;
 	default:
 		break;
 	}
@@ -252,14 +280,19 @@ int loader_next(struct loader *loader, const char *name, uint64_t *addr, uint64_
 
 int loader_read(struct loader *loader, void *to, size_t length, struct error *err)
 {
-	int rc;
+	const uint8_t *slot;
 
 	if (length > loader->pending)
 		return error_set(err, -EINVAL, "more data wanted than there is");
-	rc = read_bytes(loader, to, length, err);
-	if (rc)
-		return rc;
+	slot = loader->slots + (size_t)(loader->turn % LOADER_SLOTS) * LOADER_SLOT_BYTES;
+	/* The child may change it meanwhile: it is data only, the guest's own. */
+	memcpy(to, slot + loader->taken, length);
+	loader->taken += length;
 	loader->pending -= length;
-	loader->addr += length;
+	if (!loader->pending) {
+		loader->turn++;
+		/* When the child is gone, the next read says so. */
+		(void)!send(loader->socket, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
 	return 0;
 }

@@ -20,13 +20,25 @@
 #define LOADER_IMAGE_MAX  (1ull << 30) /* bytes of an image file */
 #define LOADER_KERNEL_MAX (2ull << 30) /* bytes that come out of it */
 
+#define LOADER_SLOTS	  4u
+#define LOADER_SLOT_BYTES (1u << 20)
+
 struct loader {
-	pid_t pid; /* 0: none */
-	int pipe;  /* -1: none */
+	pid_t pid;	/* 0: none */
+	int socket;	/* -1: none */
+	uint8_t *slots; /* LOADER_SLOTS of LOADER_SLOT_BYTES; NULL: none */
 	struct elf_kernel kernel;
-	uint64_t budget;  /* bytes of data that may still come */
-	uint64_t pending; /* bytes of the current data message not yet read */
-	uint64_t addr;	  /* where they belong */
+	uint32_t turn;	  /* data runs so far: the next one is in slot turn % LOADER_SLOTS */
+	uint64_t budget;  /* bytes that may still come */
+	uint64_t pending; /* bytes of the current data run not yet read */
+	uint64_t taken;	  /* bytes of it read */
+};
+
+/* What loader_next() has found. */
+enum loader_run {
+	LOADER_RUN_END = 0,
+	LOADER_RUN_DATA = 1,
+	LOADER_RUN_ZERO = 2, /* zeroes: nothing to read */
 };
 
 /*
@@ -46,8 +58,9 @@ int loader_spawn(struct loader *loader, int image_fd, struct error *err);
 int loader_layout(struct loader *loader, const char *name, uint64_t limit, struct error *err);
 
 /*
- * The next run of bytes: sets *addr and *length (> 0) and returns 1, to be read with loader_read();
- * or 0 at the end, with *entry set. Addresses lie within a segment's file_size.
+ * The next run: an enum loader_run, or a negative errno. With data, *length bytes (> 0) that belong
+ * at *addr are to be read with loader_read(), all of them; with zeroes nothing is. At the end
+ * *entry is set. Addresses lie within one segment's file_size.
  */
 int loader_next(struct loader *loader, const char *name, uint64_t *addr, uint64_t *length,
 		uint64_t *entry, struct error *err);

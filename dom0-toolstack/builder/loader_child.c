@@ -20,7 +20,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #define NOBODY	     65534
@@ -60,7 +59,7 @@ static const struct sock_filter filter[] = {
 	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 	ALLOW(write),
-	ALLOW(writev),
+	ALLOW(read),
 	ALLOW(munmap),
 	ALLOW(mremap),
 	ALLOW(madvise),
@@ -87,11 +86,11 @@ static void limit(int resource, rlim_t value)
 		_exit(125);
 }
 
-static void drop_descriptors(int pipe)
+static void drop_descriptors(int keep)
 {
-	if (pipe > 0 && syscall(SYS_close_range, 0, pipe - 1, 0))
+	if (keep > 0 && syscall(SYS_close_range, 0, keep - 1, 0))
 		_exit(125);
-	if (syscall(SYS_close_range, pipe + 1, ~0u, 0))
+	if (syscall(SYS_close_range, keep + 1, ~0u, 0))
 		_exit(125);
 }
 
@@ -106,14 +105,14 @@ static void drop_privileges(void)
 		_exit(125);
 }
 
-void loader_confine(int pipe, uint64_t image_size)
+void loader_confine(int socket, uint64_t image_size)
 {
 	struct sock_fprog program = {
 		.len = sizeof(filter) / sizeof(filter[0]),
 		.filter = (struct sock_filter *)filter,
 	};
 
-	drop_descriptors(pipe);
+	drop_descriptors(socket);
 	drop_privileges();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_DUMPABLE, 0);
@@ -150,23 +149,128 @@ static int put_message(int fd, uint32_t type, uint64_t addr, const void *bytes, 
 	struct loader_message m = { type, length, addr };
 	int rc = write_all(fd, &m, sizeof(m));
 
-	return rc || !length ? rc : write_all(fd, bytes, length);
+	return rc || !bytes ? rc : write_all(fd, bytes, length);
+}
+
+#define PAGE 4096u
+
+/*
+ * The child's end: the slot that is being filled, and a run of zeroes that may grow. Only one of
+ * the two is not empty.
+ */
+struct link {
+	int fd;
+	uint8_t *slots;
+	uint32_t turn, free; /* slots used so far; slots that may be filled */
+	uint64_t addr;	     /* where the slot's bytes belong */
+	uint32_t used;	     /* bytes in the slot */
+	uint64_t zero_addr;
+	uint32_t zero_length;
+	struct elf_kernel kernel;
+};
+
+static int flush(struct link *link)
+{
+	int rc = 0;
+
+	if (link->used) {
+		rc = put_message(link->fd, LOADER_DATA, link->addr, NULL, link->used);
+		link->turn++;
+		link->free--;
+		link->used = 0;
+	}
+	if (!rc && link->zero_length) {
+		rc = put_message(link->fd, LOADER_ZERO, link->zero_addr, NULL, link->zero_length);
+		link->zero_length = 0;
+	}
+	return rc;
+}
+
+/* Waits until there is a slot to fill. */
+static int want_slot(struct link *link)
+{
+	char given[LOADER_SLOTS];
+
+	while (!link->free) {
+		ssize_t n = read(link->fd, given, sizeof(given));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -EPIPE;
+		link->free += n;
+	}
+	return 0;
+}
+
+static int add_zeroes(struct link *link, uint64_t addr, uint32_t length)
+{
+	int rc = 0;
+
+	if (link->used || addr != link->zero_addr + link->zero_length ||
+	    link->zero_length > LOADER_ZERO_MAX - length)
+		rc = flush(link);
+	if (!link->zero_length)
+		link->zero_addr = addr;
+	link->zero_length += length;
+	return rc;
+}
+
+/* At most a page: fits a slot, whose size is a multiple of it, when the slot is new. */
+static int add_bytes(struct link *link, uint64_t addr, const uint8_t *bytes, uint32_t length)
+{
+	int rc = 0;
+
+	if (link->zero_length || addr != link->addr + link->used ||
+	    length > LOADER_SLOT_BYTES - link->used)
+		rc = flush(link);
+	if (!rc)
+		rc = want_slot(link);
+	if (rc)
+		return rc;
+	if (!link->used)
+		link->addr = addr;
+	memcpy(link->slots + (size_t)(link->turn % LOADER_SLOTS) * LOADER_SLOT_BYTES + link->used,
+	       bytes, length);
+	link->used += length;
+	return 0;
 }
 
 static int put_layout(void *arg, const struct elf_kernel *kernel)
 {
-	return put_message(*(int *)arg, LOADER_LAYOUT, 0, kernel->segments,
+	struct link *link = arg;
+
+	link->kernel = *kernel;
+	return put_message(link->fd, LOADER_LAYOUT, 0, kernel->segments,
 			   kernel->n_segments * sizeof(kernel->segments[0]));
+}
+
+static bool is_zero(const uint8_t *bytes, size_t length)
+{
+	return !bytes[0] && !memcmp(bytes, bytes + 1, length - 1);
 }
 
 static int put_data(void *arg, uint64_t addr, const uint8_t *bytes, size_t length)
 {
+	struct link *link = arg;
 	int rc = 0;
 
-	for (size_t at = 0; at < length && !rc; at += LOADER_DATA_MAX) {
-		size_t n = length - at < LOADER_DATA_MAX ? length - at : LOADER_DATA_MAX;
+	/* Runs do not reach from one segment into the next. */
+	for (uint32_t i = 0; i < link->kernel.n_segments; i++)
+		if (link->kernel.segments[i].addr == addr)
+			rc = flush(link);
+	while (length && !rc) {
+		uint32_t n = PAGE - (uint32_t)(addr % PAGE);
 
-		rc = put_message(*(int *)arg, LOADER_DATA, addr + at, bytes + at, n);
+		if (n > length)
+			n = length;
+		if (n == PAGE && is_zero(bytes, n))
+			rc = add_zeroes(link, addr, n);
+		else
+			rc = add_bytes(link, addr, bytes, n);
+		addr += n;
+		bytes += n;
+		length -= n;
 	}
 	return rc;
 }
@@ -181,33 +285,50 @@ static int put_error(int fd, int code, const char *why)
 	return 1;
 }
 
-int loader_work(int pipe, const uint8_t *image, uint64_t size)
+/* The work itself, with the memory that it needs. */
+struct work {
+	struct elf_stream elf;
+	struct link link;
+};
+
+static int take_apart(struct work *w, const uint8_t *image, uint64_t size, const char **why)
 {
-	struct elf_events events = { put_layout, put_data, &pipe };
-	struct elf_stream *elf = malloc(sizeof(*elf));
-	struct sink sink = { elf_stream_feed, elf, LOADER_KERNEL_MAX, 0, NULL };
-	const char *why = NULL;
-	uint64_t entry = 0;
+	struct elf_events events = { put_layout, put_data, &w->link };
+	struct sink sink = { elf_stream_feed, &w->elf, LOADER_KERNEL_MAX, 0, NULL };
 	size_t offset = 0, length = size;
+	uint64_t entry = 0;
 	int rc;
 
-	if (!elf)
-		return put_error(pipe, -ENOMEM, "no memory");
-	elf_stream_init(elf, &events);
-	rc = bzimage_payload(image, size, &offset, &length, &why);
+	elf_stream_init(&w->elf, &events);
+	rc = bzimage_payload(image, size, &offset, &length, why);
 	if (rc == -ENOEXEC)
 		rc = 0; /* Perhaps an ELF file, or a compressed one. */
 	if (!rc)
 		rc = decompress(image + offset, length, &sink);
 	if (rc >= 0)
-		rc = elf_stream_finish(elf, &entry);
-	if (!rc) {
-		rc = put_message(pipe, LOADER_DONE, entry, NULL, 0);
-	} else {
-		why = elf->why ? elf->why : sink.why ? sink.why : why;
-		rc = put_error(pipe, rc, why ? why : "not a kernel");
-	}
-	elf_stream_free(elf);
-	free(elf);
-	return rc ? 1 : 0;
+		rc = elf_stream_finish(&w->elf, &entry);
+	if (!rc)
+		rc = flush(&w->link);
+	if (!rc)
+		rc = put_message(w->link.fd, LOADER_DONE, entry, NULL, 0);
+	else
+		*why = w->elf.why ? w->elf.why : sink.why ? sink.why : *why;
+	elf_stream_free(&w->elf);
+	return rc;
+}
+
+int loader_work(int socket, uint8_t *slots, const uint8_t *image, uint64_t size)
+{
+	struct work *w = calloc(1, sizeof(*w));
+	const char *why = NULL;
+	int rc;
+
+	if (!w)
+		return put_error(socket, -ENOMEM, "no memory");
+	w->link.fd = socket;
+	w->link.slots = slots;
+	w->link.free = LOADER_SLOTS;
+	rc = take_apart(w, image, size, &why);
+	free(w);
+	return rc ? put_error(socket, rc, why ? why : "not a kernel") : 0;
 }

@@ -36,18 +36,28 @@ int life_remove_domain(struct life *life, uint16_t domid, const uint8_t *uuid, s
 	return 0;
 }
 
+/* Says which phase begins. */
+static void phase(life_progress_fn progress, void *arg, const char *what)
+{
+	if (progress)
+		progress(arg, what, 0, 0);
+}
+
 /* The steps between the moment the domain exists and the moment it could run. */
 static int fill(struct life *life, struct builder *builder, struct record *record,
 		life_progress_fn progress, void *arg, struct error *err)
 {
 	struct builder_result result = { 0 };
 	struct store_rings rings;
-	int rc = store_add_domain(life, &record->config, record->domid, err);
+	int rc;
 
+	phase(progress, arg, "store");
+	rc = store_add_domain(life, &record->config, record->domid, err);
 	if (!rc)
 		rc = builder_fill(builder, progress, arg, &result, err);
 	if (rc)
 		return rc;
+	phase(progress, arg, "devices");
 	rings = (struct store_rings) { result.store_gfn, result.console_gfn, result.store_port,
 				       result.console_port };
 	rc = store_add_rings(life, record->domid, &rings, err);
@@ -63,10 +73,13 @@ int life_build(struct life *life, struct record *record, life_progress_fn progre
 {
 	struct builder *builder;
 	struct error ignored;
-	int rc = builder_open(&builder, life->hyper, &record->config, err);
+	int rc;
 
+	phase(progress, arg, "image");
+	rc = builder_open(&builder, life->hyper, &record->config, err);
 	if (rc)
 		return rc;
+	phase(progress, arg, "domain");
 	record->domid = LIFE_DOMID_NONE;
 	rc = record_save(record, err);
 	if (!rc)

@@ -180,10 +180,13 @@ int store_add_domain(struct life *life, const struct domain_config *config, uint
 		     struct error *err)
 {
 	struct batch b = { .config = config, .domid = domid };
+	char *left = store_read(life, domid, "domid");
 	int rc;
 
 	/* What a former domain of this id may have left. */
-	store_remove_domain(life, domid, NULL);
+	if (left)
+		store_remove_domain(life, domid, NULL);
+	free(left);
 	rc = xs_client_tx_run(life->store, add_domain, &b);
 	return rc < 0 ? error_errno(err, rc, "cannot write the domain's store entries") : 0;
 }

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,28 +17,29 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	static uint8_t buffer[LOADER_DATA_MAX];
+	static uint8_t buffer[LOADER_SLOT_BYTES];
 	struct loader loader = { 0 };
 	struct error err = { 0 };
 	uint64_t addr, length, entry, total = 0, announced;
-	int fds[2];
+	int fds[2], run;
 
 	if (size > MAX || socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
 		return 0;
 	if (write(fds[1], bytes, size) != (ssize_t)size)
 		abort();
 	close(fds[1]);
-	loader.pipe = fds[0];
+	loader.socket = fds[0];
+	loader.slots = mmap(NULL, (size_t)LOADER_SLOTS * LOADER_SLOT_BYTES, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (!loader_layout(&loader, "fuzz", LIMIT, &err)) {
 		announced = loader.budget;
-		while (loader_next(&loader, "fuzz", &addr, &length, &entry, &err) > 0) {
-			if (!length || length > LOADER_DATA_MAX || addr > LIMIT ||
-			    length > LIMIT - addr)
+		while ((run = loader_next(&loader, "fuzz", &addr, &length, &entry, &err)) > 0) {
+			if (!length || addr > LIMIT || length > LIMIT - addr)
 				abort();
 			total += length;
 			if (total > announced)
 				abort();
-			if (loader_read(&loader, buffer, length, &err))
+			if (run == LOADER_RUN_DATA && loader_read(&loader, buffer, length, &err))
 				break;
 		}
 	}

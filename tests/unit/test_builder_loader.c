@@ -54,27 +54,33 @@ static size_t gzip(const uint8_t *in, size_t size, uint8_t *out, size_t room)
 static int read_all(struct loader *loader, uint8_t *memory, uint64_t *entry, struct error *err)
 {
 	uint64_t addr, length;
-	int rc;
+	int run;
 
-	while ((rc = loader_next(loader, "test", &addr, &length, entry, err)) > 0) {
-		/* In two parts, as a window's edge would have it. */
+	while ((run = loader_next(loader, "test", &addr, &length, entry, err)) > 0) {
+		uint8_t *at = memory + (addr - TEST_LOAD);
 		uint64_t half = length / 2;
 
-		assert_int_equal(loader_read(loader, memory + (addr - TEST_LOAD), half, err), 0);
-		assert_int_equal(
-			loader_read(loader, memory + (addr - TEST_LOAD) + half, length - half, err),
-			0);
+		if (run == LOADER_RUN_ZERO) {
+			memset(at, 0, length);
+			continue;
+		}
+		/* In two parts, as a window's edge would have it. */
+		assert_int_equal(loader_next(loader, "test", &addr, &length, entry, NULL), -EINVAL);
+		assert_int_equal(loader_read(loader, at, length + 1, NULL), -EINVAL);
+		assert_int_equal(loader_read(loader, at, half, err), 0);
+		assert_int_equal(loader_read(loader, at + half, length - half, err), 0);
 	}
-	return rc;
+	return run;
 }
 
 static void check_kernel(int fd, const struct test_elf *e)
 {
-	uint8_t *memory = calloc(1, 0x20000);
+	uint8_t *memory = malloc(0x20000);
 	struct error err = { 0 };
 	struct loader loader;
 	uint64_t entry = 0;
 
+	memset(memory, 0xee, 0x20000);
 	assert_int_equal(loader_start(&loader, fd, "test", LIMIT, &err), 0);
 	assert_int_equal(loader.kernel.n_segments, 2);
 	assert_int_equal(loader.kernel.segments[1].memory_size, TEST_DATA_BYTES + TEST_BSS_BYTES);
@@ -86,6 +92,52 @@ static void check_kernel(int fd, const struct test_elf *e)
 	loader_stop(&loader);
 	close(fd);
 	free(memory);
+}
+
+/* A kernel of many slots, with zero pages between: all arrives, and zeroes are told apart. */
+static void large_kernels_go_through_the_slots(void **state)
+{
+	const size_t size = 24 << 20, front = 8192;
+	uint8_t *file = calloc(1, front + size);
+	struct test_elf e = make_elf();
+	struct error err = { 0 };
+	struct loader loader;
+	uint64_t addr, length, entry, zeroes = 0, at = TEST_LOAD;
+	uint8_t *back = malloc(LOADER_SLOT_BYTES);
+	int fd, run;
+
+	e.program[0].p_type = PT_NULL;
+	e.program[1].p_offset = front;
+	e.program[1].p_filesz = size;
+	e.program[1].p_memsz = size;
+	e.program[2].p_offset = front + 512;
+	memcpy(file, e.bytes, 512);
+	/* Each third MiB is zeroes. */
+	for (size_t i = 0; i < size; i++)
+		if ((i >> 20) % 3)
+			file[front + i] = (uint8_t)(i >> 12) | 1;
+	memcpy(file + front + 512, e.note, 20);
+	fd = file_with(file, front + size);
+	assert_int_equal(loader_start(&loader, fd, "test", LIMIT, &err), 0);
+	while ((run = loader_next(&loader, "test", &addr, &length, &entry, &err)) > 0) {
+		assert_int_equal(addr, at);
+		at += length;
+		if (run == LOADER_RUN_ZERO) {
+			zeroes += length;
+			continue;
+		}
+		assert_int_equal(loader_read(&loader, back, length, &err), 0);
+		assert_memory_equal(back, file + front + (addr - TEST_LOAD), length);
+	}
+	assert_int_equal(run, 0);
+	assert_int_equal(at, TEST_LOAD + size);
+	/* All of them but the page with the note. */
+	assert_int_equal(zeroes, (8 << 20) - 4096);
+	loader_stop(&loader);
+	close(fd);
+	free(back);
+	free(e.bytes);
+	free(file);
 }
 
 static void kernels_come_through_the_child(void **state)
@@ -165,7 +217,9 @@ static int talk(const void *bytes, size_t size, struct error *err)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	assert_int_equal(write(fds[1], bytes, size), size);
 	close(fds[1]);
-	loader.pipe = fds[0];
+	loader.socket = fds[0];
+	loader.slots = mmap(NULL, LOADER_SLOTS * LOADER_SLOT_BYTES, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	rc = loader_layout(&loader, "test", LIMIT, err);
 	if (!rc)
 		rc = read_all(&loader, memory, &entry, err);
@@ -207,8 +261,13 @@ static void say_layout(struct script *s, uint64_t addr, uint64_t file, uint64_t 
 static void a_good_conversation_is_believed(void **state)
 {
 	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 4, 4096);
-			      say(&s, LOADER_DATA, 4, TEST_LOAD, "abcd", 4);
+			      say(&s, LOADER_DATA, 4, TEST_LOAD, "", 0);
 			      say(&s, LOADER_DONE, 0, TEST_LOAD + 4095, "", 0)),
+			 0);
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
+			      say(&s, LOADER_ZERO, 4, TEST_LOAD + 4, "", 0);
+			      say(&s, LOADER_DATA, 4, TEST_LOAD, "", 0);
+			      say(&s, LOADER_DONE, 0, TEST_LOAD, "", 0)),
 			 0);
 }
 
@@ -217,7 +276,7 @@ static void bad_layouts_are_not_believed(void **state)
 	struct elf_segment two[2] = { { TEST_LOAD, 8, 4096 }, { TEST_LOAD + 4095, 8, 4096 } };
 	struct elf_segment many[ELF_SEGMENTS_MAX + 1] = { 0 };
 
-	assert_int_equal(TALK(say(&s, LOADER_DATA, 4, TEST_LOAD, "abcd", 4)), -EPROTO);
+	assert_int_equal(TALK(say(&s, LOADER_DATA, 4, TEST_LOAD, "", 0)), -EPROTO);
 	assert_int_equal(TALK(say(&s, LOADER_LAYOUT, 0, 0, "", 0)), -EPROTO);
 	assert_int_equal(TALK(say(&s, LOADER_LAYOUT, 23, 0, two, 23)), -EPROTO);
 	assert_int_equal(TALK(say(&s, LOADER_LAYOUT, sizeof(many), 0, many, sizeof(many))),
@@ -234,17 +293,17 @@ static void data_outside_of_the_layout_is_not_believed(void **state)
 {
 	/* Before, behind, beyond what the file fills, and more than was announced. */
 	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
-			      say(&s, LOADER_DATA, 4, TEST_LOAD - 1, "abcd", 4)),
+			      say(&s, LOADER_DATA, 4, TEST_LOAD - 1, "", 0)),
 			 -EPROTO);
 	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
-			      say(&s, LOADER_DATA, 4, TEST_LOAD + 5, "abcd", 4)),
+			      say(&s, LOADER_DATA, 4, TEST_LOAD + 5, "", 0)),
 			 -EPROTO);
+	assert_int_equal(
+		TALK(say_layout(&s, TEST_LOAD, 8, 4096); say(&s, LOADER_DATA, 9, TEST_LOAD, "", 0)),
+		-EPROTO);
 	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
-			      say(&s, LOADER_DATA, 9, TEST_LOAD, "abcdefghi", 9)),
-			 -EPROTO);
-	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
-			      say(&s, LOADER_DATA, 8, TEST_LOAD, "abcdefgh", 8);
-			      say(&s, LOADER_DATA, 1, TEST_LOAD, "a", 1)),
+			      say(&s, LOADER_DATA, 8, TEST_LOAD, "", 0);
+			      say(&s, LOADER_DATA, 1, TEST_LOAD, "", 0)),
 			 -EPROTO);
 	assert_int_equal(
 		TALK(say_layout(&s, TEST_LOAD, 8, 4096); say(&s, LOADER_DATA, 0, TEST_LOAD, "", 0)),
@@ -252,6 +311,23 @@ static void data_outside_of_the_layout_is_not_believed(void **state)
 	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
 			      say(&s, LOADER_DATA, UINT32_MAX, TEST_LOAD, "", 0)),
 			 -EPROTO);
+}
+
+static void zeroes_outside_of_the_layout_are_not_believed(void **state)
+{
+	assert_int_equal(
+		TALK(say_layout(&s, TEST_LOAD, 8, 4096); say(&s, LOADER_ZERO, 9, TEST_LOAD, "", 0)),
+		-EPROTO);
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
+			      say(&s, LOADER_ZERO, 8, TEST_LOAD + 1, "", 0)),
+			 -EPROTO);
+	assert_int_equal(TALK(say_layout(&s, TEST_LOAD, 8, 4096);
+			      say(&s, LOADER_ZERO, 8, TEST_LOAD, "", 0);
+			      say(&s, LOADER_ZERO, 1, TEST_LOAD, "", 0)),
+			 -EPROTO);
+	assert_int_equal(
+		TALK(say_layout(&s, TEST_LOAD, 8, 4096); say(&s, LOADER_ZERO, 0, TEST_LOAD, "", 0)),
+		-EPROTO);
 }
 
 static void a_bad_end_is_not_believed(void **state)
@@ -356,11 +432,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kernels_come_through_the_child),
+		cmocka_unit_test(large_kernels_go_through_the_slots),
 		cmocka_unit_test(bad_images_are_refused_with_a_reason),
 		cmocka_unit_test(other_files_are_refused),
 		cmocka_unit_test(a_good_conversation_is_believed),
 		cmocka_unit_test(bad_layouts_are_not_believed),
 		cmocka_unit_test(data_outside_of_the_layout_is_not_believed),
+		cmocka_unit_test(zeroes_outside_of_the_layout_are_not_believed),
 		cmocka_unit_test(a_bad_end_is_not_believed),
 		cmocka_unit_test(errors_are_shown_without_control_characters),
 		cmocka_unit_test(the_child_can_do_nothing_else),
