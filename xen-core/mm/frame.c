@@ -28,7 +28,7 @@ static struct {
 	uint32_t limbo_new;  /* frames that came since limbo_wait was filled, linked by next */
 	uint32_t limbo_wait; /* frames whose grace period ends with stamp */
 	uint64_t stamp;
-} mem = { .lock = SPINLOCK_INIT(LOCK_FRAMES) };
+} mem;
 
 struct frame *frame_get_record(mfn_t mfn)
 {
@@ -121,6 +121,8 @@ static void frame_zero(mfn_t mfn)
 
 void frames_boot(struct frame *table, uint64_t max_mfn)
 {
+	memset(&mem, 0, sizeof(mem));
+	spin_init(&mem.lock, LOCK_FRAMES);
 	frame_table = table;
 	frame_table_end = min(max_mfn, 1UL << 32);
 }
