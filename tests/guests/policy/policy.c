@@ -303,8 +303,10 @@ static long do_hvm(const struct entry *e)
 
 	if (e->nr == HVMOP_flush_tlbs)
 		return HYPERCALL2(hvm_op, e->nr, NULL);
-	if (same(e->perm, "altp2mhvm"))
+	if (same(e->perm, "altp2mhvm")) {
 		p.index = HVM_PARAM_ALTP2M;
+		p.value = 1; /* switching it off asks for nothing */
+	}
 	return HYPERCALL2(hvm_op, e->nr, &p); /* the others start with the domain as well */
 }
 
@@ -426,7 +428,7 @@ static long do_transfer(void)
 	struct gnttab_transfer op = { .domid = target };
 	long r = grant_op(GNTTABOP_transfer, &op, 1);
 
-	return r ? r : op.status == GNTST_bad_page ? -ENOSYS : grant_result(r, op.status);
+	return r ? r : op.status != GNTST_okay ? -ENOSYS : 0;
 }
 
 static long do_status_frames(void)
