@@ -27,7 +27,7 @@ struct xs_client;
 
 /*
  * Called on progress of long work: `what` is a short phrase ("memory"), done and total in units of
- * its own.
+ * its own; total is 0 where only the beginning of a phase is told.
  */
 typedef void (*life_progress_fn)(void *arg, const char *what, uint64_t done, uint64_t total);
 
