@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include "support/fake_hvm.h"
+#include "hypercall/console_io.h"
 #include "hvm/decode.h"
 #include "hvm/emulate.h"
 
@@ -334,6 +335,15 @@ static void instruction_lengths(void **state)
 	assert_int_equal(hvm_insn_length(V(0), INSN_CPUID), 0);
 }
 
+static unsigned int debug_bytes;
+
+void guest_console_putc(struct domain *d, char c)
+{
+	assert_ptr_equal(d, &fake_domain);
+	assert_int_equal(c, 7);
+	debug_bytes++;
+}
+
 static void ports(void **state)
 {
 	uint32_t value = 5;
@@ -342,8 +352,14 @@ static void ports(void **state)
 	assert_false(hvm_pio(V(0), 0xcfc, 4, false, &value));
 	assert_int_equal(value, ~0u);
 	value = 7;
-	assert_false(hvm_pio(V(0), 0xe9, 1, true, &value));
+	assert_false(hvm_pio(V(0), 0x80, 1, true, &value));
+	assert_false(hvm_pio(V(0), 0xe9, 2, true, &value));
 	assert_int_equal(value, 7);
+	assert_int_equal(debug_bytes, 0);
+	assert_true(hvm_pio(V(0), 0xe9, 1, true, &value));
+	assert_int_equal(debug_bytes, 1);
+	assert_false(hvm_pio(V(0), 0xe9, 1, false, &value));
+	assert_int_equal(value, ~0u);
 }
 
 int main(void)

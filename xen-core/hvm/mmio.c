@@ -15,11 +15,15 @@
 #include "hvm/emulate.h"
 #include "hvm/hvm.h"
 #include "hvm/vlapic.h"
+#include "hypercall/console_io.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/guest.h"
 
 #define TRAP_GP	     13
+
+/* Debug output of guests, where Xen has it for them too. */
+#define DEBUG_PORT   0xe9
 
 /* Attributes of CS in the VMCB's packed form. */
 #define ATTR_LONG    (1u << 9)
@@ -353,15 +357,17 @@ bool hvm_mmio(struct vcpu *v, gpa_t gpa, bool write)
 }
 
 /*
- * No port belongs to a guest. Reads give all ones, writes are dropped; no line for it, since
- * every kernel probes for a PC's devices.
+ * No port belongs to a guest, but for the debug port. Reads give all ones, writes are dropped; no
+ * line for it, since every kernel probes for a PC's devices.
  */
 bool hvm_pio(struct vcpu *v, uint16_t port, unsigned int size, bool write, uint32_t *value)
 {
-	(void)v;
-	(void)port;
-	(void)size;
-	if (!write)
+	if (!write) {
 		*value = ~0u;
-	return false;
+		return false;
+	}
+	if (port != DEBUG_PORT || size != 1)
+		return false;
+	guest_console_putc(v->domain, (char)*value);
+	return true;
 }
