@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../unit/support/fake_control.h"
-#include "hypercall/console_io.h"
+#include "domain/guest_console.h"
 #include "lib/spinlock.h"
 
 static uint32_t pick(const struct op_table *table, uint8_t byte)

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 #include "support/fake_hvm.h"
-#include "hypercall/console_io.h"
+#include "domain/guest_console.h"
 #include "hvm/decode.h"
 #include "hvm/emulate.h"
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "support/fake_control.h"
+#include "domain/guest_console.h"
 #include "hypercall/console_io.h"
 #include "lib/cmdline.h"
 #include "lib/console.h"

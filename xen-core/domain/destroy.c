@@ -6,6 +6,7 @@
  * page of it that another domain still maps holds one).
  */
 #include "domain/destroy.h"
+#include "domain/guest_console.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
 #include "hvm/cpuid.h"
@@ -50,7 +51,7 @@ void domain_free_epoch(struct epoch_node *node)
 	if (d->shared)
 		shared_page_free(d->shared);
 	xfree(d->memory_map);
-	xfree(d->console);
+	guest_console_free(d);
 	xfree(d);
 }
 

@@ -11,11 +11,11 @@
  * Everything is done for the current vCPU; its registers are its own. No locks.
  */
 #include "domain/domain.h"
+#include "domain/guest_console.h"
 #include "hvm/decode.h"
 #include "hvm/emulate.h"
 #include "hvm/hvm.h"
 #include "hvm/vlapic.h"
-#include "hypercall/console_io.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/guest.h"

@@ -1,19 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Debug output of guests, and console input for the control domain. */
+/* Console input for the control domain. */
 #ifndef CORE_CONSOLE_IO_H
 #define CORE_CONSOLE_IO_H
-
-#include "types.h"
-
-/*
- * One byte of debug output of @d (I/O port 0xe9, CONSOLEIO_write). Printed line by line, without
- * control characters, as "(dID) …", at most so many lines a second. The line buffer is made at the
- * first byte; without memory for it the byte is lost. Callers: d's own vCPUs.
- */
-void guest_console_putc(struct domain *d, char c);
-
-/* Destruction of @d: releases its line buffer. */
-void guest_console_free(struct domain *d);
 
 /* Boot: input for the control domain raises VIRQ_CONSOLE. */
 void console_io_init(void);
