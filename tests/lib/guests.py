@@ -20,7 +20,8 @@ def names():
                   if path.stem == path.parent.name and "Needs a partner" not in path.read_text())
 
 
-def boot(name, core, folder="guests", timeout=90, cpus=2, cmdline=""):
+def boot(name, core, folder="guests", timeout=90, cpus=2, cmdline="",
+         dom0_memory=128):
     """The lines that kernel NAME prints, and the console."""
     kernel = BUILD / "tests" / folder / name
     log = BUILD / "log" / f"{folder}-{name}-{core}.log"
@@ -29,7 +30,7 @@ def boot(name, core, folder="guests", timeout=90, cpus=2, cmdline=""):
     done = subprocess.run(
         [sys.executable, ROOT / "run", "--no-build", "--core", core, "--kernel", kernel,
          "--icount", "--memory", "1024", "--cpus", str(cpus), "--cmdline", options,
-         "--timeout", str(timeout), "--log", log],
+         "--dom0-memory", str(dom0_memory), "--timeout", str(timeout), "--log", log],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         check=False)
     console = log.read_bytes().decode(errors="replace").replace("\r", "") if log.exists() else ""

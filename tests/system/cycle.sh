@@ -12,18 +12,11 @@ channels() {
 	lsevtchn 0 | grep -c .
 }
 
-# In pages: the count that xl info rounds to MiB comes from there.
-free_pages() {
-	xl debug-keys H >/dev/null 2>&1
-	xl info -n >/dev/null
-	free_memory
-}
-
 cycle() {
+	rm -f /var/log/xen/console/guest-cycle.log
 	need "create" xl create -q -p /tmp/cycle.cfg
 	if [ $(($1 % 10)) = 0 ]; then
 		xl unpause cycle
-		rm -f /var/log/xen/console/guest-cycle.log
 		within 60 said cycle "user land is up" || fail "cycle $1: no user land"
 	fi
 	need "destroy" xl destroy cycle
