@@ -22,6 +22,7 @@ bool percpu_ready;
 static struct {
 	bool absent, interrupt, no_time;
 	uint8_t ier, lcr, mcr, fcr, divisor[2];
+	unsigned int edges; /* times that the interrupt line may have risen anew */
 	uint16_t base;
 	unsigned int fifo; /* bytes in the transmitter */
 	char sent[200000];
@@ -61,8 +62,10 @@ void outb(uint16_t port, uint8_t value)
 	case 1:
 		if (uart.lcr & 0x80)
 			uart.divisor[1] = value;
-		else
+		else {
+			uart.edges += !uart.ier && value;
 			uart.ier = value;
+		}
 		break;
 	case 2:
 		uart.fcr = value;
@@ -175,8 +178,10 @@ static void test_interrupt_driven(void **state)
 	write_text("0123456789abcdefXYZ\n", true);
 	assert_int_equal(uart.nr_sent, 0); /* waits for the interrupt */
 	assert_int_equal(uart.ier, 3);
+	uart.edges = 0;
 	console_service();
 	assert_int_equal(uart.nr_sent, 16);
+	assert_int_equal(uart.edges, 1); /* or else the rest would wait for ever */
 	console_service();
 	assert_string_equal(sent(), "0123456789abcdefXYZ\r\n");
 	assert_int_equal(uart.ier, 1);

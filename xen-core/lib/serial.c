@@ -9,7 +9,6 @@
 enum {
 	UART_DATA = 0, /* and divisor, low byte */
 	UART_IER = 1,  /* and divisor, high byte */
-	UART_IIR = 2,
 	UART_FCR = 2,
 	UART_LCR = 3,
 	UART_MCR = 4,
@@ -212,12 +211,17 @@ size_t serial_service(char *in, size_t max)
 
 	if (!uart.present)
 		return 0;
-	(void)uart_read(UART_IIR); /* acknowledges a transmit interrupt */
 	while (n < max && (uart_read(UART_LSR) & LSR_RX_READY))
 		in[n++] = (char)uart_read(UART_DATA);
 	if (uart.tx_cons != uart.tx_prod && (uart_read(UART_LSR) & LSR_TX_EMPTY))
 		uart_fill();
-	if (uart.irq_mode)
+	/*
+	 * The line is edge-triggered and shared by both causes: off and on again, so that what is
+	 * pending still, or since, makes a new edge.
+	 */
+	if (uart.irq_mode) {
+		uart_set_ier(0);
 		uart_set_ier(uart.tx_cons != uart.tx_prod ? IER_RX | IER_TX : IER_RX);
+	}
 	return n;
 }
