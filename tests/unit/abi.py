@@ -134,6 +134,23 @@ when the two differ, when a number of the headers is missing, or when an operati
 
 Versions: Xen 4.17; domctl and sysctl interface {domctl:#x} and {sysctl:#x}, others -EACCES. Numbers
 that the headers do not know are -ENOSYS.
+
+## Differences that a caller of an offered operation can see
+
+The test kernels (tests/guests) run on this core and on Xen 4.17 and must print the same; the checks that
+may differ are in tests/differences.txt with their reasons. The notes below tell of each operation; these
+concern many:
+
+- A frame that a domain gives up is scrubbed by the core before anyone gets it. Xen leaves that to the guest.
+- Only HVM and PVH domains with nested paging exist: what belongs to PV (pirqs, MMU operations, 32-bit
+  toolstacks) answers an error, and XENVER_capabilities names no PV type.
+- Grant tables have version 1 only.
+- One NUMA node, one CPU pool, one scheduler (credit2's interface), whatever the host has.
+- Control operations on domains (domctl) run one at a time; a second caller starts again, unseen.
+- Counts in one call are bounded where Xen takes any: console output 64 KiB, debug keys 16.
+- Page-table memory of a domain (shadow allocation, paging pool) can be raised, not lowered.
+- What FLASK denies of xen_version is answered as in Xen: "<denied>", an empty string, or zero.
+- No domain owns hardware, Dom0 included: permissions on interrupts, ports and I/O memory can't be given.
 '''
 
 
