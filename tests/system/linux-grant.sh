@@ -7,14 +7,16 @@
 . /etc/bulkhead/testlib.sh
 
 guest_image /tmp/guest.img /root/programs
+# Under the shipped policy, guests of one tenant may share memory and events.
+label='seclabel = "system_u:system_r:tenant_a_t"'
 next=$(($(xl list | awk 'END { print $2 }') + 1))
-guest granter 'ramdisk = "/tmp/guest.img"' \
+guest granter 'ramdisk = "/tmp/guest.img"' "$label" \
 	"extra = \"console=hvc0 quiet bulkhead.run=xen_modules bulkhead.run=granter,$((next + 1))\""
 need "create granter" xl create -q /tmp/granter.cfg
 within 60 said granter "granter: ref .* end" || fail "the granter grants nothing"
 set -- $(sed -n 's/.*granter: ref \([0-9]*\) readonly \([0-9]*\) port \([0-9]*\) end.*/\1 \2 \3/p' \
 	/var/log/xen/console/guest-granter.log)
-guest mapper 'ramdisk = "/tmp/guest.img"' \
+guest mapper 'ramdisk = "/tmp/guest.img"' "$label" \
 	"extra = \"console=hvc0 quiet bulkhead.run=xen_modules bulkhead.run=mapper,$next,$1,$2,$3\""
 need "create mapper" xl create -q /tmp/mapper.cfg
 [ "$(domid mapper)" = $((next + 1)) ] || fail "the mapper is domain $(domid mapper)"
