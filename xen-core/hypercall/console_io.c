@@ -66,8 +66,10 @@ const struct op_table console_io_ops = OP_TABLE("console_io", ops);
 
 long do_console_io(unsigned int cmd, unsigned int count, gva_t arg)
 {
-	struct op_call call = { .caller = current_domain(), .arg = arg, .count = count };
+	struct op_call call;
 
+	op_begin(&call, arg);
+	call.count = count;
 	return op_run(&console_io_ops, cmd, &call);
 }
 

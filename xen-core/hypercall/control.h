@@ -25,6 +25,17 @@ struct op_call {
 	} u;
 };
 
+/* Begins a call of the current domain. The arguments in @u are not set: they are copied in next. */
+static inline void op_begin(struct op_call *call, gva_t arg)
+{
+	call->op = NULL;
+	call->d = NULL;
+	call->caller = current_domain();
+	call->arg = arg;
+	call->count = 0;
+	call->copy_back = false;
+}
+
 /*
  * Finds @nr in @table, asks the policy (of @call->d where the entry is about a domain, else of the
  * host), and acts. -ENOSYS: no such number.

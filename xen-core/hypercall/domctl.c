@@ -287,10 +287,11 @@ static int find_domain(struct op_call *call)
 
 long do_domctl(gva_t arg)
 {
-	struct op_call call = { .caller = current_domain(), .arg = arg };
+	struct op_call call;
 	struct xen_domctl *op = &call.u.domctl;
 	long rc;
 
+	op_begin(&call, arg);
 	if (guest_read(op, arg, sizeof(*op)))
 		return -EFAULT;
 	if (op->interface_version != XEN_DOMCTL_INTERFACE_VERSION)

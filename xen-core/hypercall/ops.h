@@ -50,6 +50,9 @@ static inline const struct op_entry *op_find(const struct op_table *table, uint6
 {
 	unsigned int i;
 
+	/* Many tables begin with 0 and have no gaps: the first look finds it. */
+	if (nr < table->nr_ops && table->ops[nr].nr == nr)
+		return &table->ops[nr];
 	for (i = 0; i < table->nr_ops; i++)
 		if (table->ops[i].nr == nr)
 			return &table->ops[i];

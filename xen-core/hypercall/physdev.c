@@ -45,7 +45,8 @@ const struct op_table physdev_ops = OP_TABLE("physdev_op", ops);
 
 long do_physdev_op(unsigned int cmd, gva_t arg)
 {
-	struct op_call call = { .caller = current_domain(), .arg = arg };
+	struct op_call call;
 
+	op_begin(&call, arg);
 	return op_run(&physdev_ops, cmd, &call);
 }

@@ -147,10 +147,11 @@ const struct op_table platform_ops = OP_TABLE("platform_op", ops);
 
 long do_platform_op(gva_t arg)
 {
-	struct op_call call = { .caller = current_domain(), .arg = arg };
+	struct op_call call;
 	struct xen_platform_op *op = &call.u.platform;
 	long rc;
 
+	op_begin(&call, arg);
 	if (guest_read(op, arg, sizeof(*op)))
 		return -EFAULT;
 	if (op->interface_version != XENPF_INTERFACE_VERSION)

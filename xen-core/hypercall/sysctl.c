@@ -177,10 +177,11 @@ const struct op_table sysctl_ops = OP_TABLE("sysctl", ops);
 
 long do_sysctl(gva_t arg)
 {
-	struct op_call call = { .caller = current_domain(), .arg = arg };
+	struct op_call call;
 	struct xen_sysctl *op = &call.u.sysctl;
 	long rc;
 
+	op_begin(&call, arg);
 	if (guest_read(op, arg, sizeof(*op)))
 		return -EFAULT;
 	if (op->interface_version != XEN_SYSCTL_INTERFACE_VERSION)

@@ -143,7 +143,8 @@ const struct op_table version_ops = OP_TABLE("xen_version", ops);
 
 long do_xen_version(unsigned int cmd, gva_t arg)
 {
-	struct op_call call = { .caller = current_domain(), .arg = arg };
+	struct op_call call;
 
+	op_begin(&call, arg);
 	return op_run(&version_ops, cmd, &call);
 }
