@@ -176,6 +176,7 @@ static void probe(struct raw_client *guest, const char *when)
 
 		expect(guest, XS_GET_DOMAIN_PATH, 0, "199|", "/local/domain/199|");
 		times[i] = raw_now() - start;
+		usleep(200);
 	}
 	qsort(times, PROBES, sizeof(times[0]), by_size);
 	printf("latency %s: median %llu us, 99%% %llu us, 99.9%% %llu us, worst %llu us\n", when,
