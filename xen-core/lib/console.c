@@ -7,8 +7,9 @@
 #include "lib/spinlock.h"
 #include "lib/string.h"
 
-#define INPUT_SIZE   256 /* power of two */
-#define SWITCH_COUNT 3	 /* times that the switch key is struck in a row */
+#define INPUT_SIZE     256 /* power of two */
+#define SERVICE_ROUNDS 16  /* a port that always has input must not hold the CPU */
+#define SWITCH_COUNT   3   /* times that the switch key is struck in a row */
 
 void (*console_input_notify)(void);
 
@@ -165,6 +166,7 @@ static bool input_byte(char c)
 
 void console_service(void)
 {
+	unsigned int rounds = SERVICE_ROUNDS;
 	bool notify = false;
 	char in[32];
 	size_t n, i;
@@ -175,7 +177,7 @@ void console_service(void)
 		console_release();
 		for (i = 0; i < n; i++)
 			notify |= input_byte(in[i]);
-	} while (n == sizeof(in));
+	} while (n == sizeof(in) && --rounds);
 	if (notify && console_input_notify)
 		console_input_notify();
 }
