@@ -91,8 +91,6 @@ static void op_round_trip(void)
 
 static void bench_events(void)
 {
-	struct evtchn_bind_vcpu bind;
-
 	ping = event_bind_ipi(0);
 	event_set_handler(ping, note, NULL);
 	report("event-to-self", least(op_send_self));
@@ -102,7 +100,6 @@ static void bench_events(void)
 	pong = event_bind_ipi(0);
 	event_set_handler(ping, answer, NULL);
 	event_set_handler(pong, note, NULL);
-	(void)bind;
 	if (cpu_start(1, responder, NULL) == 0) {
 		for (unsigned int i = 0; i < 100000; i++)
 			relax();
@@ -181,7 +178,7 @@ static void bench_populate(unsigned int order, const char *name)
 {
 	static xen_pfn_t list[512];
 	const unsigned long frames = 64 * MIB / PAGE_SIZE, step = 1UL << order;
-	const unsigned long first = 80 * MIB / PAGE_SIZE;
+	const unsigned long first = 60 * MIB / PAGE_SIZE;
 	uint64_t start, took = 0;
 
 	for (unsigned int part = 0; part < 2; part++) {

@@ -74,12 +74,16 @@ void main_loop(void)
 	bool busy;
 
 	epoch_enter();
+	set_bit(WORK_SCHED, &cpu->pending);
 	for (;;) {
 		busy = do_work(cpu);
 		prev = cpu->current;
 		next = prev;
-		if (!prev || test_bit(WORK_SCHED, &cpu->pending)) {
-			clear_bit(WORK_SCHED, &cpu->pending);
+		/*
+		 * Only when asked: an idle CPU that waits for a grace period must not disturb the
+		 * others' queues each time round.
+		 */
+		if (test_and_clear_bit(WORK_SCHED, &cpu->pending)) {
 			next = sched_next();
 			switch_vcpu(prev, next);
 		}
