@@ -420,5 +420,6 @@ void xsm_port_each_label(void (*fn)(struct xsm_label *label, void *arg), void *a
 
 unsigned int xsm_port_foreign_frames(const struct xsm_label *of)
 {
-	return READ_ONCE(container_of(of, struct domain, label)->foreign_frames);
+	return __atomic_load_n(&container_of(of, struct domain, label)->foreign_frames,
+			       __ATOMIC_SEQ_CST);
 }

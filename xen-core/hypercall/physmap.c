@@ -10,21 +10,39 @@
 
 #define RESOURCE_FRAMES_MAX 32
 
-/* Maps @mfn of @owner at @gfn of @d, with a reference of its own. */
-static int map_ref(struct domain *d, gfn_t gfn, mfn_t mfn, struct domain *owner, enum p2m_type type)
+/* Maps @mfn of @d itself at @gfn, with a reference of its own. */
+static int map_own(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
+{
+	int rc;
+
+	if (!frame_ref(mfn, d))
+		return -EINVAL;
+	rc = p2m_map(&d->p2m, gfn, mfn, 0, type);
+	if (rc)
+		frame_unref(mfn);
+	return rc;
+}
+
+/*
+ * Maps a frame of @owner at @gfn of @d. The policy is asked after the frame is counted: relabelling
+ * (xsm/flask_op.c) changes the label before it looks at the count. So a guest that is being sealed
+ * either sees this mapping and stays as it is, or this mapping sees the new label.
+ */
+static int map_foreign(struct domain *d, gfn_t gfn, mfn_t mfn, struct domain *owner,
+		       enum xsm_perm perm)
 {
 	int rc;
 
 	if (!frame_ref(mfn, owner))
 		return -EINVAL;
-	/* Counted before it can be used, so that a relabelled domain is never seen by an old mapping. */
-	if (type == P2M_FOREIGN)
-		__atomic_add_fetch(&owner->foreign_frames, 1, __ATOMIC_SEQ_CST);
-	rc = p2m_map(&d->p2m, gfn, mfn, 0, type);
-	if (rc && type == P2M_FOREIGN)
+	__atomic_add_fetch(&owner->foreign_frames, 1, __ATOMIC_SEQ_CST);
+	rc = xsm_domain(&current_domain()->label, &owner->label, perm);
+	if (!rc)
+		rc = p2m_map(&d->p2m, gfn, mfn, 0, P2M_FOREIGN);
+	if (rc) {
 		__atomic_sub_fetch(&owner->foreign_frames, 1, __ATOMIC_SEQ_CST);
-	if (rc)
 		frame_unref(mfn);
+	}
 	return rc;
 }
 
@@ -34,7 +52,7 @@ static int move_shared(struct domain *d, gfn_t old, gfn_t gfn, mfn_t mfn)
 	if (!gfn_eq(old, GFN_INVALID) && !gfn_eq(old, gfn) &&
 	    !p2m_take(&d->p2m, old, mfn, P2M_SHARED_RW))
 		frame_unref(mfn);
-	return map_ref(d, gfn, mfn, d, P2M_SHARED_RW);
+	return map_own(d, gfn, mfn, P2M_SHARED_RW);
 }
 
 static int add_shared_info(struct domain *d, uint64_t idx, gfn_t gfn)
@@ -93,7 +111,7 @@ static int add_foreign(struct domain *d, struct domain *owner, uint64_t idx, gfn
 	e = p2m_lookup(&owner->p2m, (gfn_t) { idx });
 	if (e.type != P2M_RAM && e.type != P2M_RAM_RO && e.type != P2M_SHARED_RW)
 		return -EINVAL;
-	return map_ref(d, gfn, e.mfn, owner, P2M_FOREIGN);
+	return map_foreign(d, gfn, e.mfn, owner, XSM_MMU__MAP_WRITE);
 }
 
 static int add_one(struct domain *d, struct domain *foreign, unsigned int space, uint64_t idx,
@@ -244,7 +262,8 @@ static long acquire_frames(struct op_call *call, const struct xen_mem_acquire_re
 			return rc;
 		if (guest_read_elem(&gfn, r->frame_list, i))
 			return -EFAULT;
-		rc = map_ref(call->caller, (gfn_t) { gfn }, mfn, call->d, P2M_FOREIGN);
+		rc = map_foreign(call->caller, (gfn_t) { gfn }, mfn, call->d,
+				 XSM_DOMAIN2__RESOURCE_MAP);
 		if (rc)
 			return rc;
 	}

@@ -315,6 +315,7 @@ static int may_relabel(const struct xsm_label *subj, const struct xsm_label *lab
 static int op_relabel(const struct xsm_label *subj, const struct xen_flask_relabel *op)
 {
 	struct xsm_label *label;
+	uint32_t old;
 	int err;
 
 	if (op->domid > 0xffff)
@@ -326,16 +327,19 @@ static int op_relabel(const struct xsm_label *subj, const struct xen_flask_relab
 		return -EINVAL;
 	xsm_update_begin();
 	err = may_relabel(subj, label, op->sid);
+	old = label->sid;
+	/* The label first, then the look: who maps counts first, then asks (hypercall/physmap.c). */
+	if (!err)
+		__atomic_store_n(&label->sid, op->sid, __ATOMIC_SEQ_CST);
 	if (!err && subj != label && xsm_port_foreign_frames(label)) {
+		WRITE_ONCE(label->sid, old);
 		printk(KERN_WARNING
 		       "FLASK: domain %u can't be relabelled: others have its memory mapped\n",
 		       label->domid);
 		err = -EBUSY;
 	}
-	if (!err) {
-		WRITE_ONCE(label->sid, op->sid);
+	if (!err)
 		xsm_derive(label, NULL);
-	}
 	xsm_update_end();
 	return err;
 }
