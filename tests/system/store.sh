@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # REQ toolstack/2, toolstack/3: our store serves Dom0's and a guest's Linux over their rings, with
-# stock tools, through live updates. Runs in Dom0; xenstored there is ours, in whose place
-# /root/xenstored is put while the guest runs.
+# stock tools, through live updates.
 # TIMEOUT: 300
+# ADD: BUILD/dom0-toolstack/store/xenstored:/usr/lib/xen-4.17/bin/xenstored BUILD/dom0-toolstack/store/xenstored:/root/xenstored
 . /etc/bulkhead/testlib.sh
 
 xenstore-control quota | grep -q node-permissions || fail "the store is not ours"
