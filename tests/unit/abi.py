@@ -61,9 +61,9 @@ REFUSED = {
     'VMASST_TYPE_pae_extended_cr3': ('-EINVAL', 'PV guests only.'),
     'VMASST_TYPE_architectural_iopl': ('-EINVAL', 'PV guests only.'),
     'VMASST_TYPE_m2p_strict': ('-EINVAL', 'PV guests only.'),
-    'GNTTABOP_get_status_frames': ('status -1', 'Version 1 has no status frames.'),
+    'GNTTABOP_get_status_frames': ('-ENOSYS', 'Version 1 has no status frames. PV guests only, in Xen.'),
     'GNTTABOP_cache_flush': ('-ENOSYS', 'Other architectures only.'),
-    'GNTTABOP_transfer': ('status', 'Each entry gets GNTST_bad_page: HVM and PVH guests can\'t.'),
+    'GNTTABOP_transfer': ('-ENOSYS', 'PV guests only, in Xen too.'),
     'GNTTABOP_dump_table': ('-ENOSYS', 'Debug key g.'),
     'HVMOP_altp2m': ('-EOPNOTSUPP', 'No alternative guest-physical maps.'),
     'HVMOP_guest_request_vm_event': ('-EOPNOTSUPP', 'No introspection.'),
@@ -72,7 +72,13 @@ REFUSED = {
     'HVMOP_get_mem_access': ('-EOPNOTSUPP', 'No introspection.'),
 }
 NOTES = {
-    'GNTTABOP_set_version': 'Version 1 only.',
+    'GNTTABOP_set_version': 'Version 1 only: 2 is -ENOSYS, as with Xen\'s gnttab=max-ver:1.',
+    'GNTTABOP_map_grant_ref': 'A place that maps another domain\'s memory is refused; Xen crashes the '
+                              'caller. No machine address is told in dev_bus_addr.',
+    'GNTTABOP_unmap_and_replace': 'With new_addr 0; else GNTST_general_error. Xen: -ENOSYS for HVM and PVH.',
+    'EVTCHNOP_alloc_unbound': 'A remote domain that does not exist is -EPERM, as with FLASK in Xen.',
+    'EVTCHNOP_bind_virq': 'A global VIRQ that goes to another domain is -EBUSY, as in later Xen.',
+    'EVTCHNOP_expand_array': 'No more pages than the domain\'s limit of ports needs: -ENOSPC.',
     'SCHEDOP_pin_override': 'Only to undo: there is no override.',
     'EVTCHNOP_reset_cont': 'The hypervisor\'s own, in Xen too.',
     'VCPUOP_send_nmi': 'Guests have no NMI.',

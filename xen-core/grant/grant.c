@@ -17,7 +17,6 @@ struct batch_op {
 static const struct batch_op batch_ops[] = {
 	[GNTTABOP_map_grant_ref] = { sizeof(struct gnttab_map_grant_ref), grant_map_one },
 	[GNTTABOP_unmap_grant_ref] = { sizeof(struct gnttab_unmap_grant_ref), grant_unmap_one },
-	[GNTTABOP_transfer] = { sizeof(struct gnttab_transfer), grant_transfer_one },
 	[GNTTABOP_copy] = { sizeof(struct gnttab_copy), grant_copy_one },
 	[GNTTABOP_unmap_and_replace] = { sizeof(struct gnttab_unmap_and_replace),
 					 grant_unmap_and_replace_one },
@@ -73,7 +72,6 @@ long grant_op(unsigned int cmd, gva_t arg, unsigned int count, unsigned int *don
 	switch (cmd) {
 	case GNTTABOP_map_grant_ref:
 	case GNTTABOP_unmap_grant_ref:
-	case GNTTABOP_transfer:
 	case GNTTABOP_copy:
 	case GNTTABOP_unmap_and_replace:
 	case GNTTABOP_swap_grant_ref:
@@ -88,13 +86,8 @@ long grant_op(unsigned int cmd, gva_t arg, unsigned int count, unsigned int *don
 		return grant_set_version(d, arg);
 	case GNTTABOP_get_version:
 		return grant_get_version(d, arg);
-	case GNTTABOP_get_status_frames:
-		return grant_get_status_frames(d, arg, count);
-	case GNTTABOP_cache_flush:
-		return -EOPNOTSUPP;
 	default:
-		/* Xen keeps progress of cache flushes in the upper bits of the command. */
-		return cmd >> 12 ? -EINVAL : -ENOSYS;
+		return -ENOSYS; /* as Xen says to HVM and PVH guests: status frames, transfer, cache flush */
 	}
 }
 

@@ -113,20 +113,6 @@ long grant_get_version(struct domain *d, gva_t arg)
 	return guest_write(arg, &op, sizeof(op)) ? -EFAULT : 0;
 }
 
-/* Status frames belong to version 2: there are none. */
-long grant_get_status_frames(struct domain *d, gva_t arg, unsigned int count)
-{
-	struct gnttab_get_status_frames op;
-
-	if (count != 1)
-		return -EINVAL;
-	if (guest_read(&op, arg, sizeof(op)))
-		return -EFAULT;
-	if (table_owner(d, op.dom, XSM_GRANT__SETUP, &op.status) && op.nr_frames)
-		op.status = GNTST_general_error;
-	return guest_write(arg, &op, sizeof(op)) ? -EFAULT : 0;
-}
-
 static int16_t swap_locked(struct grant_table *gt, grant_ref_t a, grant_ref_t b)
 {
 	const struct grant_active *act_a = grant_active(gt, a), *act_b = grant_active(gt, b);
@@ -157,13 +143,4 @@ void grant_swap_one(struct domain *d, void *arg, void *state)
 	spin_lock(&gt->lock);
 	op->status = swap_locked(gt, op->ref_a, op->ref_b);
 	spin_unlock(&gt->lock);
-}
-
-/* Transfers are for PV guests; the status is the one that Xen has for others. */
-void grant_transfer_one(struct domain *d, void *arg, void *state)
-{
-	struct gnttab_transfer *op = arg;
-	mfn_t mfn = p2m_ram(&d->p2m, (gfn_t) { op->mfn });
-
-	op->status = mfn_eq(mfn, MFN_INVALID) ? GNTST_bad_page : GNTST_general_error;
 }

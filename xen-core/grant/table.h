@@ -118,8 +118,6 @@ long grant_setup_table(struct domain *d, gva_t arg, unsigned int count);
 long grant_query_size(struct domain *d, gva_t arg, unsigned int count);
 long grant_set_version(struct domain *d, gva_t arg);
 long grant_get_version(struct domain *d, gva_t arg);
-long grant_get_status_frames(struct domain *d, gva_t arg, unsigned int count);
 void grant_swap_one(struct domain *d, void *op, void *state);
-void grant_transfer_one(struct domain *d, void *op, void *state);
 
 #endif
