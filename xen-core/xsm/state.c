@@ -110,8 +110,8 @@ static struct xsm_state *state_new(struct policy *p, const struct xsm_state *lik
 	return s;
 }
 
-/* Everyone sees @s from now on. */
-static void state_publish(struct xsm_state *s)
+/* Everyone sees @s from now on. Returns what must be retired, with no lock held. */
+static struct xsm_state *state_publish(struct xsm_state *s)
 {
 	struct xsm_state *old = xsm_state();
 
@@ -120,6 +120,12 @@ static void state_publish(struct xsm_state *s)
 		old->last = false;
 	__atomic_store_n(&xsm_state_ptr, s, __ATOMIC_RELEASE);
 	__atomic_store_n(&xsm_seq, s->seq, __ATOMIC_RELEASE);
+	return old;
+}
+
+/* Frees @old when no CPU can hold it any more. */
+static void state_retire(struct xsm_state *old)
+{
 	if (old)
 		epoch_defer(&old->epoch, state_free_epoch);
 }
@@ -205,8 +211,9 @@ static int state_activate(struct xsm_state *s)
 			break;
 		spin_unlock(&sid_lock);
 	}
-	state_publish(s);
+	old = state_publish(s);
 	spin_unlock(&sid_lock);
+	state_retire(old);
 	xsm_port_each_label(xsm_derive, NULL);
 	return 0;
 }
@@ -277,7 +284,7 @@ int xsm_commit_booleans(void)
 
 	if (!s)
 		return -ENOMEM;
-	state_publish(s);
+	state_retire(state_publish(s));
 	xsm_port_each_label(xsm_derive, NULL);
 	return 0;
 }
@@ -321,7 +328,7 @@ int xsm_add_local(const struct local_ocon *o)
 	if (!s)
 		return -ENOMEM;
 	s->local->item[s->local->n++] = *o;
-	state_publish(s);
+	state_retire(state_publish(s));
 	return 0;
 }
 
@@ -341,7 +348,7 @@ int xsm_del_local(const struct local_ocon *o)
 	if (!s)
 		return -ENOMEM;
 	s->local->item[i] = s->local->item[--s->local->n];
-	state_publish(s);
+	state_retire(state_publish(s));
 	return 0;
 }
 
