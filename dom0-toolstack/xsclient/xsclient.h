@@ -162,8 +162,8 @@ int xs_client_unwatch(struct xs_client *client, const char *path, const char *to
 int xs_client_next_event(struct xs_client *client, int timeout_ms, char **path, char **token);
 
 /*
- * Introduces a domain whose ring is at `gfn` and whose unbound event channel is `port`; for a
- * domain known already it only sends the special watches' events. Privileged: -EACCES.
+ * Introduces a domain whose ring is at `gfn` and whose unbound event channel is `port`; a domain
+ * known already gets the new channel, its watches and transactions end. Privileged: -EACCES.
  */
 int xs_client_introduce(struct xs_client *client, uint32_t domid, uint64_t gfn, uint32_t port);
 

@@ -230,6 +230,109 @@ static void test_domains(void **state)
 	assert_int_equal(xs_client_control(client, words + 1, 1, &text), -EINVAL);
 }
 
+/* A server that gives this answer to the first request. */
+static int answered(uint32_t type, const char *payload, size_t len,
+		    int (*request)(struct xs_client *victim))
+{
+	struct xsd_sockmsg header = { type, 0, 0, (uint32_t)len };
+	struct xs_client *victim;
+	int pair[2], err;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(xs_client_open_fd(pair[0], &victim), 0);
+	assert_int_equal(write(pair[1], &header, sizeof(header)), sizeof(header));
+	assert_int_equal(write(pair[1], payload, len), (ssize_t)len);
+	shutdown(pair[1], SHUT_WR);
+	err = request(victim);
+	xs_client_close(victim);
+	close(pair[1]);
+	return err;
+}
+
+static int ask_perms(struct xs_client *victim)
+{
+	struct xs_client_perm *perms;
+	size_t count;
+	int err = xs_client_get_perms(victim, 0, "/x", &perms, &count);
+
+	if (!err)
+		free(perms);
+	return err;
+}
+
+static int ask_start(struct xs_client *victim)
+{
+	xs_client_tx_t tx;
+
+	return xs_client_tx_start(victim, &tx);
+}
+
+static int ask_number(struct xs_client *victim)
+{
+	uint64_t number;
+
+	return xs_client_read_u64(victim, 0, "/x", &number);
+}
+
+/* A list that is too long for one answer, then parts that make no sense. */
+static int ask_parts(struct xs_client *victim)
+{
+	char **names;
+	size_t count;
+	int err = xs_client_directory(victim, 0, "/x", &names, &count);
+
+	if (!err)
+		free(names);
+	return err;
+}
+
+static void test_bad_answers(void **state)
+{
+	static const char *const perms[] = { "", "x1", "r", "rx", "r1x", "1" };
+	static const char *const ids[] = { "", "x", "0", "1x", "99999999999" };
+
+	for (size_t i = 0; i < sizeof(perms) / sizeof(perms[0]); i++)
+		assert_int_equal(answered(XS_GET_PERMS, perms[i], strlen(perms[i]) + 1, ask_perms),
+				 -EIO);
+	assert_int_equal(answered(XS_GET_PERMS, "", 0, ask_perms), -EIO);
+	assert_int_equal(answered(XS_GET_PERMS, "b0\0w7", 6, ask_perms), 0);
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		assert_int_equal(
+			answered(XS_TRANSACTION_START, ids[i], strlen(ids[i]) + 1, ask_start),
+			-EIO);
+	assert_int_equal(answered(XS_READ, "-1", 2, ask_number), -EBADMSG);
+	assert_int_equal(answered(XS_READ,
+				  "1\0"
+				  "2",
+				  3, ask_number),
+			 -EBADMSG);
+	assert_int_equal(answered(XS_READ, "", 0, ask_number), -EBADMSG);
+	assert_int_equal(answered(XS_READ, "12", 2, ask_number), 0);
+	assert_int_equal(answered(XS_ERROR, "E2BIG", 6, ask_parts), -EIO);
+	assert_int_equal(answered(XS_ERROR, "EACCES", 7, ask_parts), -EACCES);
+	assert_int_equal(answered(XS_DIRECTORY, "a\0b", 4, ask_parts), 0);
+}
+
+/* Requests that are too long for the protocol do not leave the client. */
+static void test_too_long(void **state)
+{
+	static char big[5000];
+	const char *words[] = { big, big };
+	char *text;
+
+	memset(big, 'x', sizeof(big) - 1);
+	assert_int_equal(xs_client_write(client, 0, "/x", big, sizeof(big)), -E2BIG);
+	assert_int_equal(xs_client_mkdir(client, 0, big), -E2BIG);
+	assert_int_equal(xs_client_control(client, words, 2, &text), -E2BIG);
+	/* It works on. */
+	assert_int_equal(xs_client_mkdir(client, 0, "/x"), 0);
+	/* Several messages ahead of the answer, larger than the read-ahead. */
+	assert_int_equal(xs_client_write(client, 0, "/x", big, 4000), 0);
+	assert_int_equal(xs_client_read(client, 0, "/x", &text, NULL), 0);
+	assert_int_equal(strlen(text), 4000);
+	free(text);
+}
+
 /* A server that sends these bytes for whatever it is asked, then hangs up or stays silent. */
 static void with_server(const void *bytes, size_t len, bool hang_up, int wanted)
 {
@@ -318,6 +421,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_transactions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_watches, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_domains, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_too_long, setup, teardown),
+		cmocka_unit_test(test_bad_answers),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_unknown_error),
 		cmocka_unit_test(test_open),
