@@ -7,6 +7,7 @@
 
 #include "host.h"
 #include "lib/printk.h"
+#include "lib/spinlock.h"
 #include "mm/guest.h"
 #include "mm/heap.h"
 #include "x86/cpu.h"
@@ -23,11 +24,44 @@ struct xsm_label **host_labels;
 const struct xsm_label *host_peer;
 unsigned int host_foreign;
 
+/* Locks as in the core, so that their order is seen to be kept. */
+static struct spinlock heap_lock = SPINLOCK_INIT(LOCK_HEAP);
+static struct spinlock epoch_lock = SPINLOCK_INIT(LOCK_FRAMES);
+static struct spinlock console_lock = SPINLOCK_INIT(LOCK_CONSOLE);
+static const struct spinlock *held[8];
+static unsigned int n_held;
+
 static char log_text[2 * LOG_SIZE];
 static size_t log_len;
 static struct cpu cpu0;
 struct cpu *host_this_cpu = &cpu0;
 struct cpu *cpus[MAX_CPUS] = { &cpu0 };
+
+void spin_debug_acquire(struct spinlock *l, bool same_rank)
+{
+	uint8_t last = n_held ? held[n_held - 1]->rank : 0;
+
+	if (n_held == 8 || (n_held && (same_rank ? last > l->rank : last >= l->rank))) {
+		fprintf(stderr, "lock of rank %u taken while one of rank %u is held\n", l->rank,
+			last);
+		abort();
+	}
+	held[n_held++] = l;
+}
+
+void spin_debug_release(struct spinlock *l)
+{
+	if (!n_held || held[n_held - 1] != l)
+		abort();
+	n_held--;
+}
+
+/* What takes a lock for a moment in the core. */
+static void pass(struct spinlock *l)
+{
+	spin_lock(l);
+	spin_unlock(l);
+}
 
 unsigned int cpus_online(void)
 {
@@ -60,6 +94,7 @@ static void log_line(const char *fmt, va_list ap)
 {
 	int n;
 
+	pass(&console_lock);
 	if (log_len > LOG_SIZE) {
 		memmove(log_text, log_text + log_len - LOG_SIZE / 2, LOG_SIZE / 2 + 1);
 		log_len = LOG_SIZE / 2;
@@ -92,6 +127,7 @@ void printk_ratelimited(const char *fmt, ...)
 
 void *xmalloc(size_t size)
 {
+	pass(&heap_lock);
 	if (host_fail_after && !--host_fail_after) {
 		host_fail_after = 1;
 		return NULL;
@@ -109,6 +145,7 @@ void *xzalloc(size_t size)
 
 void xfree(void *p)
 {
+	pass(&heap_lock);
 	host_allocations -= !!p;
 	free(p);
 }
@@ -116,6 +153,7 @@ void xfree(void *p)
 /* At once: whoever still used it would be caught by the sanitizer. */
 void epoch_defer(struct epoch_node *node, void (*done)(struct epoch_node *node))
 {
+	pass(&epoch_lock);
 	done(node);
 }
 
