@@ -405,6 +405,56 @@ static void test_watch_overflow(void **state)
 	assert_string_equal(event(&h, guest), "");
 }
 
+/* Dom0 too, later; and folding works for special watches and without memory. */
+static void test_watch_overflow_dom0(void **state)
+{
+	char text[64];
+	int got = 0;
+
+	WANT(dom0, XS_WATCH, "/o|t|", "OK|");
+	WANT(other, XS_WATCH, "/local/domain/5|t|", "OK|");
+	WANT(dom0, XS_SET_PERMS, "/local/domain/5|n5|r6|", "OK|");
+	while (*event(&h, dom0) || *event(&h, other))
+		;
+	WANT(dom0, XS_CONTROL, "quota|set|outstanding|2|", "OK|");
+	dom0->room = 0;
+	for (int i = 0; i < 300; i++) {
+		snprintf(text, sizeof(text), "/local/domain/5/x%d|x", i);
+		pipe_put(guest, XS_WRITE, 0, text);
+		harness_run(&h);
+	}
+	while (pipe_take(guest))
+		;
+	dom0->room = PIPE_MAX;
+	store_conn_kick(dom0->conn);
+	/* An event for which there is no memory is folded too. */
+	h.allocations_left = 0;
+	store_domain_shutdown(h.store, 5);
+	pipe_put(dom0, XS_WRITE, 0, "/o|");
+	harness_run(&h);
+	h.allocations_left = UINT64_MAX;
+	while (pipe_take(dom0))
+		;
+	while (*event(&h, other))
+		got++;
+	assert_true(got > 0);
+	WANT(dom0, XS_WATCH, "@releaseDomain|r|1|", "OK|");
+	while (*event(&h, dom0))
+		;
+	WANT(dom0, XS_RESUME, "5|", "OK|");
+	h.allocations_left = 0;
+	store_domain_shutdown(h.store, 5);
+	h.allocations_left = UINT64_MAX;
+	assert_string_equal(event(&h, dom0), "@releaseDomain|r");
+	/* What is folded and then unwatched is gone. */
+	WANT(dom0, XS_RESUME, "5|", "OK|");
+	h.allocations_left = 0;
+	store_domain_shutdown(h.store, 5);
+	h.allocations_left = UINT64_MAX;
+	pipe_put(dom0, XS_UNWATCH, 0, "@releaseDomain|r|");
+	harness_run(&h);
+}
+
 static void test_transaction(void **state)
 {
 	uint32_t tx = begin(&h, dom0), second;
@@ -1039,35 +1089,21 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_data),
-		TEST(test_malformed),
-		TEST(test_rights),
-		TEST(test_target),
-		TEST(test_read_only),
-		TEST(test_directory_part),
-		TEST(test_watch),
-		TEST(test_watch_depth),
-		TEST(test_watch_removed),
-		TEST(test_special_watches),
-		TEST(test_watch_overflow),
-		TEST(test_transaction),
-		TEST(test_transaction_events),
-		TEST(test_quotas),
-		TEST(test_quota_transactions),
-		TEST(test_control),
-		TEST(test_domains),
-		TEST(test_gone),
-		TEST(test_gone_event),
-		TEST(test_keep_orphans),
-		TEST(test_for_each),
-		TEST(test_fair),
-		TEST(test_stalled),
-		TEST(test_pieces),
-		TEST(test_broken),
-		TEST(test_many_nodes),
-		TEST(test_retained),
-		TEST(test_no_memory),
-		TEST(test_no_memory_start),
+		TEST(test_data),	   TEST(test_malformed),
+		TEST(test_rights),	   TEST(test_target),
+		TEST(test_read_only),	   TEST(test_directory_part),
+		TEST(test_watch),	   TEST(test_watch_depth),
+		TEST(test_watch_removed),  TEST(test_special_watches),
+		TEST(test_watch_overflow), TEST(test_watch_overflow_dom0),
+		TEST(test_transaction),	   TEST(test_transaction_events),
+		TEST(test_quotas),	   TEST(test_quota_transactions),
+		TEST(test_control),	   TEST(test_domains),
+		TEST(test_gone),	   TEST(test_gone_event),
+		TEST(test_keep_orphans),   TEST(test_for_each),
+		TEST(test_fair),	   TEST(test_stalled),
+		TEST(test_pieces),	   TEST(test_broken),
+		TEST(test_many_nodes),	   TEST(test_retained),
+		TEST(test_no_memory),	   TEST(test_no_memory_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,7 @@
 struct store;
 struct conn;
 
-/* What is limited for each domain; Dom0 and the sockets of Dom0 are bound by none but EVENTS. */
+/* What is limited for each domain; Dom0 and its sockets are bound by EVENTS only, 64-fold. */
 enum quota {
 	QUOTA_NODES,	    /* nodes owned */
 	QUOTA_NODE_SIZE,    /* bytes of one node's value */

@@ -13,6 +13,8 @@
 
 #include "internal.h"
 
+#define DOM0_EVENTS_FACTOR 64
+
 static const char *watch_token(const struct watch *watch)
 {
 	return watch->text + watch->path_len + 1;
@@ -162,6 +164,14 @@ static void watch_overflow(struct watch *watch)
 	conn_schedule(conn);
 }
 
+/* How many events may wait. Dom0, whose clients rely on each event's path, may have many more. */
+static uint64_t event_limit(const struct conn *conn)
+{
+	uint64_t limit = domain_quota(conn->store, conn->domain, QUOTA_EVENTS);
+
+	return conn_privileged(conn) ? limit * DOM0_EVENTS_FACTOR : limit;
+}
+
 void event_add(struct watch *watch, struct blob *path)
 {
 	struct conn *conn = watch->conn;
@@ -171,7 +181,7 @@ void event_add(struct watch *watch, struct blob *path)
 	for (event = *bucket; event; event = event->hash_next)
 		if (event_is(event, watch, path))
 			return;
-	if (conn->event_count >= domain_quota(store, conn->domain, QUOTA_EVENTS)) {
+	if (conn->event_count >= event_limit(conn)) {
 		quota_allows(conn, QUOTA_EVENTS, conn->event_count + 1);
 		watch_overflow(watch);
 		return;
