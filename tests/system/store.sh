@@ -3,12 +3,16 @@
 # REQ toolstack/2, toolstack/3: our store serves Dom0's and a guest's Linux over their rings, with
 # stock tools, through live updates.
 # TIMEOUT: 300
-# ADD: BUILD/dom0-toolstack/store/xenstored:/usr/lib/xen-4.17/bin/xenstored BUILD/dom0-toolstack/store/xenstored:/root/xenstored
+# ADD: BUILD/dom0-toolstack/store/xenstored:/usr/lib/xen-4.17/bin/xenstored BUILD/dom0-toolstack/store/xenstored:/root/xenstored BUILD/tests/store/store-client:/root/store-client
 . /etc/bulkhead/testlib.sh
 
 xenstore-control quota | grep -q node-permissions || fail "the store is not ours"
 need "check" xenstore-control check
 xenstore-read /local/domain/0/name | grep -q Domain-0 || fail "Dom0 has no name"
+
+# Our client over the socket, and through Dom0's kernel.
+need "our client on the socket" /root/store-client /run/xenstored/socket
+need "our client on xenbus" /root/store-client /dev/xen/xenbus
 
 guest one 'memory = 200' 'extra = "console=hvc0 quiet"'
 need "create" xl create -q /tmp/one.cfg
