@@ -127,6 +127,8 @@ static void test_polled(void **state)
 	write_text("one\ntwo\n", true);
 	write_text("ring only\n", false);
 	assert_string_equal(sent(), "one\r\ntwo\r\n");
+	console_write_serial("port only\n", 10);
+	assert_string_equal(sent(), "one\r\ntwo\r\nport only\r\n");
 }
 
 static void test_options(void **state)

@@ -524,6 +524,8 @@ static void test_console_dom0(void **state)
 	(void)state;
 	assert_int_equal(console_write_text("Linux \033[1m\n"), 0);
 	assert_string_equal(control_log.serial, "Linux \033[1m\n"); /* as it is */
+	assert_string_equal(control_log.console,
+			    ""); /* not in the ring: xl dmesg would never end */
 	assert_int_equal(do_console_io(CONSOLEIO_write, 65537, (gva_t) { DATA }), -E2BIG);
 	assert_int_equal(do_console_io(CONSOLEIO_write, 5, (gva_t) { NOWHERE }), -EFAULT);
 	assert_int_equal(do_console_io(CONSOLEIO_write, 0, (gva_t) { NOWHERE }), 0);

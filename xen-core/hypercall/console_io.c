@@ -16,7 +16,7 @@ static void write_chunk(struct domain *d, const char *chunk, size_t len)
 	size_t i;
 
 	if (d->privileged) {
-		console_write(chunk, len, true);
+		console_write_serial(chunk, len);
 		return;
 	}
 	for (i = 0; i < len; i++)
@@ -58,7 +58,7 @@ static long consoleio_read(struct op_call *call)
 
 static const struct op_entry ops[] = {
 	OP(CONSOLEIO_write, XSM_XEN__WRITECONSOLE, consoleio_write,
-	   "At most 64 KiB a call. Other domains than Dom0: 20 lines a second."),
+	   "At most 64 KiB a call. Dom0's goes to the serial port; others': 20 lines a second."),
 	OP(CONSOLEIO_read, XSM_XEN__READCONSOLE, consoleio_read, NULL),
 };
 

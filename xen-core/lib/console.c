@@ -90,6 +90,14 @@ void console_write(const char *s, size_t len, bool serial)
 	console_release();
 }
 
+void console_write_serial(const char *s, size_t len)
+{
+	console_acquire();
+	if (serial_on)
+		serial_write(s, len);
+	console_release();
+}
+
 size_t console_ring_read(uint32_t *index, char *buf, size_t len)
 {
 	size_t n = 0;

@@ -29,6 +29,12 @@ void console_service(void);
 /* Adds to the ring; to the serial port as well if @serial. */
 void console_write(const char *s, size_t len, bool serial);
 
+/*
+ * To the serial port alone: the control domain's console. Were it in the ring, reading the ring
+ * from there would never end.
+ */
+void console_write_serial(const char *s, size_t len);
+
 /* Panic: output is synchronous from now on and ignores who holds the lock. */
 void console_panic_mode(void);
 

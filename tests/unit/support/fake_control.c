@@ -433,6 +433,11 @@ void console_write(const char *s, size_t len, bool serial)
 		strncat(control_log.serial, s, len);
 }
 
+void console_write_serial(const char *s, size_t len)
+{
+	strncat(control_log.serial, s, len);
+}
+
 size_t console_ring_read(uint32_t *index, char *buf, size_t len)
 {
 	static const char text[] = "0123456789";
