@@ -381,15 +381,10 @@ int builder_fill(struct builder *b, builder_progress_fn progress, void *arg,
 int builder_check(struct builder *b, struct error *err)
 {
 	uint64_t addr, length, entry;
-	uint8_t *buffer = malloc(LOADER_SLOT_BYTES);
-	int run, rc = 0;
+	int run;
 
-	if (!buffer)
-		return error_set(err, -ENOMEM, "no memory");
-	while (!rc &&
-	       (run = loader_next(&b->loader, b->config->kernel, &addr, &length, &entry, err)) > 0)
-		if (run == LOADER_RUN_DATA)
-			rc = loader_read(&b->loader, buffer, length, err);
-	free(buffer);
-	return rc ? rc : run;
+	do {
+		run = loader_next(&b->loader, b->config->kernel, &addr, &length, &entry, err);
+	} while (run > 0);
+	return run;
 }

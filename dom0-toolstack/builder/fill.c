@@ -13,7 +13,6 @@
 
 #include <xen/grant_table.h>
 #include <xen/hvm/params.h>
-#include <xen/memory.h>
 
 #define ORDER_2M      9u
 #define FRAMES_2M     (1ull << ORDER_2M)
@@ -138,24 +137,6 @@ static int zero(struct builder *b, uint64_t addr, uint64_t length, struct error 
 	return b->scrubbed ? 0 : guest_memory_zero(&b->memory, addr, length, err);
 }
 
-/* Data from the loader goes straight into the guest. */
-static int read_run(struct builder *b, uint64_t addr, uint64_t length, struct error *err)
-{
-	while (length) {
-		uint8_t *at = NULL;
-		size_t n = 0;
-		int rc = guest_memory_at(&b->memory, addr, length, &at, &n, err);
-
-		if (!rc)
-			rc = loader_read(&b->loader, at, n, err);
-		if (rc)
-			return rc;
-		addr += n;
-		length -= n;
-	}
-	return 0;
-}
-
 int builder_load_kernel(struct builder *b, uint64_t *entry, struct error *err)
 {
 	const struct elf_kernel *k = &b->loader.kernel;
@@ -168,7 +149,8 @@ int builder_load_kernel(struct builder *b, uint64_t *entry, struct error *err)
 		if (run == LOADER_RUN_ZERO)
 			rc = zero(b, addr, length, err);
 		else
-			rc = read_run(b, addr, length, err);
+			rc = guest_memory_write(&b->memory, addr, loader_data(&b->loader), length,
+						err);
 		if (rc)
 			return rc;
 		report(b, "kernel", total - b->loader.budget, total);
@@ -182,29 +164,38 @@ int builder_load_kernel(struct builder *b, uint64_t *entry, struct error *err)
 	return rc;
 }
 
+#define RAMDISK_PIECE (1u << 20)
+
 int builder_load_ramdisk(struct builder *b, struct error *err)
 {
 	uint64_t done = 0;
+	uint8_t *piece;
+	int rc = 0;
 
-	while (done < b->ramdisk_size) {
-		uint8_t *at = NULL;
-		size_t n = 0;
-		ssize_t got;
-		int rc = guest_memory_at(&b->memory, b->layout.ramdisk + done,
-					 b->ramdisk_size - done, &at, &n, err);
+	if (!b->ramdisk_size)
+		return 0;
+	piece = mmap(NULL, RAMDISK_PIECE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		     0);
+	if (piece == MAP_FAILED)
+		return error_set(err, -ENOMEM, "no memory");
+	while (!rc && done < b->ramdisk_size) {
+		uint64_t left = b->ramdisk_size - done;
+		ssize_t got =
+			read(b->ramdisk_fd, piece, left < RAMDISK_PIECE ? left : RAMDISK_PIECE);
 
-		if (rc)
-			return rc;
-		got = read(b->ramdisk_fd, at, n);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
-			return error_errno(err, got ? -errno : -EIO, "cannot read %s",
-					   b->config->ramdisk);
-		done += got;
+			rc = error_errno(err, got ? -errno : -EIO, "cannot read %s",
+					 b->config->ramdisk);
+		else
+			rc = guest_memory_write(&b->memory, b->layout.ramdisk + done, piece, got,
+						err);
+		done += rc ? 0 : got;
 		report(b, "RAM disk", done, b->ramdisk_size);
 	}
-	return 0;
+	munmap(piece, RAMDISK_PIECE);
+	return rc;
 }
 
 static int write_acpi(struct builder *b, struct error *err)
@@ -315,25 +306,12 @@ static int special_params(struct builder *b, const struct builder_result *r)
 /* Grants for store and console, so that their daemons may map the rings as any back end does. */
 static int seed_grants(struct builder *b, const struct builder_result *r, struct error *err)
 {
-	xenforeignmemory_resource_handle *resource;
-	grant_entry_v1_t *table;
-	void *at = NULL;
+	int rc = guest_memory_grant(&b->memory, GNTTAB_RESERVED_CONSOLE, CONTROL_DOMID,
+				    r->console_gfn, err);
 
-	errno = 0;
-	resource = xenforeignmemory_map_resource(
-		b->memory.handle, b->domid, XENMEM_resource_grant_table,
-		XENMEM_resource_grant_table_id_shared, 0, 1, &at, PROT_READ | PROT_WRITE, 0);
-	if (!resource)
-		return error_errno(err, errno ? -errno : -EIO, "cannot map the grant table");
-	table = at;
-	table[GNTTAB_RESERVED_CONSOLE].domid = CONTROL_DOMID;
-	table[GNTTAB_RESERVED_CONSOLE].frame = r->console_gfn;
-	table[GNTTAB_RESERVED_CONSOLE].flags = GTF_permit_access;
-	table[GNTTAB_RESERVED_XENSTORE].domid = CONTROL_DOMID;
-	table[GNTTAB_RESERVED_XENSTORE].frame = r->store_gfn;
-	table[GNTTAB_RESERVED_XENSTORE].flags = GTF_permit_access;
-	xenforeignmemory_unmap_resource(b->memory.handle, resource);
-	return 0;
+	return rc ? rc
+		  : guest_memory_grant(&b->memory, GNTTAB_RESERVED_XENSTORE, CONTROL_DOMID,
+				       r->store_gfn, err);
 }
 
 int builder_set_special_pages(struct builder *b, struct builder_result *r, struct error *err)

@@ -240,14 +240,24 @@ static bool take_run(struct loader *loader, const struct loader_message *m, uint
 	return true;
 }
 
+/* The slot that was lent is the child's again. */
+static void give_back(struct loader *loader)
+{
+	if (!loader->lent)
+		return;
+	loader->lent = false;
+	loader->turn++;
+	/* When the child is gone, the next read says so. */
+	(void)!send(loader->socket, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 int loader_next(struct loader *loader, const char *name, uint64_t *addr, uint64_t *length,
 		uint64_t *entry, struct error *err)
 {
 	struct loader_message m;
 	int rc;
 
-	if (loader->pending)
-		return error_set(err, -EINVAL, "%s: data left unread", name);
+	give_back(loader);
 	rc = read_bytes(loader, &m, sizeof(m), err);
 	if (rc)
 		return error_prefix(err, "%s", name);
@@ -265,8 +275,7 @@ int loader_next(struct loader *loader, const char *name, uint64_t *addr, uint64_
 	case LOADER_DATA:
 		if (!take_run(loader, &m, LOADER_SLOT_BYTES))
 			break;
-		loader->pending = m.length;
-		loader->taken = 0;
+		loader->lent = true;
 		return LOADER_RUN_DATA;
 	case LOADER_ZERO:
 		if (!take_run(loader, &m, LOADER_ZERO_MAX))
@@ -278,21 +287,7 @@ int loader_next(struct loader *loader, const char *name, uint64_t *addr, uint64_
 	return error_set(err, -EPROTO, "%s: nonsense from the kernel loader", name);
 }
 
-int loader_read(struct loader *loader, void *to, size_t length, struct error *err)
+const uint8_t *loader_data(const struct loader *loader)
 {
-	const uint8_t *slot;
-
-	if (length > loader->pending)
-		return error_set(err, -EINVAL, "more data wanted than there is");
-	slot = loader->slots + (size_t)(loader->turn % LOADER_SLOTS) * LOADER_SLOT_BYTES;
-	/* The child may change it meanwhile: it is data only, the guest's own. */
-	memcpy(to, slot + loader->taken, length);
-	loader->taken += length;
-	loader->pending -= length;
-	if (!loader->pending) {
-		loader->turn++;
-		/* When the child is gone, the next read says so. */
-		(void)!send(loader->socket, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-	}
-	return 0;
+	return loader->slots + (size_t)(loader->turn % LOADER_SLOTS) * LOADER_SLOT_BYTES;
 }

@@ -11,6 +11,7 @@
 #ifndef BULKHEAD_BUILDER_LOADER_H
 #define BULKHEAD_BUILDER_LOADER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -28,10 +29,9 @@ struct loader {
 	int socket;	/* -1: none */
 	uint8_t *slots; /* LOADER_SLOTS of LOADER_SLOT_BYTES; NULL: none */
 	struct elf_kernel kernel;
-	uint32_t turn;	  /* data runs so far: the next one is in slot turn % LOADER_SLOTS */
-	uint64_t budget;  /* bytes that may still come */
-	uint64_t pending; /* bytes of the current data run not yet read */
-	uint64_t taken;	  /* bytes of it read */
+	uint32_t turn;	 /* data runs so far: the next one is in slot turn % LOADER_SLOTS */
+	uint64_t budget; /* bytes that may still come */
+	bool lent;	 /* slot `turn` is the caller's until the next call */
 };
 
 /* What loader_next() has found. */
@@ -58,15 +58,18 @@ int loader_spawn(struct loader *loader, int image_fd, struct error *err);
 int loader_layout(struct loader *loader, const char *name, uint64_t limit, struct error *err);
 
 /*
- * The next run: an enum loader_run, or a negative errno. With data, *length bytes (> 0) that belong
- * at *addr are to be read with loader_read(), all of them; with zeroes nothing is. At the end
- * *entry is set. Addresses lie within one segment's file_size.
+ * The next run: an enum loader_run, or a negative errno. With data, loader_data() has the *length
+ * bytes (> 0) that belong at *addr; with zeroes there is nothing to read. At the end *entry is set.
+ * Addresses lie within one segment's file_size.
  */
 int loader_next(struct loader *loader, const char *name, uint64_t *addr, uint64_t *length,
 		uint64_t *entry, struct error *err);
 
-/* Reads exactly `length` bytes (at most what loader_next() said) to `to`. */
-int loader_read(struct loader *loader, void *to, size_t length, struct error *err);
+/*
+ * The bytes of the data run that loader_next() has found: valid until it is called again. The child
+ * may change them meanwhile: they are the guest's data, to be copied once and not looked at.
+ */
+const uint8_t *loader_data(const struct loader *loader);
 
 /* Ends the child and frees all; fit to be called at any time, also twice. */
 void loader_stop(struct loader *loader);

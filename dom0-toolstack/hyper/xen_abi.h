@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The Xen ABI's base header, with the parts for control tools. Include it before any header of a Xen library, which
- * would bring it in without them.
+ * The Xen ABI's base header, with the parts for control tools. Include it before any header of a
+ * Xen library, which would bring it in without them.
  */
 #ifndef BULKHEAD_HYPER_XEN_ABI_H
 #define BULKHEAD_HYPER_XEN_ABI_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The hypercall wrappers over a hypervisor of fakes: what they ask, what they make of answers. REQ toolstack/cli. */
+/*
+ * The hypercall wrappers over a hypervisor of fakes: what they ask, what they make of answers. REQ
+ * toolstack/cli.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
