@@ -495,6 +495,12 @@ static void test_quotas(struct raw_client *domain)
 	text[2047] = '|';
 	text[2048] = '\0';
 	raw_ask(domain, XS_RM, 0, text);
+	for (made = 0; made < 70; made++)
+		memcpy(text + 2 * made, "l/", 2);
+	strcpy(text + 139, "|");
+	EXPECT_OURS(raw_ask(domain, XS_MKDIR, 0, text), "EINVAL", "OK|",
+		    "a guest's paths have a limit of components, which bounds the work they make");
+	raw_ask(domain, XS_RM, 0, "l|");
 	raw_ask(domain, XS_RM, 0, "q|");
 }
 

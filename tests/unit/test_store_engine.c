@@ -573,6 +573,7 @@ static void test_quotas(void **state)
 		{ "node-permissions", XS_SET_PERMS, "p|n5|r1|r2|r3|", "p|n5|r1|r2|r3|r4|",
 		  "ENOSPC" },
 		{ "path-max", XS_MKDIR, "abcd|", "abcde|", "EINVAL" },
+		{ "path-levels", XS_MKDIR, "a|", "a/b|", "EINVAL" },
 		{ "nodes", XS_MKDIR, "d|", "e/f|", "ENOSPC" },
 	};
 	char text[100];
@@ -583,6 +584,7 @@ static void test_quotas(void **state)
 		WANT(dom0, XS_CONTROL, text, "OK|");
 		if (!strcmp(cases[i].name, "nodes")) {
 			WANT(guest, XS_RM, "v|", "OK|");
+			WANT(guest, XS_RM, "a|", "OK|");
 			WANT(guest, XS_RM, "abcd|", "OK|");
 			WANT(guest, XS_RM, "abcde|", "OK|");
 		}

@@ -21,20 +21,25 @@ bool path_valid(const char *path, size_t len)
 	return len == 1 || path[len - 1] != '/';
 }
 
-/* Guests' paths have a limit of their own, which does not count their own folder's path. */
-static bool path_within_quota(const struct conn *conn, const char *path, size_t len)
+/* Guests' paths have limits of their own; their own folder's path does not count for the length. */
+static bool path_within_quota(struct conn *conn, const char *path, size_t len)
 {
+	uint64_t levels = 0;
+	size_t home_len;
 	char home[32];
-	size_t home_len =
-		(size_t)snprintf(home, sizeof(home), "/local/domain/%u/", conn->domain->domid);
 
+	if (conn_privileged(conn))
+		return true;
+	for (size_t i = 0; i < len; i++)
+		levels += path[i] == '/';
+	home_len = (size_t)snprintf(home, sizeof(home), "/local/domain/%u/", conn->domain->domid);
 	if (len > home_len && !memcmp(path, home, home_len))
 		len -= home_len;
-	return quota_allows((struct conn *)conn, QUOTA_PATH_LEN, len);
+	return quota_allows(conn, QUOTA_PATH_LEN, len) &&
+	       quota_allows(conn, QUOTA_PATH_LEVELS, levels);
 }
 
-int path_canonical(const struct conn *conn, const char *path, char *out, size_t *len,
-		   uint32_t *relative)
+int path_canonical(struct conn *conn, const char *path, char *out, size_t *len, uint32_t *relative)
 {
 	size_t given = strlen(path), head = 0;
 

@@ -13,6 +13,7 @@ static const struct {
 	[QUOTA_NODE_SIZE] = { "node-size", "bytes of one node's value" },
 	[QUOTA_PERMS] = { "node-permissions", "permission entries of one node" },
 	[QUOTA_PATH_LEN] = { "path-max", "bytes of a path" },
+	[QUOTA_PATH_LEVELS] = { "path-levels", "components of a path" },
 	[QUOTA_WATCHES] = { "watches", "watches set" },
 	[QUOTA_TRANSACTIONS] = { "transactions", "transactions open" },
 	[QUOTA_TX_NODES] = { "transaction-nodes", "nodes touched in one transaction" },

@@ -204,8 +204,7 @@ void domain_release(struct store *store, struct domain *domain, bool quiet);
 /* perms.c: who may do what. */
 unsigned int perms_access(const struct conn *conn, const struct perms *perms);
 /* Reads entries ("r7", NUL-ended each). Errors: -EINVAL, -ENOENT (owner unknown), -ENOMEM. */
-int perms_parse(struct store *store, const char *text, size_t len, size_t max,
-		struct perms **perms);
+int perms_parse(struct store *store, const char *text, size_t len, struct perms **perms);
 /* Writes them as text; returns the bytes, NULs counted, or -E2BIG. */
 ssize_t perms_format(struct store *store, const struct perms *perms, char *to, size_t room);
 /* Permissions for a new child: the parent's, owned by who creates it. NULL: no memory. */
@@ -268,8 +267,7 @@ int change_remove(struct store *store, struct view *view, const char *path, size
 void request_serve(struct conn *conn, const struct xsd_sockmsg *header, char *payload);
 int control_serve(struct conn *conn, const char *payload, size_t len, char *answer, size_t room);
 /* Checks a path's form and makes it absolute in `out` (XENSTORE_ABS_PATH_MAX + 1 bytes). */
-int path_canonical(const struct conn *conn, const char *path, char *out, size_t *len,
-		   uint32_t *relative);
+int path_canonical(struct conn *conn, const char *path, char *out, size_t *len, uint32_t *relative);
 bool path_valid(const char *path, size_t len);
 /* Cuts NUL-ended strings out of a payload; -EINVAL when the last one has no end. */
 int split_strings(const char *payload, size_t len, const char **strings, size_t max);

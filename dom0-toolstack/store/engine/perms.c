@@ -64,7 +64,7 @@ static int perm_parse(struct store *store, const char *word, struct perm *perm)
 	return 0;
 }
 
-int perms_parse(struct store *store, const char *text, size_t len, size_t max, struct perms **out)
+int perms_parse(struct store *store, const char *text, size_t len, struct perms **out)
 {
 	struct perms *perms;
 	size_t count = 0;
@@ -74,8 +74,6 @@ int perms_parse(struct store *store, const char *text, size_t len, size_t max, s
 		return -EINVAL;
 	for (size_t i = 0; i < len; i++)
 		count += !text[i];
-	if (count > max)
-		return -ENOSPC;
 	perms = perms_new(store, count);
 	if (!perms)
 		return -ENOMEM;

@@ -265,7 +265,7 @@ static int set_special_perms(struct request *req, const char *text, size_t len)
 	err = find_special(req, req->payload, &special);
 	if (err)
 		return err;
-	err = perms_parse(req->store, text, len, XENSTORE_PAYLOAD_MAX, &perms);
+	err = perms_parse(req->store, text, len, &perms);
 	if (err)
 		return err;
 	perms_put(req->store, *special);
@@ -298,7 +298,7 @@ static int set_node_perms(struct request *req, struct node *node, struct perms *
 
 int serve_set_perms(struct request *req)
 {
-	size_t max = XENSTORE_PAYLOAD_MAX, name_len = strnlen(req->payload, req->len), len;
+	size_t name_len = strnlen(req->payload, req->len), len, count = 0;
 	struct perms *perms;
 	struct node *node;
 	const char *text;
@@ -311,13 +311,15 @@ int serve_set_perms(struct request *req)
 		err = find_node(req, PERM_WRITE | PERM_OWNER, 0, &node);
 	if (err)
 		return err;
-	err = perms_parse(req->store, text, len, max, &perms);
+	/* Before anything is asked about the domains that they name. */
+	for (size_t i = 0; i < len; i++)
+		count += !text[i];
+	if (!quota_allows(req->conn, QUOTA_PERMS, count))
+		return -ENOSPC;
+	err = perms_parse(req->store, text, len, &perms);
 	if (err)
 		return err;
-	if (!quota_allows(req->conn, QUOTA_PERMS, perms->count))
-		err = -ENOSPC;
-	else
-		err = set_node_perms(req, node, perms);
+	err = set_node_perms(req, node, perms);
 	perms_put(req->store, perms);
 	return err;
 }

@@ -7,13 +7,13 @@
 
 #include "internal.h"
 
-/* The limits of a domain without limits of its own. The first ones are those of stock stores. */
+/* The limits of a domain without limits of its own; mostly those of stock stores. */
 static const uint64_t quota_defaults[QUOTA_COUNT] = {
-	[QUOTA_NODES] = 1000,	  [QUOTA_NODE_SIZE] = 2048,
-	[QUOTA_PERMS] = 5,	  [QUOTA_PATH_LEN] = XENSTORE_REL_PATH_MAX,
-	[QUOTA_WATCHES] = 128,	  [QUOTA_TRANSACTIONS] = 10,
-	[QUOTA_TX_NODES] = 1024,  [QUOTA_EVENTS] = 1024,
-	[QUOTA_MEMORY] = 2 << 20,
+	[QUOTA_NODES] = 1000,	   [QUOTA_NODE_SIZE] = 2048,
+	[QUOTA_PERMS] = 5,	   [QUOTA_PATH_LEN] = XENSTORE_REL_PATH_MAX,
+	[QUOTA_PATH_LEVELS] = 64,  [QUOTA_WATCHES] = 128,
+	[QUOTA_TRANSACTIONS] = 10, [QUOTA_TX_NODES] = 1024,
+	[QUOTA_EVENTS] = 1024,	   [QUOTA_MEMORY] = 2 << 20,
 };
 
 void *store_alloc(struct store *store, size_t size)

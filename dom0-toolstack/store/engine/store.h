@@ -27,6 +27,7 @@ enum quota {
 	QUOTA_NODE_SIZE,    /* bytes of one node's value */
 	QUOTA_PERMS,	    /* permission entries of one node */
 	QUOTA_PATH_LEN,	    /* bytes of a path, beyond the domain's own folder */
+	QUOTA_PATH_LEVELS,  /* components of a path; they bound the work that a path makes */
 	QUOTA_WATCHES,	    /* watches set */
 	QUOTA_TRANSACTIONS, /* transactions open */
 	QUOTA_TX_NODES,	    /* nodes touched in one transaction */

@@ -265,9 +265,9 @@ static int tx_publish(struct tx *tx)
 	struct touch *touch;
 	int err = 0;
 
-	if (tx->doomed)
-		return node_put(store, merged), -EAGAIN;
-	if (old == tx->base) {
+	if (tx->doomed) {
+		err = -EAGAIN;
+	} else if (old == tx->base) {
 		node_put(store, merged);
 		merged = node_get(tx->root);
 		view.deltas = &tx->deltas;
