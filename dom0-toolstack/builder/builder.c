@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <xen/hvm/params.h>
@@ -178,6 +179,17 @@ static int grant_version(struct builder *b, uint32_t *version, struct error *err
 				 "max_grant_version=2: the hypervisor offers version 1 only");
 	*version = wanted;
 	return 0;
+}
+
+/* How far the guest's clock is from UTC. */
+static int64_t clock_offset(const struct domain_config *c)
+{
+	time_t now = time(NULL);
+	struct tm local;
+
+	if (!c->localtime || !localtime_r(&now, &local))
+		return c->rtc_timeoffset;
+	return c->rtc_timeoffset + local.tm_gmtoff;
 }
 
 static int limits(struct builder *b, struct error *err)

@@ -113,8 +113,76 @@ static int check_offers(const struct domain_config *c, struct error *err)
 		return error_set(err, -EOPNOTSUPP, "viridian=1 is for type=\"hvm\" only");
 	if (c->pvshim)
 		return error_set(err, -EOPNOTSUPP, "pvshim=1 is not offered");
+	for (unsigned int i = 0; i < CPU_SET_MAX; i++)
+		if (cpu_set_has(&c->nodes, i))
+			return error_set(
+				err, -EOPNOTSUPP,
+				"placement on NUMA nodes is not offered; pin vCPUs with cpus=");
 	if (c->cpuid)
 		return error_set(err, -EOPNOTSUPP, "cpuid= is not offered");
+	return 0;
+}
+
+/* Keys that mean nothing for a guest without emulated devices: refused, rather than ignored. */
+static int check_hvm_only(const struct domain_config *c, struct error *err)
+{
+	const struct {
+		const char *key;
+		bool given;
+	} keys[] = {
+		{ "serial", c->serial },
+		{ "boot", c->boot },
+		{ "hpet", c->hpet },
+		{ "videoram", c->video_memory_kib },
+		{ "device_model_version", c->device_model_version },
+		{ "device_model_override", c->device_model_override },
+		{ "device_model_user", c->device_model_user },
+		{ "device_model_args", c->n_device_model_args },
+		{ "device_model_stubdomain_override", c->device_stubdomain },
+		{ "stubdomain_kernel", c->device_stubdomain_kernel },
+		{ "stubdomain_ramdisk", c->device_stubdomain_ramdisk },
+		{ "stubdomain_memory", c->device_stubdomain_memory_kib },
+		{ "device_model_stubdomain_seclabel", c->device_stubdomain_seclabel },
+	};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (keys[i].given)
+			return error_set(
+				err, -EOPNOTSUPP,
+				"%s= is for type=\"hvm\" only: a PVH guest has no device model",
+				keys[i].key);
+	if (!c->acpi || !c->apic || !c->pae || !c->nx)
+		return error_set(err, -EOPNOTSUPP,
+				 "%s=0 is for type=\"hvm\" only: a PVH guest always has it",
+				 !c->acpi   ? "acpi"
+				 : !c->apic ? "apic"
+				 : !c->pae  ? "pae"
+					    : "nx");
+	return 0;
+}
+
+static int check_actions(const struct domain_config *c, struct error *err)
+{
+	const struct {
+		const char *key;
+		enum domain_action action;
+	} keys[] = {
+		{ "on_poweroff", c->on_poweroff },
+		{ "on_reboot", c->on_reboot },
+		{ "on_crash", c->on_crash },
+		{ "on_watchdog", c->on_watchdog },
+	};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		enum domain_action a = keys[i].action;
+
+		if (a == ACTION_COREDUMP_DESTROY || a == ACTION_COREDUMP_RESTART ||
+		    a == ACTION_SOFT_RESET)
+			return error_set(err, -EOPNOTSUPP,
+					 "%s=\"%s\" is not offered; use destroy, restart, "
+					 "rename-restart or preserve",
+					 keys[i].key, domain_action_name(a));
+	}
 	return 0;
 }
 
@@ -164,6 +232,10 @@ int domain_config_check(struct domain_config *c, struct error *err)
 		rc = check_limits(c, err);
 	if (!rc)
 		rc = check_offers(c, err);
+	if (!rc)
+		rc = check_hvm_only(c, err);
+	if (!rc)
+		rc = check_actions(c, err);
 	if (!rc)
 		rc = check_devices(c, err);
 	return rc;
