@@ -208,9 +208,8 @@ static int limits(struct builder *b, struct error *err)
 	}
 	if (rc >= 0) {
 		step = "clock";
-		rc = c->rtc_timeoffset
-			     ? hyper_build_time_offset(b->hyper, b->domid, c->rtc_timeoffset)
-			     : 0;
+		rc = clock_offset(c) ? hyper_build_time_offset(b->hyper, b->domid, clock_offset(c))
+				     : 0;
 	}
 	if (rc >= 0) {
 		step = "tsc_mode";
