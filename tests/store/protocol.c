@@ -464,7 +464,7 @@ static void test_quotas(struct raw_client *domain)
 		made += !strcmp(answer, "OK|");
 	}
 	EXPECT(answer, "ENOSPC");
-	EXPECT(truth(made > 900 && made <= 1000 + 10 * stock), "yes");
+	EXPECT(truth(made > 900 && made <= 1000 + 100 * stock), "yes");
 	EXPECT(raw_ask(domain, XS_RM, 0, "q|"), "OK|");
 	EXPECT(raw_ask(domain, XS_MKDIR, 0, "q|"), "OK|");
 	memset(big, 'v', sizeof(big));

@@ -229,8 +229,10 @@ void watch_fire_removed(struct store *store, const char *path, size_t len, struc
 			const struct node *parent);
 /* Fires a special watch ("@releaseDomain") for a domain. */
 void watch_fire_special(struct store *store, const char *name, uint32_t domid);
-/* Queues an event; NULL as the path stands for the watch's own. */
+/* Queues an event, or folds it; NULL as the path stands for the watch's own. */
 void event_add(struct watch *watch, struct blob *path);
+/* The same for one that came before those that were folded. */
+void event_queue(struct watch *watch, struct blob *path);
 /* Moves events into `to` as messages, as many as fit; returns the bytes. */
 size_t events_take(struct conn *conn, char *to, size_t room);
 void events_drop(struct conn *conn, struct watch *watch);

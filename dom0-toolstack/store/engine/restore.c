@@ -268,7 +268,7 @@ static int read_event(struct restore *restore)
 		if (!blob)
 			return -ENOMEM;
 	}
-	event_add(found, blob);
+	event_queue(found, blob);
 	blob_put(restore->store, blob);
 	return 0;
 }

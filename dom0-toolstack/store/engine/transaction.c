@@ -187,15 +187,20 @@ static int carry_over(struct store *store, struct view *view, const struct tx *t
 {
 	const char *path = touch->path->data;
 	size_t len = touch->path->len;
-	struct node *mine = tree_lookup(tx->root, path, len);
+	struct node *mine = tree_lookup(tx->root, path, len), *theirs;
 	int err;
 
 	if (!mine)
 		return 0;
-	if (!tree_lookup(*view->root, path, len))
+	theirs = tree_lookup(*view->root, path, len);
+	if (!theirs)
 		return change_create(store, view, path, len, mine->perms, mine->value);
-	err = change_write(store, view, path, len, mine->value);
-	return err ? err : change_perms(store, view, path, len, mine->perms);
+	if (mine->perms != theirs->perms) {
+		err = change_perms(store, view, path, len, mine->perms);
+		if (err)
+			return err;
+	}
+	return change_write(store, view, path, len, mine->value);
 }
 
 /* Builds, in `view`, the store's present version with the transaction's changes on top. */
@@ -235,10 +240,10 @@ static void tx_fire(struct tx *tx, struct node *old_root)
 
 		if (!(touch->flags & (TOUCH_EVENT | TOUCH_REMOVE)))
 			continue;
-		before = tree_lookup(old_root, path, len);
+		before = touch->flags & TOUCH_REMOVE ? tree_lookup(old_root, path, len) : NULL;
 		after = tree_lookup(store->root, path, len);
 		parent = tree_lookup(store->root, path, path_parent(path, len));
-		if (touch->flags & TOUCH_REMOVE && before)
+		if (before)
 			watch_fire_removed(store, path, len, before, parent);
 		if (touch->flags & TOUCH_EVENT && after)
 			watch_fire(store, path, len, after, parent, touch->old_perms);

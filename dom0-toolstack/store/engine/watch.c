@@ -174,6 +174,13 @@ static uint64_t event_limit(const struct conn *conn)
 
 void event_add(struct watch *watch, struct blob *path)
 {
+	/* The folded event will say it; this also bounds what many watches on one change cost. */
+	if (!watch->overflowed)
+		event_queue(watch, path);
+}
+
+void event_queue(struct watch *watch, struct blob *path)
+{
 	struct conn *conn = watch->conn;
 	struct store *store = conn->store;
 	struct event **bucket = event_bucket(conn, watch, path), *event;
