@@ -77,6 +77,10 @@ int life_remove_domain(struct life *life, uint16_t domid, const uint8_t *uuid, s
 /* A guest that stops again within this time waits for the rest of it. Only tests change it. */
 extern int life_restart_pause_s;
 
+/* As life_recover(); *watched says whether a record asks for the watcher. */
+int life_recover_all(struct life *life, life_report_fn report, void *arg, bool *watched,
+		     struct error *err);
+
 /* The domain that has a UUID, or -ESRCH. Domain-0 is not looked at. */
 int life_find_uuid(struct life *life, const uint8_t *uuid, struct domain_info *info);
 

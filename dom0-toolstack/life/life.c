@@ -32,27 +32,10 @@ static int open_store(struct life *life, struct error *err)
 	return 0;
 }
 
-/* The watcher may have been killed while guests depend on it. */
-static int watch_if_needed(struct error *err)
-{
-	uint8_t(*uuids)[HYPER_UUID_BYTES];
-	int n = record_list(&uuids);
-	bool needed = false;
-
-	for (int i = 0; i < n && !needed; i++) {
-		struct record record;
-
-		record_empty(&record);
-		needed = !record_load(&record, uuids[i]) && record.watch;
-		record_free(&record);
-	}
-	free(uuids);
-	return needed ? life_watch_start(err) : 0;
-}
-
 int life_open(struct life **out, struct error *err)
 {
 	struct life *life = calloc(1, sizeof(*life));
+	bool watched = false;
 	int rc;
 
 	*out = NULL;
@@ -64,11 +47,12 @@ int life_open(struct life **out, struct error *err)
 	if (!rc)
 		rc = record_init(err);
 	if (!rc) {
-		rc = life_recover(life, NULL, NULL, err);
+		rc = life_recover_all(life, NULL, NULL, &watched, err);
 		rc = rc < 0 ? rc : 0;
 	}
-	if (!rc)
-		rc = watch_if_needed(err);
+	/* The watcher may have been killed while guests depend on it. */
+	if (!rc && watched)
+		rc = life_watch_start(err);
 	if (rc) {
 		life_close(life);
 		return rc;

@@ -15,6 +15,7 @@ struct recovery {
 	life_report_fn report;
 	void *arg;
 	int count;
+	bool watched; /* a guest's end is the watcher's business */
 };
 
 static void said(struct recovery *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -93,6 +94,7 @@ static void recover_records(struct recovery *r)
 		if (!record_lock(&record, uuids[i], false)) {
 			int rc = record_load(&record, uuids[i]);
 
+			r->watched |= !rc && record.watch;
 			if (!rc)
 				recover_record(r, &record);
 			else if (rc == -EINVAL || !by_uuid(r, uuids[i]))
@@ -125,6 +127,12 @@ static void recover_store(struct recovery *r, const uint8_t *folders)
 
 int life_recover(struct life *life, life_report_fn report, void *arg, struct error *err)
 {
+	return life_recover_all(life, report, arg, &(bool) { false }, err);
+}
+
+int life_recover_all(struct life *life, life_report_fn report, void *arg, bool *watched,
+		     struct error *err)
+{
 	struct recovery r = { .life = life, .report = report, .arg = arg };
 	uint8_t folders[DOMID_PATHS / 8];
 	int rc = store_domains(life, folders);
@@ -137,6 +145,7 @@ int life_recover(struct life *life, life_report_fn report, void *arg, struct err
 	recover_records(&r);
 	recover_store(&r, folders);
 	free(r.domains);
+	*watched = r.watched;
 	return r.count;
 }
 
