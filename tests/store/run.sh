@@ -6,6 +6,7 @@
 set -u
 daemon=$1 program=$2
 shift 2
+[ -x "$daemon" ] || exit 77 # a stock daemon that was not fetched: skipped
 dir=$(mktemp -d)
 export FAKE_XEN_DIR="$dir" XENSTORED_RUNDIR="$dir"
 if [ -n "${FAKE_XEN_LIB:-}" ]; then
