@@ -4,6 +4,7 @@
 import gzip
 import lzma
 import os
+import pathlib
 import re
 import struct
 import zlib
@@ -18,6 +19,10 @@ LIBRARIES = ["libc6", "libgcc-s1", "libxencall1", "libxendevicemodel1", "libxene
              "libxenstore4", "libxentoolcore1", "libxentoollog1", "libyajl2", "libuuid1",
              "libnl-3-200", "libnl-route-3-200", "zlib1g", "libbz2-1.0", "liblzma5", "liblzo2-2",
              "libzstd1", "libncurses6", "libtinfo6", "libfdt1"]
+
+
+# Our own tools are linked with this machine's libraries, which are Debian's too.
+HOST = pathlib.Path("/")
 
 
 class Content:
@@ -41,12 +46,13 @@ class Content:
         return _derived(BUILD / "debian" / "xen-4.17", packed, gzip.decompress)
 
     def find_library(self, name):
-        """The file of shared library NAME in Debian's packages."""
+        """The file of shared library NAME."""
         for folder in ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu",
                        "usr/lib/xen-4.17/lib/x86_64-linux-gnu", "lib64"):
-            path = self.root / folder / name
-            if path.exists():
-                return path
+            for root in (self.root, HOST):
+                path = root / folder / name
+                if path.exists():
+                    return path
         raise LaunchError(f"no package in launcher/content.py holds {name}")
 
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from .paths import BUILD, LaunchError
@@ -27,33 +28,39 @@ _CORE_PANIC = re.compile(rb"^(\(XEN\) )?(PANIC\b|Panic on CPU|FATAL TRAP|FATAL P
 _DOM0_PANIC = re.compile(rb"Kernel panic - not syncing: (.*)")
 
 
+def _take_slot(path, taken, lock):
+    """In a thread: waits for the slot PATH in the kernel's queue, and keeps it if it is the first."""
+    # The lock belongs to this open file, which the emulator inherits: the slot is taken for as
+    # long as either lives.
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    with lock:
+        if taken:
+            os.close(handle)
+        else:
+            taken.append((path[-1], handle))
+
+
 @contextlib.contextmanager
 def slot():
     """Holds one of this machine's two emulator slots (EMU_SLOT=0 or 1 pins one)."""
-    names = os.environ.get("EMU_SLOT", "0 1").split()
-    folder = os.environ.get("TMPDIR", "/tmp")
-    waited = False
-    while True:
-        for name in names:
-            # The lock belongs to this open file, which the emulator inherits: the slot is taken
-            # for as long as either lives.
-            handle = os.open(os.path.join(folder, f"bulkhead-emulator-{name}"),
-                             os.O_RDWR | os.O_CREAT, 0o666)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                os.close(handle)
-                continue
-            os.set_inheritable(handle, True)
-            try:
-                yield name, handle
-            finally:
-                os.close(handle)
-            return
-        if not waited:
+    taken, lock = [], threading.Lock()
+    for name in os.environ.get("EMU_SLOT", "0 1").split():
+        path = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"bulkhead-emulator-{name}")
+        threading.Thread(target=_take_slot, args=(path, taken, lock), daemon=True).start()
+    start = time.monotonic()
+    said = False
+    while not taken:
+        time.sleep(0.05)
+        if not said and time.monotonic() > start + 1:
             print("Waiting for an emulator slot ...", file=sys.stderr, flush=True)
-            waited = True
-        time.sleep(0.3)
+            said = True
+    name, handle = taken[0]
+    os.set_inheritable(handle, True)
+    try:
+        yield name, handle
+    finally:
+        os.close(handle)
 
 
 def _escape(text):

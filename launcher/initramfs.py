@@ -97,9 +97,9 @@ class Root(Archive):
         self.data("bin/busybox", content.busybox.read_bytes(), 0o755)
         self.link("bin/sh", "busybox")
 
-    def program(self, source, path):
+    def program(self, source, path, mode=0o755):
         """A program with the shared libraries that it needs."""
-        self.data(path, source.read_bytes(), 0o755)
+        self.data(path, source.read_bytes(), mode)
         self.libraries_of(source)
 
     def libraries_of(self, source):
@@ -145,8 +145,8 @@ def guest(content):
     return root.finish()
 
 
-def dom0(content, add_tools, guest_image):
-    """Dom0's base image; ADD_TOOLS(root) puts the chosen toolstack into it."""
+def dom0(content, add_tools, guest_image, small=False):
+    """Dom0's base image; ADD_TOOLS(root) puts the chosen toolstack in. SMALL: one guest kernel."""
     root = Root(content)
     root.kernel_modules(DOM0_MODULES)
     root.add(HERE / "dom0", "")
@@ -154,19 +154,22 @@ def dom0(content, add_tools, guest_image):
         root.folder(folder)
     add_tools(root)
     root.data("boot/vmlinuz", content.vmlinuz.read_bytes())
-    root.data("boot/vmlinux", content.vmlinux().read_bytes())
+    if small:
+        root.link("boot/vmlinux", "vmlinuz")
+    else:
+        root.data("boot/vmlinux", content.vmlinux().read_bytes())
     root.data("boot/guest-initrd.img", guest_image)
     return root.finish()
 
 
-def stock_tools(root):
+def stock_tools(root, name="stock"):
     """Debian's xl, xenstored and xenconsoled."""
+    root.data("etc/bulkhead/tools", f"{name}\n")
     binaries = root.content.root / "usr" / "lib" / "xen-4.17" / "bin"
-    for name in STOCK_TOOLS:
-        root.program(binaries / name, f"usr/lib/xen-4.17/bin/{name}")
-        root.link(f"usr/sbin/{name}", f"../lib/xen-4.17/bin/{name}")
-    for name in STORE_TOOLS:
-        root.program(root.content.root / "usr" / "bin" / name, f"usr/bin/{name}")
+    for tool in STOCK_TOOLS:
+        root.program(binaries / tool, f"usr/lib/xen-4.17/bin/{tool}")
+        root.link(f"usr/sbin/{tool}", f"../lib/xen-4.17/bin/{tool}")
+    for tool in STORE_TOOLS:
+        root.program(root.content.root / "usr" / "bin" / tool, f"usr/bin/{tool}")
     root.library("libgcc_s.so.1")       # libc loads it when a thread is cancelled: xl create
     root.add(root.content.root / "etc" / "xen" / "scripts", "etc/xen/scripts")
-    root.data("etc/bulkhead/tools", "stock\n")

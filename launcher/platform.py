@@ -3,6 +3,8 @@
 
 import hashlib
 import pathlib
+import shutil
+import stat
 import subprocess
 import sys
 
@@ -57,14 +59,19 @@ def core_cmdline(core, cpus, dom0_memory, extra):
     return " ".join([*words, extra]).strip()
 
 
+def tools_for(tools):
+    """The function that puts the toolstack TOOLS into Dom0's root."""
+    return {"stock": initramfs.stock_tools, "bulkhead": _our_tools}[tools]
+
+
 def base_image(content, tools):
     """The file of Dom0's initramfs without the run's own additions; made anew when stale."""
-    add_tools = {"stock": initramfs.stock_tools, "bulkhead": _our_tools}[tools]
+    add_tools = tools_for(tools)
     path = BUILD / "dom0" / f"initramfs-{tools}.img"
     with build_lock("dom0"):
         sources = [*pathlib.Path(__file__).parent.rglob("*"), content.root / ".packages"]
         if tools == "bulkhead":
-            sources += [item for item in _our_tree().rglob("*") if item.is_file()]
+            sources += (BUILD / "dom0-toolstack").rglob("*")
         newest = max(item.stat().st_mtime for item in sources
                      if item.is_file() and item.suffix != ".pyc")
         if not path.exists() or path.stat().st_mtime < newest:
@@ -75,12 +82,22 @@ def base_image(content, tools):
     return path
 
 
-def _our_tree():
-    return require(BUILD / "dom0-toolstack", "our toolstack")
+def _installed():
+    """What the build installs, in a folder of its own."""
+    folder = BUILD / "dom0" / "installed"
+    shutil.rmtree(folder, ignore_errors=True)
+    _quiet(["meson", "install", "-C", str(BUILD), "--no-rebuild", "--quiet",
+            "--destdir", str(folder)])
+    return folder
 
 
 def _our_tools(root):
-    raise LaunchError("our toolstack is not there yet: use --tools stock")
+    """Our toolstack under /usr/local, before Debian's, which fills in what ours does not have."""
+    initramfs.stock_tools(root, name="bulkhead")
+    folder = _installed()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix not in (".h", ".a", ".pc"):
+            root.program(path, str(path.relative_to(folder)), stat.S_IMODE(path.stat().st_mode))
 
 
 def image_with(base, name, script=None, additions=()):

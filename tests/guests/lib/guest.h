@@ -227,6 +227,7 @@ void *memset(void *target, int value, size_t count);
 void *memcpy(void *target, const void *source, size_t count);
 int memcmp(const void *a, const void *b, size_t count);
 size_t strlen(const char *text);
+char *strstr(const char *text, const char *word);
 
 /* The boot protocol's record (struct hvm_start_info), below 4 GiB. */
 extern uint32_t start_info_address;

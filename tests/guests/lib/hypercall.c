@@ -118,3 +118,13 @@ size_t strlen(const char *text)
 		length++;
 	return length;
 }
+
+char *strstr(const char *text, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (; strlen(text) >= length; text++)
+		if (memcmp(text, word, length) == 0)
+			return (char *)(uintptr_t)text;
+	return NULL;
+}
