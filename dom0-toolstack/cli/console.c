@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * xl console: the terminal in raw mode, joined to the guest by our console daemon's socket, or by
+ * the pseudo terminal that the stock daemon names in the store. Ctrl-] leaves.
+ */
+#include "cli/cli.h"
+
+#include "console/console.h"
+#include "xsclient/xsclient.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define ESCAPE 0x1d /* Ctrl-] */
+
+/* Our daemon's end for @domid, or -1. */
+static int open_daemon(uint16_t domid)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX, .sun_path = CONSOLE_SOCKET };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char line[32];
+	int n = snprintf(line, sizeof(line), CONSOLE_ATTACH, domid);
+
+	if (fd >= 0 &&
+	    (connect(fd, (struct sockaddr *)&to, sizeof(to)) || write(fd, line, (size_t)n) != n)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* The stock daemon's pseudo terminal; it may take a moment after the guest was made. */
+static int open_tty(uint16_t domid)
+{
+	char path[64], *tty;
+	int fd = -1;
+
+	snprintf(path, sizeof(path), "/local/domain/%u/console/tty", domid);
+	for (int i = 0; i < 50 && fd < 0; i++) {
+		if (i)
+			usleep(100000);
+		if (xs_client_read(life_store(need_life()), XS_CLIENT_NO_TX, path, &tty, NULL))
+			continue;
+		if (!strncmp(tty, "/dev/", 5))
+			fd = open(tty, O_RDWR | O_NOCTTY | O_CLOEXEC);
+		free(tty);
+	}
+	return fd;
+}
+
+static bool write_all(int fd, const char *data, ssize_t n)
+{
+	while (n > 0) {
+		ssize_t done = write(fd, data, (size_t)n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return false;
+		data += done;
+		n -= done;
+	}
+	return true;
+}
+
+/* Copies both ways until the guest's end closes or the user leaves. */
+static void copy(int fd)
+{
+	struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
+			       { .fd = STDIN_FILENO, .events = POLLIN } };
+	char buf[4096];
+	ssize_t n;
+
+	for (;;) {
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return;
+		if (p[0].revents) {
+			n = read(fd, buf, sizeof(buf));
+			if (n <= 0 || !write_all(STDOUT_FILENO, buf, n))
+				return;
+		}
+		if (p[1].revents) {
+			char *escape;
+
+			n = read(STDIN_FILENO, buf, sizeof(buf));
+			if (n <= 0) {
+				p[1].fd = -1; /* a pipe that has ended: go on showing */
+				continue;
+			}
+			escape = memchr(buf, ESCAPE, (size_t)n);
+			if (!write_all(fd, buf, escape ? escape - buf : n) || escape)
+				return;
+		}
+	}
+}
+
+int console_attach(uint16_t domid)
+{
+	struct termios old, raw;
+	bool terminal = tcgetattr(STDIN_FILENO, &old) == 0;
+	int fd = open_daemon(domid);
+
+	if (fd < 0)
+		fd = open_tty(domid);
+	if (fd < 0)
+		return fail("%s has no console that can be reached: is the console daemon running?",
+			    domain_name(domid));
+	if (terminal) {
+		raw = old;
+		cfmakeraw(&raw);
+		tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+	}
+	copy(fd);
+	if (terminal)
+		tcsetattr(STDIN_FILENO, TCSANOW, &old);
+	close(fd);
+	return EXIT_SUCCESS;
+}
+
+int cmd_console(int argc, char **argv)
+{
+	int option;
+
+	while ((option = next_option(argc, argv, "t:n:e:s:", false)) != -1) {
+		if (option == 't' && strcmp(optarg, "pv") && strcmp(optarg, "pvh"))
+			return fail("console type %s is not offered: guests have a paravirtual "
+				    "console (pv)",
+				    optarg);
+		if (option == 'n' && strcmp(optarg, "0"))
+			return fail("guests have one console, number 0");
+	}
+	need_args(argc, 1, 1);
+	return console_attach(need_domain(argv[optind]));
+}
