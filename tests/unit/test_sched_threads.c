@@ -5,7 +5,6 @@
  * and waited for, and move. No time decides: the test ends when enough rounds are played.
  * Compiled with host_this_cpu being each thread's own.
  */
-#define _GNU_SOURCE
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
