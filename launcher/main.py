@@ -86,7 +86,7 @@ def run(options):
         platform.build()
     interactive = not options.script and not options.kernel
     machine, token = _machine(options, interactive)
-    own_image = None if options.kernel else machine.modules[-1][0]
+    own_image = None if options.kernel else machine.modules[1][0]
     if options.gdb:
         print("Waiting for a debugger: gdb build/xen-core/xen-core.elf "
               "-ex 'target remote :1234'", file=sys.stderr)
