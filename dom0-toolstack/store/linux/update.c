@@ -100,28 +100,30 @@ static int save_state(struct store_daemon *daemon)
 	return writer.fd;
 }
 
-/* The command line of the next program: ours or the one that was set, plus `option` FD. */
+/*
+ * The command line of the next program: ours or the one that was set, plus `option` and its number.
+ * One allocation.
+ */
 static char **next_arguments(struct store_daemon *daemon, char *option, char *number)
 {
-	char **words = calloc(WORDS_MAX + 4, sizeof(*words)), *line, *word, *rest;
+	const char *set = daemon->update_line ? daemon->update_line : "";
+	const size_t room = (WORDS_MAX + 4) * sizeof(char *);
+	char **words = calloc(1, room + strlen(set) + 1), *word, *rest;
 	size_t count = 0;
 
 	if (!words)
 		return NULL;
 	words[count++] = daemon->update_file ? daemon->update_file : daemon->argv[0];
-	if (daemon->update_line) {
-		line = strdup(daemon->update_line);
-		for (word = line ? strtok_r(line, " ", &rest) : NULL; word && count < WORDS_MAX;
-		     word = strtok_r(NULL, " ", &rest))
-			words[count++] = word;
-	} else {
-		for (int i = 1; i < daemon->argc && count < WORDS_MAX; i++) {
-			/* Not what an update before this one added. */
-			if (!strcmp(daemon->argv[i], "--take-over"))
-				i++;
-			else
-				words[count++] = daemon->argv[i];
-		}
+	strcpy((char *)words + room, set);
+	for (word = strtok_r((char *)words + room, " ", &rest); word && count < WORDS_MAX;
+	     word = strtok_r(NULL, " ", &rest))
+		words[count++] = word;
+	for (int i = 1; !daemon->update_line && i < daemon->argc && count < WORDS_MAX; i++) {
+		/* Not what an update before this one added. */
+		if (!strcmp(daemon->argv[i], "--take-over"))
+			i++;
+		else
+			words[count++] = daemon->argv[i];
 	}
 	words[count++] = option;
 	words[count++] = number;
