@@ -195,6 +195,24 @@ static void update(struct raw_client *dom0, const char *program)
 	expect(dom0, XS_READ, 0, "/tool|", "");
 }
 
+/* A program that does not understand the state does not get the store's place. */
+static void refuse_update(struct raw_client *dom0)
+{
+	static const char *const others[] = { "/bin/true", "/bin/false" };
+	char text[100];
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(text, sizeof(text), "live-update|-f|%s|", others[i]);
+		expect(dom0, XS_CONTROL, 0, text, "OK|");
+		if (!strcmp(raw_ask(dom0, XS_CONTROL, 0, "live-update|-s|"), "OK|")) {
+			fprintf(stderr, "%s was taken for a store\n", others[i]);
+			exit(1);
+		}
+	}
+	expect(dom0, XS_CONTROL, 0, "live-update|-a|", "OK|");
+	expect(dom0, XS_READ, 0, "/tool|", "");
+}
+
 static int wait_workers(void)
 {
 	int status, bad = 0;
@@ -225,6 +243,8 @@ int main(int argc, char **argv)
 		usleep(200000);
 		update(dom0, program);
 	}
+	if (program)
+		refuse_update(dom0);
 	bad = wait_workers();
 	printf("%d guests, %d rounds: %s in %llu ms\n", WORKERS * GUESTS_PER_WORKER, ROUNDS,
 	       bad ? "FAILED" : "fine", (unsigned long long)(raw_now() - start) / 1000);

@@ -420,7 +420,7 @@ int daemon_main(int argc, char **argv, const struct domains_backend *domains)
 		return 0;
 	}
 	if (line.check)
-		return update_take_over(&daemon, line.state_fd, true) ? 1 : 0;
+		return update_take_over(&daemon, line.state_fd, true) ? 1 : UPDATE_UNDERSTOOD;
 	if (getrandom(&daemon.random_state, sizeof(daemon.random_state), 0) < 0 ||
 	    !daemon.random_state)
 		daemon.random_state = 0x9e3779b97f4a7c15;

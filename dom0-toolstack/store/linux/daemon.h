@@ -106,6 +106,11 @@ int update_control(struct store_daemon *daemon, const char *const *words, size_t
 		   char *answer, size_t room);
 /* Does the update that was asked for; returns only when it fails. */
 void update_now(struct store_daemon *daemon);
+/*
+ * The exit code by which the next program says that it can take a state over: not 0, which any
+ * other program might end with.
+ */
+#define UPDATE_UNDERSTOOD 93
 /* Builds the store from the state behind a descriptor. With `check` nothing is touched. */
 int update_take_over(struct store_daemon *daemon, int fd, bool check);
 

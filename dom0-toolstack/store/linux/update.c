@@ -135,7 +135,7 @@ static const char *next_program(const struct store_daemon *daemon)
 	return daemon->update_file ? daemon->update_file : "/proc/self/exe";
 }
 
-/* Waits for a child that must end with 0 in time. */
+/* Waits for a child that must say in time that it understood. */
 static int await_child(pid_t pid)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0), status, err = -ETIMEDOUT;
@@ -151,7 +151,7 @@ static int await_child(pid_t pid)
 		return -ECHILD;
 	if (err)
 		return err;
-	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EBADMSG;
+	return WIFEXITED(status) && WEXITSTATUS(status) == UPDATE_UNDERSTOOD ? 0 : -EBADMSG;
 }
 
 /* Asks the next program whether it understands the state. */
