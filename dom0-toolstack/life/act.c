@@ -19,7 +19,9 @@ int life_find_uuid(struct life *life, const uint8_t *uuid, struct domain_info *i
 	if (n < 0)
 		return n;
 	for (int i = 0; i < n; i++) {
-		if (list[i].domid && !memcmp(list[i].uuid, uuid, HYPER_UUID_BYTES)) {
+		/* One that is dying may linger beside its successor. */
+		if (list[i].domid && !memcmp(list[i].uuid, uuid, HYPER_UUID_BYTES) &&
+		    (rc || info->dying)) {
 			*info = list[i];
 			rc = 0;
 		}

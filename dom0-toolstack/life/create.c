@@ -123,7 +123,7 @@ static int check_unique(struct life *life, const struct domain_config *config, s
 		return error_errno(err, n, "cannot list domains");
 	rc = 0;
 	for (int i = 0; i < n; i++)
-		if (!memcmp(list[i].uuid, config->uuid, HYPER_UUID_BYTES))
+		if (!list[i].dying && !memcmp(list[i].uuid, config->uuid, HYPER_UUID_BYTES))
 			rc = error_set(err, -EEXIST, "domain %u has the same UUID", list[i].domid);
 	free(list);
 	return rc;

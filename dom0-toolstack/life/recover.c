@@ -33,12 +33,22 @@ static void said(struct recovery *r, const char *fmt, ...)
 		r->report(r->arg, text);
 }
 
+/*
+ * The domain of a guest; one that is dying only when there is no other: it may linger while another
+ * domain maps its memory.
+ */
 static const struct domain_info *by_uuid(const struct recovery *r, const uint8_t *uuid)
 {
-	for (int i = 0; i < r->n_domains; i++)
-		if (!memcmp(r->domains[i].uuid, uuid, HYPER_UUID_BYTES) && r->domains[i].domid)
-			return &r->domains[i];
-	return NULL;
+	const struct domain_info *found = NULL;
+
+	for (int i = 0; i < r->n_domains; i++) {
+		const struct domain_info *d = &r->domains[i];
+
+		if (d->domid && !memcmp(d->uuid, uuid, HYPER_UUID_BYTES) &&
+		    (!found || found->dying))
+			found = d;
+	}
+	return found;
 }
 
 static bool has_domid(const struct recovery *r, uint16_t domid)

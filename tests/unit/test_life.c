@@ -355,6 +355,30 @@ static void a_restart_killed_anywhere_goes_on(void **state)
 	assert_true(n > 40);
 }
 
+/* The old domain lingers, because someone maps its memory: it must not be taken for the new one. */
+static void a_dying_predecessor_is_not_in_the_way(void **state)
+{
+	uint16_t domid;
+
+	assert_int_equal(create("one", &domid), 0);
+	fake_guest_stops(1, SHUTDOWN_REASON_REBOOT);
+	fake->domains[5] = fake->domains[1];
+	fake->domains[5].info.domid = 5;
+	fake->domains[5].info.dying = true;
+	watch();
+	assert_true(fake->domains[2].exists && fake->domains[2].filled);
+	recover();
+	assert_true(fake->domains[2].exists);
+	assert_int_equal(records_left(), 1);
+	fake_guest_stops(2, SHUTDOWN_REASON_REBOOT);
+	watch();
+	assert_false(fake->domains[2].exists);
+	assert_true(fake->domains[3].exists);
+	fake->domains[5].exists = false;
+	assert_int_equal(destroy(3), 0);
+	assert_nothing_left();
+}
+
 static void other_actions_are_taken(void **state)
 {
 	struct life_create_options options = { .watch = true };
@@ -478,6 +502,7 @@ int main(void)
 		cmocka_unit_test_setup(a_guest_that_powers_off_is_removed, setup),
 		cmocka_unit_test_setup(a_guest_that_reboots_comes_back, setup),
 		cmocka_unit_test_setup(a_restart_killed_anywhere_goes_on, setup),
+		cmocka_unit_test_setup(a_dying_predecessor_is_not_in_the_way, setup),
 		cmocka_unit_test_setup(other_actions_are_taken, setup),
 		cmocka_unit_test_setup(a_guest_that_vanished_leaves_nothing, setup),
 		cmocka_unit_test_setup(guests_are_controlled, setup),
