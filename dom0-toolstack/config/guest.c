@@ -45,7 +45,7 @@ struct key {
 
 static int bad(struct reader *r, const struct cfg_value *v, const char *allowed)
 {
-	return cfg_error(r->cfg, v->line, r->err, "%s: %s", r->name, allowed);
+	return cfg_error(v, r->err, "%s: %s", r->name, allowed);
 }
 
 static int get_number(struct reader *r, const struct cfg_value *v, long long min, long long max,
@@ -554,8 +554,7 @@ static int read_key(struct reader *r, const struct key *key, const struct cfg_va
 	case KEY_SPECIAL:
 		return key->fn(r, v);
 	case KEY_REFUSED:
-		return cfg_error(r->cfg, v->line, r->err, "%s is not offered: %s", r->name,
-				 key->why);
+		return cfg_error(v, r->err, "%s is not offered: %s", r->name, key->why);
 	case KEY_DROPPED:
 		return 0;
 	}
@@ -576,8 +575,11 @@ static const char *nearest_key(const char *name)
 			continue;
 		while (same < n && same < len && keys[i].name[same] == name[same])
 			same++;
-		/* One letter wrong, missing or too many. */
-		if (!strcmp(keys[i].name + same + (n >= len), name + same + (len >= n)))
+		/* One letter wrong, missing or too many; or two exchanged. */
+		if (!strcmp(keys[i].name + same + (n >= len), name + same + (len >= n)) ||
+		    (n == len && n - same >= 2 && keys[i].name[same] == name[same + 1] &&
+		     keys[i].name[same + 1] == name[same] &&
+		     !strcmp(keys[i].name + same + 2, name + same + 2)))
 			return keys[i].name;
 	}
 	return NULL;
@@ -592,7 +594,7 @@ static int read_setting(struct reader *r, const struct cfg_setting *s)
 		if (!strcmp(keys[i].name, s->name))
 			return read_key(r, &keys[i], &s->value);
 	near = nearest_key(s->name);
-	return cfg_error(r->cfg, s->value.line, r->err,
+	return cfg_error(&s->value, r->err,
 			 near ? "unknown key '%s'; did you mean '%s'?"
 			      : "unknown key '%s'; xl.cfg(5) lists all",
 			 s->name, near);
@@ -612,8 +614,7 @@ static int join_cmdline(struct reader *r)
 			return bad(r, all[i], "one string is allowed, not a list");
 	}
 	if (line && (root || extra))
-		return cfg_error(r->cfg, line->line, r->err,
-				 "cmdline is the whole command line: put %s into it",
+		return cfg_error(line, r->err, "cmdline is the whole command line: put %s into it",
 				 root ? "root" : "extra");
 	if (line)
 		return set_text(r, line, &r->c->cmdline);

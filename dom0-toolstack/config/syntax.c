@@ -15,15 +15,36 @@ struct parser {
 	struct error *err;
 };
 
-int cfg_error(const struct cfg *cfg, unsigned int line, struct error *err, const char *fmt, ...)
+static int error_at(const char *source, unsigned int line, struct error *err, const char *fmt,
+		    va_list ap)
 {
 	char what[400];
+
+	vsnprintf(what, sizeof(what), fmt, ap);
+	return error_set(err, -EINVAL, "%s:%u: %s", source, line, what);
+}
+
+int cfg_error(const struct cfg_value *value, struct error *err, const char *fmt, ...)
+{
 	va_list ap;
+	int rc;
 
 	va_start(ap, fmt);
-	vsnprintf(what, sizeof(what), fmt, ap);
+	rc = error_at(value->source, value->line, err, fmt, ap);
 	va_end(ap);
-	return error_set(err, -EINVAL, "%s:%u: %s", cfg->source, line, what);
+	return rc;
+}
+
+__attribute__((format(printf, 3, 4))) static int
+parse_error(const struct parser *p, unsigned int line, const char *fmt, ...)
+{
+	va_list ap;
+	int rc;
+
+	va_start(ap, fmt);
+	rc = error_at(p->cfg->source, line, p->err, fmt, ap);
+	va_end(ap);
+	return rc;
 }
 
 static void value_free(struct cfg_value *value)
@@ -89,7 +110,7 @@ static int fail(struct parser *p, const char *what)
 		snprintf(seen, sizeof(seen),
 			 isprint((unsigned char)*p->at) ? "'%c'" : "byte 0x%02x",
 			 (unsigned char)*p->at);
-	return cfg_error(p->cfg, p->line, p->err, "%s, but here is %s", what, seen);
+	return parse_error(p, p->line, "%s, but here is %s", what, seen);
 }
 
 static char *take(const char *start, const char *end)
@@ -114,13 +135,12 @@ static int parse_string(struct parser *p, struct cfg_value *out)
 			c = c == 'n' ? '\n' : c == 't' ? '\t' : c;
 		}
 		if (c == '\0')
-			return cfg_error(p->cfg, line, p->err, "a zero byte in a string");
+			return parse_error(p, line, "a zero byte in a string");
 		*to++ = c;
 	}
 	*to = '\0';
 	if (p->at == p->end || *p->at != quote)
-		return cfg_error(p->cfg, line, p->err, "this string does not end: a %c is missing",
-				 quote);
+		return parse_error(p, line, "this string does not end: a %c is missing", quote);
 	p->at++;
 	to = realloc(out->text, strlen(out->text) + 1);
 	if (to)
@@ -145,8 +165,7 @@ static int parse_list(struct parser *p, struct cfg_value *out, unsigned int dept
 			return 0;
 		}
 		if (out->n_items == CFG_ITEMS_MAX)
-			return cfg_error(p->cfg, line, p->err, "a list has at most %u items",
-					 CFG_ITEMS_MAX);
+			return parse_error(p, line, "a list has at most %u items", CFG_ITEMS_MAX);
 		grown = realloc(out->items, (out->n_items + 1) * sizeof(*grown));
 		if (!grown)
 			return -ENOMEM;
@@ -167,6 +186,7 @@ static int parse_value(struct parser *p, struct cfg_value *out, unsigned int dep
 {
 	const char *start = p->at;
 
+	out->source = p->cfg->source;
 	out->line = p->line;
 	if (p->at < p->end && (*p->at == '"' || *p->at == '\'')) {
 		out->kind = CFG_STRING;
@@ -175,7 +195,7 @@ static int parse_value(struct parser *p, struct cfg_value *out, unsigned int dep
 	if (p->at < p->end && *p->at == '[') {
 		out->kind = CFG_LIST;
 		if (depth == CFG_DEPTH_MAX)
-			return cfg_error(p->cfg, p->line, p->err, "lists are nested too deep");
+			return parse_error(p, p->line, "lists are nested too deep");
 		return parse_list(p, out, depth);
 	}
 	if (p->at < p->end && *p->at == '-')
@@ -193,8 +213,8 @@ static int parse_value(struct parser *p, struct cfg_value *out, unsigned int dep
 static int extend(struct parser *p, struct cfg_value *old, struct cfg_value *new)
 {
 	if (old->kind != new->kind || old->kind == CFG_NUMBER)
-		return cfg_error(p->cfg, new->line, p->err,
-				 "+= adds a list to a list or a string to a string");
+		return parse_error(p, new->line,
+				   "+= adds a list to a list or a string to a string");
 	if (old->kind == CFG_STRING) {
 		char *joined = malloc(strlen(old->text) + strlen(new->text) + 1);
 
@@ -208,8 +228,7 @@ static int extend(struct parser *p, struct cfg_value *old, struct cfg_value *new
 	struct cfg_value *grown;
 
 	if (old->n_items + new->n_items > CFG_ITEMS_MAX)
-		return cfg_error(p->cfg, new->line, p->err, "a list has at most %u items",
-				 CFG_ITEMS_MAX);
+		return parse_error(p, new->line, "a list has at most %u items", CFG_ITEMS_MAX);
 	if (!new->n_items)
 		return 0;
 	grown = realloc(old->items, (old->n_items + new->n_items) * sizeof(*grown));
@@ -297,7 +316,7 @@ int cfg_parse(struct cfg *cfg, const char *text, size_t length, struct error *er
 	struct parser p = { cfg, text, text + length, 1, err };
 
 	if (length > CFG_TEXT_MAX)
-		return cfg_error(cfg, 1, err, "longer than %u bytes", CFG_TEXT_MAX);
+		return parse_error(&p, 1, "longer than %u bytes", CFG_TEXT_MAX);
 	for (;;) {
 		int rc;
 

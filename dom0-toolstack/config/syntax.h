@@ -24,6 +24,7 @@ enum cfg_kind {
 
 struct cfg_value {
 	enum cfg_kind kind;
+	const char *source; /* as struct cfg's, of where it was written */
 	unsigned int line;
 	char *text; /* of strings and numbers */
 	struct cfg_value *items;
@@ -57,8 +58,8 @@ int cfg_parse_file(struct cfg *cfg, const char *path, struct error *err);
 /* NULL: not set. */
 const struct cfg_value *cfg_get(const struct cfg *cfg, const char *name);
 
-/* Sets *err to "source:line: …" and returns -EINVAL. */
-int cfg_error(const struct cfg *cfg, unsigned int line, struct error *err, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+/* Sets *err to "source:line: …", where the value was written, and returns -EINVAL. */
+int cfg_error(const struct cfg_value *value, struct error *err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #endif
