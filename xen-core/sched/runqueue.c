@@ -61,8 +61,9 @@ static uint64_t rq_floor(const struct runqueue *rq, uint64_t now)
 	uint64_t least = READ_ONCE(rq->head_vtime);
 	unsigned int i;
 
-	for_each_rq_cpu(rq, i) if (READ_ONCE(sched_cpu(i)->weight)) least =
-		min(least, sched_cpu_vtime(sched_cpu(i), now));
+	for_each_rq_cpu (rq, i)
+		if (READ_ONCE(sched_cpu(i)->weight))
+			least = min(least, sched_cpu_vtime(sched_cpu(i), now));
 	return least;
 }
 
@@ -121,8 +122,9 @@ bool rq_others_active(const struct runqueue *rq, unsigned int except)
 
 	if (rq->nr_cpus == 1)
 		return false;
-	for_each_rq_cpu(rq, i) if (i != except &&
-				   (sched_cpu(i)->curr || sched_cpu(i)->saving)) return true;
+	for_each_rq_cpu (rq, i)
+		if (i != except && (sched_cpu(i)->curr || sched_cpu(i)->saving))
+			return true;
 	return false;
 }
 

@@ -172,7 +172,9 @@ static void kick_siblings(const struct runqueue *rq, unsigned int except)
 	unsigned int i;
 
 	if (rq->nr_cpus > 1)
-		for_each_rq_cpu(rq, i) if (i != except) cpu_kick(cpus[i], WORK_SCHED);
+		for_each_rq_cpu (rq, i)
+			if (i != except)
+				cpu_kick(cpus[i], WORK_SCHED);
 }
 
 /* How long @sc may run what it chose before it has to choose again. */
@@ -186,7 +188,7 @@ static uint64_t slice_length(const struct sched_cpu *sc, uint64_t now)
 		/* Until it is ahead of the next one by a turn. */
 		grain = max(SCHED_LATENCY / (rq->nr + 1), SCHED_SLICE_MIN);
 		if (rq->head_vtime > sc->vtime)
-			grain += rq->head_vtime - sc->vtime;
+			grain += min(rq->head_vtime - sc->vtime, 1000 * MS);
 		slice = min(slice, grain * sc->weight / SCHED_WEIGHT_DEFAULT);
 		slice = max(slice, sched_ratelimit);
 		/* It is behind, and runs on only because it has just begun. */
@@ -346,8 +348,9 @@ static uint64_t core_vtime(const struct runqueue *rq, const struct vcpu *prev,
 
 	if (prev)
 		least = min(least, prev->sched->vtime);
-	for_each_rq_cpu(rq, i) if (sched_cpu(i)->curr && sched_cpu(i)->curr != prev) least =
-		min(least, sched_cpu_vtime(sched_cpu(i), now));
+	for_each_rq_cpu (rq, i)
+		if (sched_cpu(i)->curr && sched_cpu(i)->curr != prev)
+			least = min(least, sched_cpu_vtime(sched_cpu(i), now));
 	return least;
 }
 
@@ -356,8 +359,9 @@ static bool saves_another(const struct runqueue *rq, const struct domain *d)
 {
 	unsigned int i;
 
-	for_each_rq_cpu(rq, i) if (sched_cpu(i)->saving &&
-				   sched_cpu(i)->saving->domain != d) return true;
+	for_each_rq_cpu (rq, i)
+		if (sched_cpu(i)->saving && sched_cpu(i)->saving->domain != d)
+			return true;
 	return false;
 }
 
@@ -366,7 +370,9 @@ static bool rq_waits(const struct runqueue *rq, const struct domain *d)
 {
 	unsigned int i;
 
-	for_each_rq_cpu(rq, i) if (rq_first(rq, i, d)) return true;
+	for_each_rq_cpu (rq, i)
+		if (rq_first(rq, i, d))
+			return true;
 	return false;
 }
 
