@@ -263,27 +263,29 @@ static void guest_add(uint16_t domid)
 	guests[n_guests++] = g;
 }
 
-/* Compares what there is with the store: new guests are taken up, gone ones let go. */
+/*
+ * Guests that the store has released are let go: what is mapped of them keeps a dead domain's
+ * record. New ones are taken up.
+ */
 static void guests_scan(void)
 {
 	char **names;
 	size_t n;
 
+	for (unsigned int i = n_guests; i-- > 0;) {
+		if (xs_client_is_introduced(store, guests[i]->domid) == 1)
+			continue;
+		guest_free(guests[i]);
+		guests[i] = guests[--n_guests];
+	}
 	if (xs_client_directory(store, XS_CLIENT_NO_TX, "/local/domain", &names, &n))
 		return;
-	for (unsigned int i = n_guests; i-- > 0;) {
-		bool there = false;
+	for (size_t k = 0; k < n; k++) {
+		int domid = atoi(names[k]);
 
-		for (size_t k = 0; k < n; k++)
-			there = there || (unsigned int)atoi(names[k]) == guests[i]->domid;
-		if (!there) {
-			guest_free(guests[i]);
-			guests[i] = guests[--n_guests];
-		}
+		if (domid > 0 && xs_client_is_introduced(store, (uint32_t)domid) == 1)
+			guest_add((uint16_t)domid);
 	}
-	for (size_t k = 0; k < n; k++)
-		if (atoi(names[k]) > 0)
-			guest_add((uint16_t)atoi(names[k]));
 	free(names);
 }
 

@@ -116,4 +116,4 @@ would start second" ] || fail "order: $(cat /tmp/order)"
 fact "autostart is in order"
 need destroy xl destroy one
 within 20 gone one || fail "one stays"
-[ "$(xl list | wc -l)" = 2 ] || fail "something is left: $(xl list)"
+within 10 eval '[ "$(xl list | wc -l)" = 2 ]' || fail "something is left: $(xl list)"
