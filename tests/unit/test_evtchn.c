@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* REQ core/8 (event channels, 2-level ABI): ports, bindings, delivery, and Xen 4.17's errors. */
+#include <pthread.h>
 #include <string.h>
 #include "support/fake.h"
 #include "event/evtchn.h"
@@ -635,6 +636,50 @@ static void test_no_vcpu(void **state)
 	b->vcpu_table[0] = &b->vcpus[0];
 }
 
+static port_t race_port;
+static unsigned int race_stop;
+
+static void *race_sender(void *data)
+{
+	while (!__atomic_load_n(&race_stop, __ATOMIC_RELAXED))
+		evtchn_send(&a->d, race_port);
+	return data;
+}
+
+/*
+ * Sending takes no lock of the table, yet once a port is closed no event arrives on it: not even
+ * from a sender that had looked at its own end before.
+ */
+static void test_send_against_close(void **state)
+{
+	pthread_t thread[2];
+	unsigned int came = 0;
+	port_t pb;
+
+	(void)state;
+	connect(&race_port, &pb);
+	__atomic_store_n(&race_stop, 0, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, race_sender, NULL), 0);
+	fake_current(b, 0);
+	for (int i = 0; i < 20000; i++) {
+		came += pending(b, pb);
+		assert_int_equal(port_op(EVTCHNOP_close, pb), 0);
+		for (int look = 0; look < 20; look++)
+			assert_false(__atomic_load_n(&b->d.shared->evtchn_pending[pb / 64],
+						     __ATOMIC_SEQ_CST) >>
+					     (pb % 64) &
+				     1);
+		b->info[0].evtchn_pending_sel = 0;
+		assert_int_equal(bind(0, race_port), pb);
+	}
+	__atomic_store_n(&race_stop, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(thread[i], NULL), 0);
+	assert_int_equal(came, 20000); /* binding makes one up, so there is one always */
+	assert_int_equal(status(0, race_port).status, EVTCHNSTAT_interdomain);
+}
+
 static void test_dump(void **state)
 {
 	port_t pa, pb;
@@ -677,6 +722,7 @@ int main(void)
 		T(test_vcpu_info),
 		T(test_alloc_by_core),
 		T(test_no_vcpu),
+		T(test_send_against_close),
 		T(test_dump),
 	};
 
