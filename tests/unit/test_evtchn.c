@@ -636,6 +636,31 @@ static void test_no_vcpu(void **state)
 	b->vcpu_table[0] = &b->vcpus[0];
 }
 
+/* A sender that has read its own end delivers only while the other end is still bound to it. */
+static void test_deliver_to_rebound(void **state)
+{
+	port_t pa, pb;
+	struct evtchn *chn;
+	uint64_t expect;
+
+	(void)state;
+	connect(&pa, &pb);
+	chn = evtchn_lookup(b->d.evtchn, pb);
+	expect = evtchn_bind_to(evtchn_lookup(a->d.evtchn, pa));
+	fake_current(b, 0);
+	port_op(EVTCHNOP_close, pb);
+	evtchn_deliver(chn, expect);
+	assert_false(pending(b, pb));
+	assert_int_equal(ipi(0), pb);
+	evtchn_deliver(chn, expect);
+	assert_false(pending(b, pb));
+	port_op(EVTCHNOP_close, pb);
+	assert_int_equal(bind(0, pa), pb);
+	quiet(b);
+	evtchn_deliver(chn, expect);
+	assert_true(pending(b, pb));
+}
+
 static port_t race_port;
 static unsigned int race_stop;
 
@@ -722,6 +747,7 @@ int main(void)
 		T(test_vcpu_info),
 		T(test_alloc_by_core),
 		T(test_no_vcpu),
+		T(test_deliver_to_rebound),
 		T(test_send_against_close),
 		T(test_dump),
 	};
