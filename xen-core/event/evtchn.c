@@ -13,8 +13,7 @@ static unsigned int abi_ports(const struct evtchn_table *t)
 	return t->fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS;
 }
 
-/* Locks the tables of @a and @b (which may be the same, or NULL) in the order of their domids. */
-static void lock_tables(struct domain *a, struct domain *b)
+void evtchn_lock_tables(struct domain *a, struct domain *b)
 {
 	if (!b || a == b) {
 		spin_lock(&a->evtchn->lock);
@@ -24,7 +23,7 @@ static void lock_tables(struct domain *a, struct domain *b)
 	spin_lock_nested(&(a->id < b->id ? b : a)->evtchn->lock);
 }
 
-static void unlock_tables(struct domain *a, struct domain *b)
+void evtchn_unlock_tables(struct domain *a, struct domain *b)
 {
 	if (b && a != b)
 		spin_unlock(&b->evtchn->lock);
@@ -50,11 +49,7 @@ static int bucket_add(struct domain *d)
 	return 0;
 }
 
-/*
- * Takes the lowest free port of @d. The table is locked. A FIFO port that is still linked in a
- * queue is skipped: its next event could arrive on the wrong vCPU.
- */
-static int port_take(struct domain *d, struct evtchn **out)
+int evtchn_port_take(struct domain *d, struct evtchn **out)
 {
 	struct evtchn_table *t = d->evtchn;
 	unsigned int limit = min(t->max_ports, abi_ports(t));
@@ -85,8 +80,7 @@ static int port_take(struct domain *d, struct evtchn **out)
 	return -ENOSPC;
 }
 
-/* Binds what port_take() gave. The table is locked. */
-static void port_init(struct evtchn *chn, uint64_t binding, uint32_t sid, uint8_t vcpu)
+void evtchn_port_init(struct evtchn *chn, uint64_t binding, uint32_t sid, uint8_t vcpu)
 {
 	evtchn_lock(chn);
 	chn->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
@@ -97,8 +91,7 @@ static void port_init(struct evtchn *chn, uint64_t binding, uint32_t sid, uint8_
 	evtchn_unlock(chn);
 }
 
-/* Binds a port that is in use to something else. The table is locked. */
-static void port_rebind(struct evtchn *chn, uint64_t binding)
+void evtchn_port_rebind(struct evtchn *chn, uint64_t binding)
 {
 	evtchn_lock(chn);
 	__atomic_store_n(&chn->binding, binding, __ATOMIC_RELEASE);
@@ -145,7 +138,7 @@ static int close_locked(struct evtchn *chn, uint64_t binding)
 	}
 	port_release(chn);
 	if (evtchn_state(binding) == EVTCHN_INTERDOMAIN)
-		port_rebind(evtchn_peer_of(binding), (uint64_t)d->id << 16 | EVTCHN_UNBOUND);
+		evtchn_port_rebind(evtchn_peer_of(binding), (uint64_t)d->id << 16 | EVTCHN_UNBOUND);
 	return 0;
 }
 
@@ -163,152 +156,14 @@ int evtchn_close(struct domain *d, port_t port)
 
 		if (evtchn_state(binding) == EVTCHN_INTERDOMAIN)
 			rd = evtchn_peer_of(binding)->domain;
-		lock_tables(d, rd);
+		evtchn_lock_tables(d, rd);
 		if (chn->binding == binding)
 			rc = close_locked(chn, binding);
-		unlock_tables(d, rd);
+		evtchn_unlock_tables(d, rd);
 		if (rc != -EAGAIN)
 			return rc;
 	}
 	return -EAGAIN;
-}
-
-static int alloc_unbound(struct domain *d, uint16_t remote, uint32_t sid, port_t *port)
-{
-	struct evtchn *chn;
-	int rc;
-
-	spin_lock(&d->evtchn->lock);
-	rc = port_take(d, &chn);
-	if (!rc) {
-		port_init(chn, (uint64_t)remote << 16 | EVTCHN_UNBOUND, sid, 0);
-		*port = chn->port;
-	}
-	spin_unlock(&d->evtchn->lock);
-	return rc;
-}
-
-/* A remote domain that does not exist is refused as FLASK does: its domid may be another's soon. */
-static int op_alloc_unbound(void *arg)
-{
-	struct evtchn_alloc_unbound *op = arg;
-	struct domain *d = domain_lookup_self(op->dom), *remote;
-	uint32_t sid;
-	int rc;
-
-	if (!d)
-		return -ESRCH;
-	remote = domain_lookup_self(op->remote_dom);
-	if (!remote)
-		return -EPERM;
-	rc = xsm_evtchn_unbound(&current_domain()->label, &d->label, &remote->label, &sid);
-	if (rc)
-		return rc;
-	return alloc_unbound(d, remote->id, sid, &op->port);
-}
-
-int evtchn_alloc_unbound_for(struct domain *d, uint16_t remote, port_t *port)
-{
-	struct domain *rd = domain_lookup(remote);
-	uint32_t sid;
-	int rc;
-
-	if (!rd)
-		return -ESRCH;
-	rc = xsm_evtchn_unbound(&d->label, &d->label, &rd->label, &sid);
-	return rc ? rc : alloc_unbound(d, remote, sid, port);
-}
-
-/* Both tables are locked. */
-static int bind_interdomain_locked(struct domain *d, struct domain *rd, struct evtchn *rchn,
-				   struct evtchn **out)
-{
-	uint64_t expect = (uint64_t)d->id << 16 | EVTCHN_UNBOUND;
-	struct evtchn *chn;
-	uint32_t sid;
-	int rc;
-
-	if (rchn->binding != expect)
-		return -EINVAL;
-	rc = xsm_evtchn_interdomain(&d->label, &rd->label, rchn->sid, &sid);
-	if (rc)
-		return rc;
-	rc = port_take(d, &chn);
-	if (rc)
-		return rc;
-	port_init(chn, evtchn_bind_to(rchn), sid, 0);
-	port_rebind(rchn, evtchn_bind_to(chn));
-	*out = chn;
-	return 0;
-}
-
-static int op_bind_interdomain(void *arg)
-{
-	struct evtchn_bind_interdomain *op = arg;
-	struct domain *d = current_domain(), *rd = domain_lookup_self(op->remote_dom);
-	struct evtchn *rchn, *chn = NULL;
-	int rc;
-
-	if (!rd)
-		return -ESRCH;
-	rchn = evtchn_lookup(rd->evtchn, op->remote_port);
-	if (!rchn)
-		return -EINVAL;
-	lock_tables(d, rd);
-	rc = bind_interdomain_locked(d, rd, rchn, &chn);
-	unlock_tables(d, rd);
-	if (rc)
-		return rc;
-	/* Events sent before the port was bound are lost: as the ABI says, one is made up for them. */
-	evtchn_deliver(chn, evtchn_bind_to(rchn));
-	op->local_port = chn->port;
-	return 0;
-}
-
-static int op_bind_virq(void *arg)
-{
-	struct evtchn_bind_virq *op = arg;
-	struct domain *d = current_domain();
-	struct evtchn *chn;
-	struct vcpu *v;
-	int rc;
-
-	if (op->virq >= NR_VIRQS || (virq_is_global(op->virq) && op->vcpu != 0))
-		return -EINVAL;
-	v = domain_vcpu(d, op->vcpu);
-	if (!v)
-		return -ENOENT;
-	if (!virq_may_bind(d, op->virq))
-		return -EBUSY;
-	spin_lock(&d->evtchn->lock);
-	rc = v->virq_port[op->virq] ? -EEXIST : port_take(d, &chn);
-	if (!rc) {
-		port_init(chn, (uint64_t)op->vcpu << 32 | (uint64_t)op->virq << 16 | EVTCHN_VIRQ, 0,
-			  (uint8_t)op->vcpu);
-		op->port = chn->port;
-		__atomic_store_n(&v->virq_port[op->virq], op->port, __ATOMIC_RELEASE);
-	}
-	spin_unlock(&d->evtchn->lock);
-	return rc;
-}
-
-static int op_bind_ipi(void *arg)
-{
-	struct evtchn_bind_ipi *op = arg;
-	struct domain *d = current_domain();
-	struct evtchn *chn;
-	int rc;
-
-	if (!domain_vcpu(d, op->vcpu))
-		return -ENOENT;
-	spin_lock(&d->evtchn->lock);
-	rc = port_take(d, &chn);
-	if (!rc) {
-		port_init(chn, EVTCHN_IPI, 0, (uint8_t)op->vcpu);
-		op->port = chn->port;
-	}
-	spin_unlock(&d->evtchn->lock);
-	return rc;
 }
 
 /* No domain has physical interrupts: there is no PIRQ that could be named. */
@@ -492,10 +347,10 @@ static const struct {
 	bool writes;
 	int (*fn)(void *arg);
 } ops[] = {
-	OP(alloc_unbound, true, op_alloc_unbound),
-	OP(bind_interdomain, true, op_bind_interdomain),
-	OP(bind_virq, true, op_bind_virq),
-	OP(bind_ipi, true, op_bind_ipi),
+	OP(alloc_unbound, true, bind_unbound),
+	OP(bind_interdomain, true, bind_interdomain),
+	OP(bind_virq, true, bind_virq),
+	OP(bind_ipi, true, bind_ipi),
 	OP(bind_pirq, true, op_bind_pirq),
 	OP(close, false, op_close),
 	OP(send, false, op_send),

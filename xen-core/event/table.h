@@ -112,6 +112,26 @@ static inline bool vcpu_info_mark(struct vcpu_info *info)
 /* Makes @chn pending if its binding is still @expect, and notifies its vCPU. No locks held. */
 void evtchn_deliver(struct evtchn *chn, uint64_t expect);
 
+/* Locks the tables of @a and @b (which may be the same, or NULL) in the order of their domids. */
+void evtchn_lock_tables(struct domain *a, struct domain *b);
+void evtchn_unlock_tables(struct domain *a, struct domain *b);
+
+/*
+ * Takes the lowest free port of @d, to be bound at once. The table is locked. A FIFO port that is
+ * still linked in a queue is skipped: its next event could arrive on the wrong vCPU. -EINVAL: the
+ * domain is dying; -ENOSPC: its limit; -ENOMEM.
+ */
+int evtchn_port_take(struct domain *d, struct evtchn **out);
+/* Binds what evtchn_port_take() gave; and a port in use to something else. The table is locked. */
+void evtchn_port_init(struct evtchn *chn, uint64_t binding, uint32_t sid, uint8_t vcpu);
+void evtchn_port_rebind(struct evtchn *chn, uint64_t binding);
+
+/* The operations of the hypercall that make ports (bind.c); the arguments are copied in. */
+int bind_unbound(void *arg);
+int bind_interdomain(void *arg);
+int bind_virq(void *arg);
+int bind_ipi(void *arg);
+
 /* Closes @port of @d: 0, -EINVAL, or -EAGAIN when others keep changing it. */
 int evtchn_close(struct domain *d, port_t port);
 
