@@ -44,7 +44,8 @@ need "create two" xl create -q /tmp/two.cfg
 within 60 said two "user land is up" || fail "two: no user land"
 two=$(domid two)
 xenstore-control quota $two
-need "shutdown" xl shutdown one two
+need "shutdown one" xl shutdown one
+need "shutdown two" xl shutdown two
 within 40 eval 'gone one && gone two' || fail "the guests do not shut down"
 within 10 eval '! xenstore-exists /local/domain/$id' || fail "nodes of $id remain"
 within 10 eval '! xenstore-exists /local/domain/$two' || fail "nodes of $two remain"
