@@ -55,6 +55,13 @@ void domain_free_epoch(struct epoch_node *node)
 	xfree(d);
 }
 
+void domain_discard(struct domain *d)
+{
+	if (d->p2m.root)
+		p2m_teardown(&d->p2m, ~0U);
+	domain_free_epoch(&d->epoch);
+}
+
 /* Stops everything of @d that acts by itself. */
 static void stop(struct domain *d)
 {

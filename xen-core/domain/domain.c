@@ -94,7 +94,10 @@ void domain_put(struct domain *d)
 		epoch_defer(&d->epoch, domain_unlink_epoch);
 }
 
-/* Under domlist_lock: a free id, after the last one given, so that ids do not come back soon. */
+/*
+ * A free id, after the last one given, so that ids do not come back soon. Creations are serialised
+ * by domctl_lock.
+ */
 static int choose_domid(uint16_t wanted)
 {
 	if (wanted < DOMID_FIRST_RESERVED && (wanted > 0 || !domain_lookup(0)))
@@ -108,30 +111,23 @@ static int choose_domid(uint16_t wanted)
 	return -ENOMEM;
 }
 
-static int domain_link(struct domain *d, uint16_t wanted)
+/* Makes @d, which is whole and has its id, visible to all. Kept in order of domid. */
+static void domain_link(struct domain *d)
 {
 	struct domain *at;
-	int id;
 
 	spin_lock(&domlist_lock);
-	id = choose_domid(wanted);
-	if (id >= 0) {
-		d->id = (uint16_t)id;
-		d->label.domid = d->id;
-		/* Kept in order of domid. */
-		list_for_each_entry (at, &domains, list) {
-			if (at->id > d->id)
-				break;
-		}
-		d->list.next = &at->list;
-		d->list.prev = at->list.prev;
-		__atomic_store_n(&at->list.prev->next, &d->list, __ATOMIC_RELEASE);
-		at->list.prev = &d->list;
-		d->hash_next = hash[id % HASH_SIZE];
-		__atomic_store_n(&hash[id % HASH_SIZE], d, __ATOMIC_RELEASE);
+	list_for_each_entry (at, &domains, list) {
+		if (at->id > d->id)
+			break;
 	}
+	d->list.next = &at->list;
+	d->list.prev = at->list.prev;
+	__atomic_store_n(&at->list.prev->next, &d->list, __ATOMIC_RELEASE);
+	at->list.prev = &d->list;
+	d->hash_next = hash[d->id % HASH_SIZE];
+	__atomic_store_n(&hash[d->id % HASH_SIZE], d, __ATOMIC_RELEASE);
 	spin_unlock(&domlist_lock);
-	return id < 0 ? id : 0;
 }
 
 /* What createdomain may ask for. */
@@ -166,10 +162,10 @@ static int domain_init_parts(struct domain *d, const struct xen_domctl_createdom
 						      : (uint32_t)c->max_maptrack_frames;
 	int rc;
 
-	d->vcpu = xzalloc_array(struct vcpu *, d->max_vcpus);
-	if (!d->vcpu)
-		return -ENOMEM;
 	rc = p2m_init(&d->p2m, d);
+	d->vcpu = xzalloc_array(struct vcpu *, d->max_vcpus);
+	if (!rc && !d->vcpu)
+		rc = -ENOMEM;
 	if (!rc)
 		rc = evtchn_init(d, c->max_evtchn_port ? c->max_evtchn_port : 0);
 	if (!rc)
@@ -208,20 +204,18 @@ int domain_create(uint16_t domid, const struct xen_domctl_createdomain *config,
 	d->privileged = !creator;
 	memcpy(d->handle, config->handle, sizeof(d->handle));
 	spin_init(&d->lock, LOCK_DOMAIN);
-	rc = xsm_domain_create(creator, domid, !creator, config->ssidref, &d->label);
+	rc = choose_domid(domid);
+	if (rc >= 0) {
+		d->id = (uint16_t)rc;
+		rc = xsm_domain_create(creator, d->id, !creator, config->ssidref, &d->label);
+	}
 	if (!rc)
-		rc = domain_link(d, domid);
+		rc = domain_init_parts(d, config);
 	if (rc) {
-		xfree(d);
+		domain_discard(d);
 		return rc;
 	}
-	rc = domain_init_parts(d, config);
-	if (rc) {
-		/* Known to others already: torn down like any other. */
-		while (domain_destroy(d) == -ERESTART_CALL)
-			;
-		return rc;
-	}
+	domain_link(d);
 	*out = d;
 	return 0;
 }

@@ -133,6 +133,7 @@ int domain_create(uint16_t domid, const struct xen_domctl_createdomain *config,
 	control_log.config = *config;
 	f = fake_domain_add(domid ? domid : 7, config->max_vcpus < 8 ? config->max_vcpus : 8, 0);
 	f->d.pause_count = 1;
+	f->d.cpu_policy = &policy;
 	*out = &f->d;
 	return 0;
 }
