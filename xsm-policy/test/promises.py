@@ -25,7 +25,7 @@ EXACTLY.update({('tenant_a_t', 'tenant_a_t'): [BACKEND], ('tenant_b_t', 'tenant_
                 ('stubdom_t', 'hvm_guest_t'): ['domain { set_target }'],
                 ('stubdom_t', 'domU_t'): [], ('stubdom_t', 'dom0_t'): [],
                 ('dom0_t', 'sealed_t'): [
-                    'domain { pause unpause destroy getdomaininfo getvcpuinfo shutdown trigger }',
+                    'domain { pause unpause destroy getdomaininfo getvcpuinfo shutdown }',
                     'domain2 { relabelto }', BACKEND],
                 ('netdom_t', 'xen_t'): ['version { xen_extraversion xen_compile_info '
                                         'xen_capabilities xen_changeset xen_pagesize '
