@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# REQ core/5: two small guests (tests/guests/pair) exchange data through a granted page with events;
+# grants that are revoked, for another, read-only, of no domain or of a dying one are refused.
+# TIMEOUT: 240
+# ADD: BUILD/tests/guests/pair:/tmp/pair
+. /etc/bulkhead/testlib.sh
+
+# What the guests have said: the core's log has it, by the debug port or by console_io.
+lines() {
+	xl dmesg | grep -o -E '(PASS|FAIL|granter:|mapper:) .*'
+}
+heard() {
+	lines | grep -q "$1"
+}
+small() {
+	guest "$1" 'kernel = "/tmp/pair"' 'ramdisk = ""' 'memory = 32' "extra = \"$2\"" \
+		'seclabel = "system_u:system_r:tenant_a_t"'
+	need "create $1" xl create -q "/tmp/$1.cfg"
+}
+
+next=$(($(xl list | awk 'END { print $2 }') + 1))
+small granter "pair=granter,$((next + 1))"
+within 60 heard "granter: port .* end" || fail "the granter grants nothing"
+port=$(lines | sed -n 's/granter: port \([0-9]*\) end.*/\1/p')
+small mapper "pair=mapper,$next,$port"
+[ "$(domid mapper)" = $((next + 1)) ] || fail "the mapper is domain $(domid mapper)"
+within 60 heard "mapper: waiting" || fail "the mapper does not get through its rounds: $(lines)"
+heard "granter: answered 200" || fail "the granter did not answer all"
+need "destroy granter" xl destroy granter
+within 60 heard "mapper: done" || fail "the mapper does not see the granter's end: $(lines)"
+lines | grep -E '^(PASS|FAIL)' | tr -d '\r' | while read -r line; do
+	fact "$line"
+done
+! heard FAIL || fail "$(lines | grep FAIL)"
+need "destroy mapper" xl destroy mapper
+within 30 eval '[ $(xl list | wc -l) = 2 ]' || fail "domains stay: $(xl list)"
