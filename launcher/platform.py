@@ -14,7 +14,7 @@ from .emulator import Machine, require
 from .paths import BUILD, ROOT, LaunchError, build_lock
 
 DEFAULT_CORE = "bulkhead"
-DEFAULT_TOOLS = "stock"     # becomes "bulkhead" when our toolstack does all that the tests ask
+DEFAULT_TOOLS = "bulkhead"
 
 # Both cores take the same options; those that mean nothing to ours are accepted and ignored.
 CORE_CMDLINE = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all"
