@@ -19,7 +19,7 @@
 /* What the child is: never returns. */
 static void child(int image_fd, int socket, uint8_t *slots, uint64_t size)
 {
-	const uint8_t *image = mmap(NULL, size, PROT_READ, MAP_PRIVATE, image_fd, 0);
+	const uint8_t *image = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, image_fd, 0);
 
 	if (image == MAP_FAILED)
 		_exit(126);
