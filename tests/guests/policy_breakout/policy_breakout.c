@@ -80,6 +80,7 @@ static long do_shadow(const struct entry *e)
 static long do_sysctl(const struct entry *e)
 {
 	struct xen_sysctl op = { .cmd = e->nr };
+	long r;
 
 	op.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
 	if (e->nr == XEN_SYSCTL_getdomaininfolist) {
@@ -87,7 +88,12 @@ static long do_sysctl(const struct entry *e)
 		op.u.getdomaininfolist.max_domains = 1;
 		set_xen_guest_handle_raw(op.u.getdomaininfolist.buffer, (void *)(arg + 4096));
 	}
-	return call(__HYPERVISOR_sysctl, put(&op, sizeof(op)), 0, 0, 0);
+	r = call(__HYPERVISOR_sysctl, put(&op, sizeof(op)), 0, 0, 0);
+	/* It leaves out what its caller may not see. */
+	if (!r && e->nr == XEN_SYSCTL_getdomaininfolist &&
+	    !((struct xen_sysctl *)arg)->u.getdomaininfolist.num_domains)
+		return -EPERM;
+	return r;
 }
 
 static long do_platform(const struct entry *e)
