@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Branch coverage of the core's units by the host tests, from a build of its own."""
+
+import json
+import subprocess
+
+from launcher.paths import BUILD, ROOT
+
+from .report import Failure
+
+# Each unit that has host tests should reach this share of its branches.
+WANTED = 85.0
+
+
+def _call(command, why):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False, errors="replace")
+    if done.returncode:
+        raise Failure(why, done.stdout)
+    return done.stdout
+
+
+def _unit_programs(folder):
+    tests = json.loads(_call(["meson", "introspect", "--tests", str(folder)], "no tests"))
+    return sorted({test["cmd"][0] for test in tests if "unit" in test["suite"]
+                   and test["cmd"][0].startswith(str(folder / "tests"))})
+
+
+def measure():
+    """[(unit, branches covered, branches)] of the core's files that host tests compile."""
+    folder = BUILD / "coverage"
+    if not (folder / "build.ninja").exists():
+        _call(["meson", "setup", str(folder), str(ROOT), "-Db_coverage=true"], "meson setup fails")
+    programs = [program[len(str(folder)) + 1:] for program in _unit_programs(folder)]
+    _call(["ninja", "-C", str(folder), *programs], "the build fails")
+    for stale in folder.rglob("*.gcda"):
+        stale.unlink()
+    for program in programs:
+        subprocess.run([folder / program], cwd=folder, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300,
+                       check=False)
+    out = _call(["gcovr", "--root", str(ROOT), "--object-directory", str(folder),
+                 "--filter", str(ROOT / "xen-core") + "/.*\\.c$", "--exclude-throw-branches",
+                 "--json-summary", "--gcov-ignore-parse-errors", str(folder)], "gcovr fails")
+    summary = json.loads(out[out.index("{"):])
+    return [(entry["filename"].removeprefix("xen-core/"), entry["branch_covered"],
+             entry["branch_total"]) for entry in summary["files"] if entry["branch_total"]]
+
+
+def _judge():
+    low, covered, total = [], 0, 0
+    for unit, hit, branches in sorted(measure()):
+        share = 100 * hit / branches
+        print(f"    {unit:32} {hit:5} of {branches:5} branches {share:6.1f} %")
+        covered, total = covered + hit, total + branches
+        if share < WANTED:
+            low.append(f"{unit} {share:.0f} %")
+    if not total:
+        raise Failure("nothing was measured")
+    if low:
+        raise Failure(f"below {WANTED:.0f} %: " + ", ".join(low))
+    return f"{100 * covered / total:.1f} % of {total} branches"
+
+
+def run(report):
+    report.run("coverage", _judge)
