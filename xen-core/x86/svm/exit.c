@@ -243,6 +243,9 @@ void svm_handle_exit(struct vcpu *v)
 		sv->vmcb->vintr &= ~(VINTR_IRQ | VINTR_IGN_TPR | VINTR_PRIO_MAX);
 		sv->vmcb->intercept1 &= ~INTERCEPT_VINTR;
 		break;
+	case VMEXIT_IRET: /* the NMI's handler is at its end */
+		sv->vmcb->intercept1 &= ~INTERCEPT_IRET;
+		break;
 	case VMEXIT_HLT:
 		svm_skip(v, INSN_HLT);
 		vcpu_hlt(v);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Entering a guest: what to inject, the last look at pending work, and the way back. */
+#include "hvm/vlapic.h"
 #include "lib/bitops.h"
 #include "lib/printk.h"
 #include "x86/cpu.h"
@@ -61,6 +62,12 @@ void svm_prepare_event(struct vcpu *v)
 		c->eventinj = sv->pending_event;
 		sv->pending_event = 0;
 	}
+	/* One at a time: IRET ends it, and until then IRET is intercepted. */
+	if (!c->eventinj && vlapic_nmi_pending(v) && !(c->intercept1 & INTERCEPT_IRET)) {
+		c->eventinj = EVENT_VALID | EVENT_NMI << 8 | 2;
+		c->intercept1 |= INTERCEPT_IRET;
+		vlapic_ack_nmi(v);
+	}
 	vector = hvm_pending_vector(v);
 	if (vector < 0)
 		return;
@@ -85,8 +92,10 @@ void svm_run(struct vcpu *v)
 	struct svm_vcpu *sv = svm_vcpu(v);
 	struct vmcb *c = sv->vmcb;
 	struct cpu *cpu = this_cpu();
+	uint8_t tpr = vlapic_get_tpr(v) >> 4;
 
 	svm_prepare_event(v);
+	c->vintr = (c->vintr & ~VINTR_TPR_MASK) | tpr;
 	/* From here on another CPU that changes what concerns us sends an interrupt (guest_tlb_flush). */
 	(void)__atomic_exchange_n(&cpu->in_guest, true, __ATOMIC_SEQ_CST);
 	if (unlikely(READ_ONCE(cpu->pending))) {
@@ -106,6 +115,9 @@ void svm_run(struct vcpu *v)
 	epoch_enter();
 	WRITE_ONCE(cpu->exits, cpu->exits + 1);
 	WRITE_ONCE(cpu->in_guest, false);
+	/* CR8 is the guest's without an exit; the local APIC's TPR is the same register. */
+	if (unlikely((c->vintr & VINTR_TPR_MASK) != tpr))
+		vlapic_set_tpr(v, (uint8_t)((c->vintr & VINTR_TPR_MASK) << 4));
 	sv->regs.rax = c->rax;
 	sv->regs.rsp = c->rsp;
 	sv->regs.rip = c->rip;

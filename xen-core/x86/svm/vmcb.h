@@ -14,6 +14,7 @@
 #define INTERCEPT_VINTR	   (1U << 4)
 #define INTERCEPT_RDPMC	   (1U << 15)
 #define INTERCEPT_CPUID	   (1U << 18)
+#define INTERCEPT_IRET	   (1U << 20)
 #define INTERCEPT_INVD	   (1U << 22)
 #define INTERCEPT_HLT	   (1U << 24)
 #define INTERCEPT_INVLPGA  (1U << 26)
@@ -47,6 +48,7 @@
 #define VMEXIT_RDTSC	   0x06e
 #define VMEXIT_RDPMC	   0x06f
 #define VMEXIT_CPUID	   0x072
+#define VMEXIT_IRET	   0x074
 #define VMEXIT_INVD	   0x076
 #define VMEXIT_HLT	   0x078
 #define VMEXIT_INVLPGA	   0x07a
