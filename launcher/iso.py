@@ -27,6 +27,7 @@ menuentry "Bulkhead" {{
     multiboot2 /boot/xen-core.bin {core}
     module2 /boot/vmlinux.gz {dom0}
     module2 /boot/initramfs.gz
+    module2 /boot/bulkhead.policy
 }}
 """
 
@@ -41,6 +42,7 @@ def make(core, image):
         boot = pathlib.Path(folder) / "boot"
         (boot / "grub").mkdir(parents=True)
         shutil.copy(core, boot / "xen-core.bin")
+        shutil.copy(platform.policy_modules("bulkhead")[0][0], boot / "bulkhead.policy")
         (boot / "vmlinux.gz").write_bytes(gzip.compress(content.vmlinux().read_bytes(), 6, mtime=0))
         (boot / "initramfs.gz").write_bytes(gzip.compress(root, 6, mtime=0))
         (boot / "grub" / "grub.cfg").write_text(CONFIG.format(
