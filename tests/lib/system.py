@@ -23,7 +23,8 @@ CORES = ("xen", "bulkhead")
 
 def names():
     return sorted(path.stem for path in FOLDER.iterdir()
-                  if path.suffix in (".sh", ".py") and not path.name.startswith("_"))
+                  if path.suffix in (".sh", ".py") and not path.name.startswith("_")
+                  and path.stem != "dom0lib")
 
 
 class Outcome:
