@@ -73,6 +73,7 @@ int cmd_dmesg(int argc, char **argv), cmd_debug_keys(int argc, char **argv);
 int cmd_getenforce(int argc, char **argv), cmd_setenforce(int argc, char **argv);
 int cmd_loadpolicy(int argc, char **argv);
 int cmd_console(int argc, char **argv), cmd_store_quota(int argc, char **argv);
+int cmd_host_config(int argc, char **argv);
 int cmd_autostart(int argc, char **argv), cmd_help(int argc, char **argv);
 
 /* Attaches to a guest's console until Ctrl-] or its end (console.c). */

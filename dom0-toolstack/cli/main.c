@@ -74,6 +74,8 @@ const struct command commands[] = {
 	RUN("store-quota", cmd_store_quota, "[NAME VALUE]", "Show the store's quotas, or set one"),
 	RUN("autostart", cmd_autostart, "[DIRECTORY]",
 	    "Create the guests of a directory (default /etc/xen/auto) in the order of depends="),
+	RUN("host-config", cmd_host_config, "[FILE]",
+	    "Bring Dom0 to the size that bulkhead.conf(5) or xend-config.sxp asks for"),
 	RUN("help", cmd_help, "[COMMAND]", "List the commands, or explain one"),
 	NOT("config-update", "change the file, then shut the guest down and create it again"),
 	NOT("save", NO_MIGRATION),

@@ -101,6 +101,20 @@ else
 	xl getenforce | grep -q Disabled || fail "getenforce: $(xl getenforce)"
 fi
 
+# Dom0's size
+echo 'dom0_mem = 600' >/tmp/host.conf
+need host-config xl host-config /tmp/host.conf >/dev/null
+within 30 eval '[ "$(memory_of 0)" -le 601 ]' || fail "Dom0 does not shrink: $(memory_of 0)"
+echo '(xend-port 8000) (domain 0 (memory 700) (vcpus 1)) (domain 1 (memory 1))' >/tmp/x.sxp
+[ "$(xl host-config -n /tmp/x.sxp)" = "Dom0's memory: 700 MiB
+Dom0's vCPUs: 1" ] || fail "xend-config.sxp: $(xl host-config -n /tmp/x.sxp)"
+need host-config-sxp xl host-config /tmp/x.sxp >/dev/null
+within 30 eval '[ "$(memory_of 0)" -ge 699 ]' || fail "Dom0 does not grow: $(memory_of 0)"
+within 30 eval 'xl vcpu-list 0 | tail -n 1 | grep -q -e "--p"' || fail "Dom0 keeps its vCPU"
+echo 'dom0_mme = 3' >/tmp/host.conf
+refuses "host.conf:1: 'dom0_mme' is none of" xl host-config -n /tmp/host.conf
+fact "Dom0's size is set"
+
 # Store quotas
 xl store-quota | grep -q nodes || fail "store-quota"
 
