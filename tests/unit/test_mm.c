@@ -151,6 +151,11 @@ static void claims_are_kept_for_the_claimant(void **state)
 	assert_int_equal(frames_claim(d1, d1->tot_pages + 1), 0);
 	assert_int_equal(frames_claim(d1, 0), 0);
 	assert_int_equal(frames_claimed(), 0);
+	/* Destruction has given it back: no claim comes after that. */
+	d1->state = DOMAIN_DYING;
+	assert_int_equal(frames_claim(d1, d1->tot_pages + 1), -EINVAL);
+	assert_int_equal(frames_claim(d1, 0), 0);
+	assert_int_equal(frames_claimed(), 0);
 }
 
 static void short_memory_is_reaped_first(void **state)
@@ -367,9 +372,12 @@ static void p2m_gives_the_reference_away(void **state)
 static void p2m_counts_foreign_frames(void **state)
 {
 	mfn_t mfn = guest_frame(d2);
+	uint32_t refs = d2->refs;
 
 	(void)state;
 	d2->foreign_frames = 1;
+	/* A mapping keeps its owner's record, whatever kind of frame it is of. */
+	assert_true(domain_get(d2));
 	assert_true(frame_ref(mfn, d2));
 	assert_int_equal(p2m_map(&d1->p2m, (gfn_t) { 9 }, mfn, 0, P2M_FOREIGN), 0);
 	frame_unref(mfn);
@@ -377,6 +385,8 @@ static void p2m_counts_foreign_frames(void **state)
 	assert_int_equal(p2m_unmap(&d1->p2m, (gfn_t) { 9 }, 0), 0);
 	assert_int_equal(d2->foreign_frames, 0);
 	assert_int_equal(d2->tot_pages, 0);
+	/* One less: the frame's own is gone as well. */
+	assert_int_equal(d2->refs, refs - 1);
 }
 
 /* What hardware reads in the entries: AMD APM vol. 2 § 15.25, and rights by type. */
@@ -432,6 +442,10 @@ static void p2m_teardown_in_steps(void **state)
 	assert_null(d1->p2m.root);
 	assert_int_equal(p2m_lookup(&d1->p2m, (gfn_t) { 0 }).type, P2M_NONE);
 	assert_true(p2m_teardown(&d1->p2m, 1));
+	/* Another CPU that was about to change it comes too late. */
+	assert_int_equal(p2m_map(&d1->p2m, (gfn_t) { 3 }, (mfn_t) { 3 }, 0, P2M_RAM), -ESRCH);
+	assert_int_equal(p2m_unmap(&d1->p2m, (gfn_t) { 3 }, 0), -ESRCH);
+	assert_int_equal(p2m_take(&d1->p2m, (gfn_t) { 3 }, (mfn_t) { 3 }, P2M_RAM), -ESRCH);
 	reap_all();
 	/* The root was allocated before the count was taken. */
 	assert_int_equal(frames_free(), before + 1);

@@ -33,8 +33,13 @@ static int map_foreign(struct domain *d, gfn_t gfn, mfn_t mfn, struct domain *ow
 {
 	int rc;
 
-	if (!frame_ref(mfn, owner))
+	/* The core's own pages do not keep their domain by themselves, as its memory does. */
+	if (!domain_get(owner))
+		return -ESRCH;
+	if (!frame_ref(mfn, owner)) {
+		domain_put(owner);
 		return -EINVAL;
+	}
 	__atomic_add_fetch(&owner->foreign_frames, 1, __ATOMIC_SEQ_CST);
 	rc = xsm_domain(&current_domain()->label, &owner->label, perm);
 	if (!rc)
@@ -42,6 +47,7 @@ static int map_foreign(struct domain *d, gfn_t gfn, mfn_t mfn, struct domain *ow
 	if (rc) {
 		__atomic_sub_fetch(&owner->foreign_frames, 1, __ATOMIC_SEQ_CST);
 		frame_unref(mfn);
+		domain_put(owner);
 	}
 	return rc;
 }

@@ -368,7 +368,8 @@ int frames_claim(struct domain *d, uint64_t pages)
 	/* As Xen: a claim is of a total; what the domain has already counts. 0 gives it back. */
 	if (pages > d->tot_pages)
 		need = pages - d->tot_pages;
-	if (pages > d->max_pages)
+	/* Destruction gives claims back once: under the lock, none comes after that. */
+	if (pages > d->max_pages || (pages && domain_is_dying(d)))
 		rc = -EINVAL;
 	else if (mem.claimed + need > mem.free + mem.limbo)
 		rc = -ENOMEM;

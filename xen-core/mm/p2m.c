@@ -182,6 +182,11 @@ static uint64_t *find_entry(struct p2m *p2m, gfn_t gfn, unsigned int level, bool
 {
 	uint64_t *table = p2m->root, *e;
 
+	/* Another CPU has torn it down since the caller looked at the domain. */
+	if (!table) {
+		*rc = -ESRCH;
+		return NULL;
+	}
 	for (unsigned int l = LEVELS;; l--) {
 		e = &table[table_index(gfn, l)];
 		if (l == level)
@@ -209,13 +214,19 @@ static uint64_t *find_entry(struct p2m *p2m, gfn_t gfn, unsigned int level, bool
 /* Drops the references of what a leaf of @level mapped. */
 static void drop_leaf(uint64_t e, unsigned int level)
 {
+	struct domain *owner = NULL;
+
 	if (entry_type(e) == P2M_MMIO_DIRECT)
 		return;
-	if (entry_type(e) == P2M_FOREIGN)
-		__atomic_sub_fetch(&domain_lookup(frame_owner(entry_mfn(e)))->foreign_frames, 1,
-				   __ATOMIC_RELAXED);
+	if (entry_type(e) == P2M_FOREIGN) {
+		owner = domain_lookup(frame_owner(entry_mfn(e)));
+		BUG_ON(!owner); /* the mapping holds a reference */
+		__atomic_sub_fetch(&owner->foreign_frames, 1, __ATOMIC_RELAXED);
+	}
 	for (uint64_t i = 0; i < 1UL << 9 * (level - 1); i++)
 		frame_unref(mfn_add(entry_mfn(e), i));
+	if (owner)
+		domain_put(owner);
 }
 
 /* Drops all that entry @e of @level maps, and frees its tables. No TLB holds it any more. */
