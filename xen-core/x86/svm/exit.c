@@ -235,6 +235,7 @@ void svm_handle_exit(struct vcpu *v)
 		irq_window();
 		break;
 	case VMEXIT_NMI: /* taken when GIF was set */
+	case VMEXIT_SMI: /* the firmware's own: by now it has had it */
 		break;
 	case VMEXIT_VMMCALL:
 		exit_hypercall(v);

@@ -12,7 +12,7 @@
 #define XCR0_X87     1UL
 #define XCR0_SSE     2UL
 #define XCR0_AVX     4UL
-#define XCR0_PKRU    (1UL << 9)
+#define XCR0_AVX512  0xe0UL /* three parts, all or none, and with AVX */
 /* What the core knows to be pure register state. */
 #define XCR0_KNOWN   0xe7UL
 
@@ -84,10 +84,20 @@ void fpu_load(struct svm_vcpu *sv)
 	}
 }
 
+/* What XSETBV takes without a fault: the core executes it with what the guest wants. */
+static bool valid_xcr0(uint64_t value)
+{
+	if (!(value & XCR0_X87) || (value & ~host_xcr0))
+		return false;
+	if ((value & XCR0_AVX) && !(value & XCR0_SSE))
+		return false;
+	return !(value & XCR0_AVX512) ||
+	       ((value & XCR0_AVX512) == XCR0_AVX512 && (value & XCR0_AVX));
+}
+
 bool fpu_set_xcr0(struct vcpu *v, uint32_t index, uint64_t value)
 {
-	if (!host_xcr0 || index != 0 || !(value & XCR0_X87) || (value & ~host_xcr0) ||
-	    ((value & XCR0_AVX) && !(value & XCR0_SSE)))
+	if (!host_xcr0 || index != 0 || !valid_xcr0(value))
 		return false;
 	svm_vcpu(v)->xcr0 = value;
 	xsetbv(value);

@@ -44,6 +44,7 @@
 #define VMEXIT_EXCEPTION   0x040
 #define VMEXIT_INTR	   0x060
 #define VMEXIT_NMI	   0x061
+#define VMEXIT_SMI	   0x062
 #define VMEXIT_VINTR	   0x064
 #define VMEXIT_RDTSC	   0x06e
 #define VMEXIT_RDPMC	   0x06f
