@@ -279,6 +279,8 @@ static long op_initialise(struct vcpu *v, gva_t arg)
 	spin_lock(&v->domain->lock);
 	if (v->initialised)
 		rc = -EEXIST;
+	else if (vcpu_is_running(v))
+		rc = -ERESTART_CALL; /* INIT has stopped it, but it is still on its CPU */
 	else
 		rc = vm_ops->set_hvm_cpu(v, &hw);
 	if (!rc)

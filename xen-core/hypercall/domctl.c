@@ -101,7 +101,8 @@ static long domctl_max_vcpus(struct op_call *call)
 	struct domain *d = call->d;
 	unsigned int i;
 
-	if (d == call->caller || call->u.domctl.u.max_vcpus.max != d->max_vcpus)
+	if (d == call->caller || domain_is_dying(d) ||
+	    call->u.domctl.u.max_vcpus.max != d->max_vcpus)
 		return -EINVAL;
 	for (i = 0; i < d->max_vcpus; i++) {
 		int rc;

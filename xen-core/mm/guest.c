@@ -99,10 +99,11 @@ int guest_phys_write(struct domain *d, gpa_t dst, const void *src, size_t len)
 
 /*
  * Translations found during this exit: the guest cannot tell from a TLB that has not been flushed
- * yet. One per CPU; the exit number tells whether it is still of this exit.
+ * yet. One per CPU; the exit number tells whether it is still of this exit. When the domain lost a
+ * mapping meanwhile (a grant that another vCPU unmapped) it is void, as a TLB's would be.
  */
 static struct {
-	uint64_t exit, page;
+	uint64_t exit, page, tlb_epoch;
 	struct vcpu *vcpu;
 	gfn_t gfn;
 	mfn_t mfn;
@@ -114,12 +115,13 @@ mfn_t guest_translate(gva_t va, bool write, gfn_t *gfn_out)
 	struct cpu *cpu = this_cpu();
 	struct vcpu *v = cpu->current;
 	typeof(&last_translation[0]) last = &last_translation[cpu->id];
+	uint64_t tlb_epoch = __atomic_load_n(&v->domain->p2m.tlb_epoch, __ATOMIC_SEQ_CST);
 	struct guest_walk_state st;
 	gpa_t gpa;
 	mfn_t mfn;
 
-	if (last->exit == cpu->exits && last->vcpu == v && last->page == va.v >> PAGE_SHIFT &&
-	    (!write || last->writable)) {
+	if (last->exit == cpu->exits && last->tlb_epoch == tlb_epoch && last->vcpu == v &&
+	    last->page == va.v >> PAGE_SHIFT && (!write || last->writable)) {
 		if (gfn_out)
 			*gfn_out = last->gfn;
 		return last->mfn;
@@ -133,7 +135,9 @@ mfn_t guest_translate(gva_t va, bool write, gfn_t *gfn_out)
 	mfn = guest_frame(v->domain, gpa_to_gfn(gpa), write);
 	if (mfn_eq(mfn, MFN_INVALID))
 		return mfn;
-	*last = (typeof(*last)) { cpu->exits, va.v >> PAGE_SHIFT, v, gpa_to_gfn(gpa), mfn, write };
+	*last = (typeof(*last)) { cpu->exits, va.v >> PAGE_SHIFT, tlb_epoch,
+				  v,	      gpa_to_gfn(gpa),	  mfn,
+				  write };
 	if (gfn_out)
 		*gfn_out = last->gfn;
 	return mfn;
