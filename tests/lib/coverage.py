@@ -22,26 +22,35 @@ def _call(command, why):
 
 def _unit_programs(folder):
     tests = json.loads(_call(["meson", "introspect", "--tests", str(folder)], "no tests"))
-    return sorted({test["cmd"][0] for test in tests if "unit" in test["suite"]
-                   and test["cmd"][0].startswith(str(folder / "tests"))})
+    return sorted({test["cmd"][0] for test in tests
+                   if test["cmd"][0].startswith(str(folder / "tests" / "unit"))})
 
 
 def measure():
     """[(unit, branches covered, branches)] of the core's files that host tests compile."""
     folder = BUILD / "coverage"
     if not (folder / "build.ninja").exists():
-        _call(["meson", "setup", str(folder), str(ROOT), "-Db_coverage=true"], "meson setup fails")
+        # Not optimised, or branches would be counted that are not in the source; then compilers
+        # warn of other things than in the real build.
+        _call(["meson", "setup", str(folder), str(ROOT), "-Db_coverage=true", "-Dwerror=false",
+               "--buildtype=debug"], "meson setup fails")
     programs = [program[len(str(folder)) + 1:] for program in _unit_programs(folder)]
-    _call(["ninja", "-C", str(folder), *programs], "the build fails")
+    # Freestanding programs can't be linked with coverage; some host test may ask for one.
+    subprocess.run(["ninja", "-C", str(folder), "-k0", *programs], stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, check=False)
+    missing = [program for program in programs if not (folder / program).exists()]
+    if len(missing) > len(programs) // 4:
+        raise Failure("the build fails: no " + ", ".join(missing))
     for stale in folder.rglob("*.gcda"):
         stale.unlink()
-    for program in programs:
+    for program in set(programs) - set(missing):
         subprocess.run([folder / program], cwd=folder, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300,
                        check=False)
     out = _call(["gcovr", "--root", str(ROOT), "--object-directory", str(folder),
                  "--filter", str(ROOT / "xen-core") + "/.*\\.c$", "--exclude-throw-branches",
-                 "--json-summary", "--gcov-ignore-parse-errors", str(folder)], "gcovr fails")
+                 "--json-summary", "--gcov-ignore-parse-errors", str(folder / "tests")],
+                "gcovr fails")
     summary = json.loads(out[out.index("{"):])
     return [(entry["filename"].removeprefix("xen-core/"), entry["branch_covered"],
              entry["branch_total"]) for entry in summary["files"] if entry["branch_total"]]
