@@ -20,10 +20,11 @@ def _call(command, why):
     return done.stdout
 
 
-def _unit_programs(folder):
+def _unit_commands(folder):
+    """The commands of all host tests: a program of the build and its arguments."""
     tests = json.loads(_call(["meson", "introspect", "--tests", str(folder)], "no tests"))
-    return sorted({test["cmd"][0] for test in tests
-                   if test["cmd"][0].startswith(str(folder / "tests" / "unit"))})
+    return [test["cmd"] for test in tests
+            if test["cmd"][0].startswith(str(folder / "tests" / "unit"))]
 
 
 def measure():
@@ -34,7 +35,10 @@ def measure():
         # warn of other things than in the real build.
         _call(["meson", "setup", str(folder), str(ROOT), "-Db_coverage=true", "-Dwerror=false",
                "--buildtype=debug"], "meson setup fails")
-    programs = [program[len(str(folder)) + 1:] for program in _unit_programs(folder)]
+    commands = _unit_commands(folder)
+    # Arguments may be files that the build makes (policies).
+    programs = sorted({word[len(str(folder)) + 1:] for command in commands for word in command
+                       if word.startswith(str(folder) + "/")})
     # Freestanding programs can't be linked with coverage; some host test may ask for one.
     subprocess.run(["ninja", "-C", str(folder), "-k0", *programs], stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL, check=False)
@@ -43,8 +47,10 @@ def measure():
         raise Failure("the build fails: no " + ", ".join(missing))
     for stale in folder.rglob("*.gcda"):
         stale.unlink()
-    for program in set(programs) - set(missing):
-        subprocess.run([folder / program], cwd=folder, stdin=subprocess.DEVNULL,
+    for command in commands:
+        if command[0][len(str(folder)) + 1:] in missing:
+            continue
+        subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300,
                        check=False)
     out = _call(["gcovr", "--root", str(ROOT), "--object-directory", str(folder),
