@@ -37,8 +37,9 @@ need "memory" guestctl memory first 200
 within 30 eval '[ "$(memory_of first)" -le 200 ]' || fail "the balloon does not grow: $(memory_of first)"
 fact "first: changed to 1 vCPU and 200 MiB"
 ! guestctl create first /boot/vmlinux "" 64 1 "" || fail "two domains of one name"
+old=$(domid first)
 need "reboot" guestctl reboot first
-within 90 running first "$(domid first)" || fail "it does not come back"
+within 90 running first "$old" || fail "it does not come back"
 within 60 said first "user land is up" || within 60 said one "user land is up" 2 || fail "no user land again"
 fact "first: came back as another domain"
 need "poweroff" guestctl poweroff first
