@@ -109,13 +109,14 @@ static bool msr_answer(int exception)
 	return exception == NO_EXCEPTION || exception == 13;
 }
 
-static bool attack_msr(uint32_t msr)
+static bool attack_msr(uint32_t msr, bool ours)
 {
 	uint64_t value = 0;
 	int got = probe_rdmsr(msr, &value);
 	bool good = msr_answer(got);
 
-	if (msr_spared(msr))
+	/* Writing VIRT_SPEC_CTRL is a BUG() in Xen 4.17 on the emulator's CPU. */
+	if (msr_spared(msr) || (!ours && msr == 0xc001011f))
 		return good;
 	good = good && msr_answer(probe_wrmsr(msr, ~0UL));
 	good = good && msr_answer(probe_wrmsr(msr, 0x8000000000000001UL));
@@ -126,11 +127,11 @@ static void attack_msrs(void)
 {
 	static const uint32_t starts[] = { 0,	       0xc0000000, 0xc0010000,
 					   0x40000100, 0x80000000, 0xffffe000 };
-	bool all = true;
+	bool all = true, ours = is_our_core();
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(starts); i++)
 		for (uint32_t msr = 0; msr < 0x2000; msr++)
-			all = attack_msr(starts[i] + msr) && all;
+			all = attack_msr(starts[i] + msr, ours) && all;
 	CHECK("msrs-refused-or-harmless", all);
 }
 
