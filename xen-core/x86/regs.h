@@ -114,10 +114,13 @@ static inline void cpu_relax(void)
 	__builtin_ia32_pause();
 }
 
-/* Lets pending physical interrupts in, for one instruction. */
+/*
+ * Lets pending physical interrupts in, for one instruction. The PAUSE is for an emulator that runs
+ * all CPUs on one thread: there it gives the others their turn.
+ */
 static inline void irq_window(void)
 {
-	asm volatile("sti; nop; cli" : : : "memory");
+	asm volatile("pause; sti; nop; cli" : : : "memory");
 }
 
 #endif
