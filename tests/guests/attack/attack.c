@@ -314,7 +314,8 @@ static void attack_reservation(void)
 	set_xen_guest_handle(arg->extent_start, frames);
 	CHECK_EQ("decrease-argument", memory_op(XENMEM_decrease_reservation, arg), 1);
 	CHECK_EQ("decrease-argument-back", give_back(victim), 1);
-	CHECK_EQ("decrease-argument-scrubbed", victim[0], 0);
+	/* Xen does not scrub what its Dom0 gets. */
+	CHECK("decrease-argument-scrubbed", victim[0] == 0 || !is_our_core());
 	list[0] = (uintptr_t)victim / PAGE_SIZE;
 	list[1] = (uintptr_t)page_b / PAGE_SIZE;
 	CHECK("decrease-list", reservation(XENMEM_decrease_reservation, list, 2) >= 1);
@@ -481,6 +482,7 @@ static bool call_spared(unsigned int nr, uint64_t first)
 	switch (nr) {
 	case __HYPERVISOR_sched_op:
 		return cmd != SCHEDOP_yield;
+	case __HYPERVISOR_iret: /* an undefined instruction in Xen's page */
 	case __HYPERVISOR_sched_op_compat:
 	case __HYPERVISOR_platform_op:
 	case __HYPERVISOR_sysctl:
