@@ -574,7 +574,7 @@ static void test_console_guest(void **state)
 	fake_now += 1000000000;
 	for (i = 0; i < 100; i++)
 		console_write_text("x\n");
-	assert_int_equal(count(control_log.console, "(d1) x\n"), 20);
+	assert_int_equal(count(control_log.console, "(d1) x\n"), 60);
 	/* Below the threshold: in the ring alone. */
 	options.guest_loglvl = 0;
 	control_log.serial[0] = '\0';

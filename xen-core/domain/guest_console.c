@@ -9,7 +9,7 @@
 #include "x86/time.h"
 
 #define GUEST_LINE	   128
-#define LINES_PER_SECOND   20
+#define LINES_PER_SECOND   60
 #define GUEST_OUTPUT_LEVEL 3 /* of guest_loglvl= */
 
 struct guest_console {
