@@ -8,4 +8,4 @@ def run(scenario):
     folder = ROOT / "tests" / "system"
     scenario.tools = "bulkhead"
     scenario.dom0((folder / "xl.sh").read_text(encoding="utf-8"), timeout=400)
-    scenario.dom0((folder / "_cli.sh").read_text(encoding="utf-8"), timeout=300)
+    scenario.dom0((folder / "_cli.sh").read_text(encoding="utf-8"), timeout=600)
