@@ -24,7 +24,6 @@
 #define ACPI_BASE     0xfc000000UL
 #define ACPI_PAGES    4UL
 #define DEFAULT_DOM0  (512 * MIB)
-#define FIRST_MIB     MIB
 #define CMDLINE_LIMIT BOOT_MODULE_CMDLINE
 #define ORDER_2M      9
 

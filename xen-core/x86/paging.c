@@ -13,7 +13,6 @@
 #define SLOT_FRAMES    496
 #define SLOT_MMIO      497
 #define SLOT_PERCPU    510
-#define SLOT_IMAGE     511
 #define MAX_CORE_SLOTS 128 /* 64 TiB */
 
 /* The image's sections, from the linker script. */

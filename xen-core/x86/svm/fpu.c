@@ -7,14 +7,13 @@
 #include "x86/regs.h"
 #include "x86/svm/svm.h"
 
-#define FXSAVE_SIZE  512
-#define XSAVE_HEADER 64
-#define XCR0_X87     1UL
-#define XCR0_SSE     2UL
-#define XCR0_AVX     4UL
-#define XCR0_AVX512  0xe0UL /* three parts, all or none, and with AVX */
+#define FXSAVE_SIZE 512
+#define XCR0_X87    1UL
+#define XCR0_SSE    2UL
+#define XCR0_AVX    4UL
+#define XCR0_AVX512 0xe0UL /* three parts, all or none, and with AVX */
 /* What the core knows to be pure register state. */
-#define XCR0_KNOWN   0xe7UL
+#define XCR0_KNOWN  0xe7UL
 
 static uint64_t host_xcr0; /* 0: no XSAVE */
 static size_t image_size = FXSAVE_SIZE;
