@@ -24,7 +24,7 @@ DIED = 126      # the emulator or Dom0 ended before the script did
 CPU = "EPYC,+svm,+npt,-smap,-monitor,-rdtscp,-xsave"
 POWER_OFF_SECONDS = 30
 
-_CORE_PANIC = re.compile(rb"^(\(XEN\) )?(PANIC\b|Panic on CPU|FATAL TRAP|FATAL PAGE FAULT)", re.M)
+_CORE_PANIC = re.compile(rb"^(\((?:XEN|core)\) )?(PANIC\b|Panic on CPU|FATAL TRAP|FATAL PAGE FAULT)", re.M)
 _DOM0_PANIC = re.compile(rb"Kernel panic - not syncing: (.*)")
 
 
