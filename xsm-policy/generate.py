@@ -133,7 +133,7 @@ ACTS = (('XEN_DOMCTL_SHADOW_OP_', 'shadow'), ('XEN_DOMCTL_', 'domctl'), ('XEN_SY
         ('XENPF_', 'platform'), ('XENVER_', 'version'), ('XENPMU_', 'pmu'),
         ('CONSOLEIO_', 'console'), ('XENMEM_', 'memory'), ('PHYSDEVOP_', 'physdev'),
         ('HVMOP_', 'hvm'), ('SCHEDOP_', 'sched'), ('EVTCHNOP_', 'evtchn'), ('GNTTABOP_', 'grant'),
-        ('FLASK_', 'flask'), ('__HYPERVISOR_', 'hypercall'))
+        ('FLASK_', 'flask'), ('BULKHEAD_FLASK_', 'flask'), ('__HYPERVISOR_', 'hypercall'))
 
 
 def matrix(classes, _sids, out):

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -141,6 +142,20 @@ void builder_close(struct builder *b)
 	free(b);
 }
 
+/* The labels that there are, for the message about one that there is not. */
+static int unknown_label(struct builder *b, const char *label, struct error *err)
+{
+	char list[700] = "", one[FLASK_CONTEXT_MAX];
+	uint32_t next = 0;
+	size_t n = 0;
+
+	while (hyper_flask_next_label(b->hyper, &next, one, sizeof(one)) == 0 &&
+	       n + strlen(one) + 3 < sizeof(list))
+		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", one);
+	return error_set(err, -EINVAL, "the policy has no label \"%s\"%s%s", label,
+			 n ? "; guests can have " : "", list);
+}
+
 static int label_sid(struct builder *b, const char *label, uint32_t *sid, struct error *err)
 {
 	int rc;
@@ -155,8 +170,10 @@ static int label_sid(struct builder *b, const char *label, uint32_t *sid, struct
 			"the label \"%s\" has no meaning: no policy engine is loaded; leave "
 			"seclabel out or load a policy",
 			label);
+	if (rc == -EINVAL)
+		return unknown_label(b, label, err);
 	if (rc < 0)
-		return error_errno(err, rc, "the policy does not know the label \"%s\"", label);
+		return error_errno(err, rc, "the label \"%s\"", label);
 	return 0;
 }
 

@@ -14,7 +14,7 @@
  */
 struct error {
 	int code; /* negative errno, 0: no error */
-	char text[512];
+	char text[1024];
 };
 
 /*

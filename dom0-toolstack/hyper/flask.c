@@ -7,6 +7,8 @@
 
 #include <xen/xsm/flask_op.h>
 
+#include "../../xen-core/include/bulkhead_abi.h"
+
 static int flask_call(struct hyper *h, struct xen_flask_op *op)
 {
 	struct xen_flask_op *buffer = hyper_buffer(h, sizeof(*op));
@@ -85,16 +87,17 @@ int hyper_flask_context_to_sid(struct hyper *h, const char *context, uint32_t *s
 	return rc;
 }
 
-int hyper_flask_sid_to_context(struct hyper *h, uint32_t sid, char *context, size_t size)
+/* What SID_TO_CONTEXT and LABELS have in common: a number goes in, a label and a number come out. */
+static int sid_context_op(struct hyper *h, uint32_t cmd, uint32_t *sid, char *context, size_t size)
 {
-	struct xen_flask_op op = { .cmd = FLASK_SID_TO_CONTEXT };
+	struct xen_flask_op op = { .cmd = cmd };
 	char *buffer = hyper_buffer(h, FLASK_CONTEXT_MAX + 1);
 	size_t length;
 	int rc;
 
 	if (!buffer)
 		return -ENOMEM;
-	op.u.sid_context.sid = sid;
+	op.u.sid_context.sid = *sid;
 	op.u.sid_context.size = FLASK_CONTEXT_MAX;
 	set_xen_guest_handle(op.u.sid_context.context, buffer);
 	rc = flask_call(h, &op);
@@ -105,11 +108,22 @@ int hyper_flask_sid_to_context(struct hyper *h, uint32_t sid, char *context, siz
 		} else {
 			memcpy(context, buffer, length);
 			context[length] = '\0';
+			*sid = op.u.sid_context.sid;
 			rc = 0;
 		}
 	}
 	hyper_buffer_free(h, buffer);
 	return rc;
+}
+
+int hyper_flask_sid_to_context(struct hyper *h, uint32_t sid, char *context, size_t size)
+{
+	return sid_context_op(h, FLASK_SID_TO_CONTEXT, &sid, context, size);
+}
+
+int hyper_flask_next_label(struct hyper *h, uint32_t *next, char *context, size_t size)
+{
+	return sid_context_op(h, BULKHEAD_FLASK_LABELS, next, context, size);
 }
 
 int hyper_flask_relabel_domain(struct hyper *h, uint16_t domid, uint32_t sid)

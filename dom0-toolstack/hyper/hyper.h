@@ -247,6 +247,11 @@ int hyper_flask_policyvers(struct hyper *h);
 int hyper_flask_context_to_sid(struct hyper *h, const char *context, uint32_t *sid);
 /* `context` has room for `size` bytes and is terminated. -ERANGE: too small. */
 int hyper_flask_sid_to_context(struct hyper *h, uint32_t sid, char *context, size_t size);
+/*
+ * The labels that this domain may make domains with, one a call. *next is 0 at first, and then what
+ * the last call left there. -ENOENT: no more; -ENOSYS: this core can't tell (Xen).
+ */
+int hyper_flask_next_label(struct hyper *h, uint32_t *next, char *context, size_t size);
 int hyper_flask_relabel_domain(struct hyper *h, uint16_t domid, uint32_t sid);
 /* Value of a boolean, 0 or 1; *pending likewise (may be NULL). */
 int hyper_flask_bool_get(struct hyper *h, const char *name, int *pending);

@@ -119,7 +119,7 @@ static void test_words(void **state)
 	assert_string_equal(o.sched, "credit2");
 	assert_string_equal(o.com1, "115200,8n1,0x3f8,4");
 	assert_int_equal(o.maxcpus, 3);
-	assert_int_equal(parse("loglvl=loud sched-gran=node flask=on maxcpus=x sched-gran="), 5);
+	assert_int_equal(parse("loglvl=loud sched-gran=node maxcpus=x sched-gran="), 4);
 	assert_int_equal(parse("loglvl=warning/something-that-is-very-long"), 0);
 	assert_int_equal(parse("loglvl=something-that-is-very-long/x"), 1);
 	assert_int_equal(parse("conswitch=toolongforit"), 1);

@@ -42,7 +42,7 @@ static int load(const void *data, size_t len)
 {
 	int err;
 
-	xsm_update_begin();
+	assert_true(xsm_update_begin());
 	err = xsm_load(data, len);
 	xsm_update_end();
 	return err;

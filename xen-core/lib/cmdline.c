@@ -109,15 +109,6 @@ static int parse_gran(const char *value, void *field)
 	return 0;
 }
 
-static int parse_flask(const char *value, void *field)
-{
-	static const char *const words[] = { "disabled", "permissive", "enforcing", "late" };
-
-	if (parse_word(value, words, ARRAY_SIZE(words)) < 0)
-		return -EINVAL;
-	return parse_text16(value, field);
-}
-
 /* SIZE, min:SIZE, max:SIZE, separated by commas; a bare number counts KiB, as in Xen. */
 static int parse_dom0_mem(const char *value, void *field)
 {
@@ -184,7 +175,7 @@ static const struct option {
 	OPTION("noreboot", noreboot, parse_bool),
 	OPTION("sched", sched, parse_text16),
 	OPTION("sched-gran", sched_gran, parse_gran),
-	OPTION("flask", flask, parse_flask),
+	OPTION("flask", flask, parse_text16),
 	OPTION("smp", smp, parse_bool),
 	OPTION("maxcpus", maxcpus, parse_u32),
 	OPTION("smep", smep, parse_bool),

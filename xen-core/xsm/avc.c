@@ -81,7 +81,7 @@ static uint32_t may_say(uint32_t source, uint32_t target, enum xsm_perm perm, ui
 		*s = (struct said) { 0, source, target, perm + salt, 0 };
 	} else if (i == SAID_PROBES) {
 		s = NULL;
-		lost = lost_until <= now;
+		lost = !salt && lost_until <= now;
 		lost_until = lost ? now + SAID_INTERVAL : lost_until;
 	}
 	if (s && s->until <= now) {
@@ -136,15 +136,23 @@ static int type_in(const char **text)
 	return n;
 }
 
+/* "FLASK: needed: allow dom0_t domU_t:domain pause;" */
+static void say_rule(const char *what, uint32_t source, uint32_t target, enum xsm_perm perm)
+{
+	const char *from = sid_text(source), *to = sid_text(target);
+	int from_len = type_in(&from), to_len = type_in(&to);
+
+	printk(KERN_WARNING "FLASK: %s: allow %.*s %.*s:%s %s;\n", what, from_len, from, to_len, to,
+	       xsm_classes[perm >> 5].name, xsm_classes[perm >> 5].perm[perm & 31]);
+}
+
 static void say(uint32_t source, uint32_t target, enum xsm_perm perm, const struct xsm_audit *a,
 		bool granted, bool permissive)
 {
 	const struct xsm_class_names *c = &xsm_classes[perm >> 5];
-	const char *from = sid_text(source), *to = sid_text(target);
 	uint32_t times = may_say(source, target, perm, granted ? 1U << 16 : 0), bit = perm & 31;
 	struct av_ours av;
 	char what[96];
-	int from_len, to_len;
 
 	if (!times)
 		return;
@@ -152,21 +160,18 @@ static void say(uint32_t source, uint32_t target, enum xsm_perm perm, const stru
 	/* The operations last: a line has a limit, and of them nothing depends. */
 	printk(KERN_WARNING "FLASK: avc:  %s  { %s } for%s scontext=%s tcontext=%s tclass=%s "
 			    "permissive=%u times=%u op=%.160s\n",
-	       granted ? "granted" : "denied", c->perm[bit], what, from, to, c->name, permissive,
-	       times, *c->operations[bit] ? c->operations[bit] : "none");
+	       granted ? "granted" : "denied", c->perm[bit], what, sid_text(source),
+	       sid_text(target), c->name, permissive, times,
+	       *c->operations[bit] ? c->operations[bit] : "none");
 	if (granted)
 		return;
-	from_len = type_in(&from);
-	to_len = type_in(&to);
 	xsm_decide(xsm_state(), source, target, perm >> 5, &av);
 	if (av.by_rules >> bit & 1)
 		printk(KERN_WARNING
-		       "FLASK: a rule allows it, but a constraint, role or bound forbids "
-		       "%s:%s from %.*s to %.*s\n",
-		       c->name, c->perm[bit], from_len, from, to_len, to);
+		       "FLASK: a rule allows %s:%s, but a constraint, role or bound forbids it\n",
+		       c->name, c->perm[bit]);
 	else
-		printk(KERN_WARNING "FLASK: needed: allow %.*s %.*s:%s %s;\n", from_len, from,
-		       to_len, to, c->name, c->perm[bit]);
+		say_rule("needed", source, target, perm);
 }
 
 static void avc_fill(struct avc_entry *e, uint32_t source, uint32_t target, uint32_t tclass)
@@ -178,7 +183,7 @@ static void avc_fill(struct avc_entry *e, uint32_t source, uint32_t target, uint
 	*e = (struct avc_entry) {
 		.pair = avc_pair(source, target),
 		.when = avc_pair(tclass, s->seq),
-		.quiet = av.allowed & ~av.auditallow,
+		.quiet = xsm_log_uses ? 0 : av.allowed & ~av.auditallow,
 		.allowed = av.allowed,
 		.auditallow = av.auditallow,
 		.auditdeny = av.auditdeny,
@@ -187,8 +192,8 @@ static void avc_fill(struct avc_entry *e, uint32_t source, uint32_t target, uint
 }
 
 /* The entry for this question, computed when it is not there; in @own before the CPU has a cache. */
-static const struct avc_entry *avc_find(uint32_t source, uint32_t target, uint32_t tclass,
-					struct avc_entry *own)
+static struct avc_entry *avc_find(uint32_t source, uint32_t target, uint32_t tclass,
+				  struct avc_entry *own)
 {
 	struct avc *avc = this_cpu()->avc;
 	struct avc_entry *e = avc ? avc_slot(avc, source, target, tclass) : own;
@@ -203,23 +208,38 @@ static const struct avc_entry *avc_find(uint32_t source, uint32_t target, uint32
 	return e;
 }
 
+/* flask=uses: that a rule was needed, once for each time that it comes into a cache. */
+static void note_use(struct avc_entry *e, uint32_t source, uint32_t target, enum xsm_perm perm)
+{
+	uint32_t bit = 1U << (perm & 31);
+
+	if (e->quiet & bit || !may_say(source, target, perm, 1U << 17))
+		return;
+	e->quiet |= bit & ~e->auditallow;
+	say_rule("used", source, target, perm);
+}
+
 int avc_check(uint32_t source, uint32_t target, enum xsm_perm perm, const struct xsm_audit *a)
 {
-	struct avc_entry own;
-	const struct avc_entry *e = avc_find(source, target, perm >> 5, &own);
+	struct avc_entry own, *e = avc_find(source, target, perm >> 5, &own);
 	uint32_t bit = 1U << (perm & 31);
 	bool allowed = e->allowed & bit, permissive = e->permissive || !READ_ONCE(xsm_enforcing);
 
 	if (allowed ? e->auditallow & bit : e->auditdeny & bit)
 		say(source, target, perm, a, allowed, permissive);
+	if (unlikely(xsm_log_uses) && allowed)
+		note_use(e, source, target, perm);
 	return allowed || permissive ? 0 : -EPERM;
 }
 
 bool avc_allows(uint32_t source, uint32_t target, enum xsm_perm perm)
 {
-	struct avc_entry own;
+	struct avc_entry own, *e = avc_find(source, target, perm >> 5, &own);
+	bool allowed = e->allowed >> (perm & 31) & 1;
 
-	return avc_find(source, target, perm >> 5, &own)->allowed >> (perm & 31) & 1;
+	if (unlikely(xsm_log_uses) && allowed)
+		note_use(e, source, target, perm);
+	return allowed;
 }
 
 bool avc_stats(unsigned int cpu, struct avc_stats *out)

@@ -13,30 +13,47 @@ bool xsm_is_policy(const void *module, size_t len)
 	return len >= sizeof(start) && !memcmp(module, start, sizeof(start));
 }
 
+/* Whether @word is the first one of @option, which moves behind it and its comma. */
+static bool take_word(const char **option, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (strncmp(*option, word, n) || ((*option)[n] && (*option)[n] != ','))
+		return false;
+	*option += n + ((*option)[n] == ',');
+	return true;
+}
+
 int xsm_boot(const void *policy, size_t len, const char *option)
 {
+	const char *rest = option ? option : "";
+	bool late = false;
 	int err;
 
-	if (!option || !*option || !strcmp(option, "enforcing")) {
-		xsm_enforcing = true;
-	} else if (!strcmp(option, "permissive")) {
-		xsm_enforcing = false;
-	} else if (!strcmp(option, "late")) {
-		printk(KERN_WARNING
-		       "FLASK: built-in rules until a policy is loaded (flask=late)\n");
-		return 0;
-	} else if (!strcmp(option, "disabled")) {
-		printk(KERN_WARNING "FLASK: disabled: built-in rules only\n");
-		xsm_disabled = true;
-		return 0;
-	} else {
-		printk(KERN_ERR "FLASK: flask=%s: not enforcing, permissive, late or disabled\n",
-		       option);
-		return -EINVAL;
+	xsm_enforcing = true;
+	while (*rest) {
+		if (take_word(&rest, "permissive")) {
+			xsm_enforcing = false;
+		} else if (take_word(&rest, "late")) {
+			late = true;
+		} else if (take_word(&rest, "disabled")) {
+			xsm_disabled = true;
+		} else if (take_word(&rest, "uses")) {
+			xsm_log_uses = true;
+		} else if (!take_word(&rest, "enforcing")) {
+			printk(KERN_ERR "FLASK: flask=%s: not enforcing, permissive, late, disabled"
+					" or uses\n",
+			       option);
+			return -EINVAL;
+		}
 	}
-	xsm_update_begin();
+	if (late || xsm_disabled) {
+		printk(KERN_WARNING "FLASK: built-in rules %s\n",
+		       xsm_disabled ? "only (flask=disabled)"
+				    : "until a policy is loaded (flask=late)");
+		return 0;
+	}
 	err = policy ? xsm_load(policy, len) : -ENOENT;
-	xsm_update_end();
 	if (err == -ENOENT)
 		printk(KERN_ERR "FLASK: there is no policy among the boot modules\n");
 	if (err && xsm_enforcing) {

@@ -57,6 +57,18 @@ bool context_valid(const struct policy *p, const struct context *c)
 	return range_valid(p, c);
 }
 
+bool context_of_type(const struct policy *p, uint32_t type, struct context *c)
+{
+	*c = (struct context) { .type = type };
+	for (c->user = 1; c->user <= p->sym[SYM_USERS].nprim; c->user++) {
+		c->range = p->user[c->user].range;
+		for (c->role = p->sym[SYM_ROLES].nprim; c->role; c->role--)
+			if (context_valid(p, c))
+				return true;
+	}
+	return false;
+}
+
 bool context_equal(const struct context *a, const struct context *b)
 {
 	return a->user == b->user && a->role == b->role && a->type == b->type &&

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The FLASK hypercall (xen/xsm/flask_op.h): load, mode, booleans, labels, questions. */
 #include "xen_abi.h"
+#include "bulkhead_abi.h"
 #include "state.h"
 #include "port.h"
 #include "lib/errno.h"
@@ -11,16 +12,6 @@
 #include "x86/cpu.h"
 
 #define POLICY_VERSION_MAX 30
-
-/* The permission of the policy itself. Without one loaded the built-in rules decide. */
-static int may(const struct xsm_label *subj, enum xsm_perm perm)
-{
-	struct xsm_audit a = { .subj = subj };
-
-	if (xsm_state())
-		return avc_check(READ_ONCE(subj->sid), XSM_SID_SECURITY, perm, &a);
-	return xsm_xen(subj, perm);
-}
 
 /* A string of a guest as a new one of ours, terminated. 0, -EINVAL, -ENOMEM, -EFAULT. */
 static int take_text(gva_t from, uint32_t size, char **out)
@@ -51,98 +42,116 @@ static int give_text(gva_t to, uint32_t *size, const char *text)
 	return guest_write(to, text, *size);
 }
 
-static int op_load(const struct xsm_label *subj, const struct xen_flask_load *op)
+static int op_load(const struct xsm_label *subj, struct xen_flask_op *op)
 {
+	uint32_t size = op->u.load.size;
 	void *data;
-	int err = may(subj, XSM_SECURITY__LOAD_POLICY);
+	int err;
 
-	if (err)
-		return err;
-	if (!op->size || op->size > POLICY_SIZE_MAX) {
+	if (!size || size > POLICY_SIZE_MAX) {
 		printk(KERN_ERR "FLASK: policy refused: it has %u bytes, at most 2 MiB are taken\n",
-		       op->size);
+		       size);
 		return -EINVAL;
 	}
-	data = xmalloc(op->size);
+	data = xmalloc(size);
 	if (!data)
 		return -ENOMEM;
-	err = guest_read(data, handle_gva(op->buffer), op->size);
-	if (!err) {
-		xsm_update_begin();
-		err = xsm_load(data, op->size);
-		xsm_update_end();
-	}
+	err = guest_read(data, handle_gva(op->u.load.buffer), size);
+	if (!err)
+		err = xsm_load(data, size);
 	xfree(data);
 	return err;
 }
 
-static int op_setenforce(const struct xsm_label *subj, const struct xen_flask_setenforce *op)
+static int op_getenforce(const struct xsm_label *subj, struct xen_flask_op *op)
 {
-	int err = may(subj, XSM_SECURITY__SETENFORCE);
+	return xsm_enforcing;
+}
 
-	if (err)
-		return err;
-	if (xsm_enforcing != !!op->enforcing)
+static int op_setenforce(const struct xsm_label *subj, struct xen_flask_op *op)
+{
+	bool enforcing = op->u.enforce.enforcing;
+
+	if (xsm_enforcing != enforcing)
 		printk(KERN_WARNING "FLASK: domain %u sets %s mode\n", subj->domid,
-		       op->enforcing ? "enforcing" : "permissive");
-	WRITE_ONCE(xsm_enforcing, !!op->enforcing);
+		       enforcing ? "enforcing" : "permissive");
+	WRITE_ONCE(xsm_enforcing, enforcing);
 	return 0;
 }
 
-static int op_context_to_sid(const struct xsm_label *subj, struct xen_flask_sid_context *op)
+static int op_context_to_sid(const struct xsm_label *subj, struct xen_flask_op *op)
 {
+	struct xen_flask_sid_context *c = &op->u.sid_context;
 	char *text;
-	int err = may(subj, XSM_SECURITY__CHECK_CONTEXT);
+	int err = take_text(handle_gva(c->context), c->size, &text);
 
-	if (!err)
-		err = take_text(handle_gva(op->context), op->size, &text);
 	if (err)
 		return err;
-	err = sid_of_text(text, &op->sid);
+	err = sid_of_text(text, &c->sid);
 	xfree(text);
 	return err;
 }
 
-static int op_sid_to_context(const struct xsm_label *subj, struct xen_flask_sid_context *op)
+static int op_sid_to_context(const struct xsm_label *subj, struct xen_flask_op *op)
 {
-	int err = may(subj, XSM_SECURITY__CHECK_CONTEXT);
+	struct xen_flask_sid_context *c = &op->u.sid_context;
 
-	if (!err && !sid_exists(op->sid))
-		err = -EINVAL;
-	return err ? err : give_text(handle_gva(op->context), &op->size, sid_text(op->sid));
+	if (!sid_exists(c->sid))
+		return -EINVAL;
+	return give_text(handle_gva(c->context), &c->size, sid_text(c->sid));
 }
 
-static int op_access(const struct xsm_label *subj, struct xen_flask_access *op)
+/* BULKHEAD_FLASK_LABELS: the first label from type @sid on that @subj may make domains with. */
+static int op_labels(const struct xsm_label *subj, struct xen_flask_op *op)
 {
+	struct xen_flask_sid_context *c = &op->u.sid_context;
+	const struct xsm_state *s = xsm_state();
+	char text[256];
+
+	if (!s)
+		return -ENOENT;
+	c->sid = state_next_label(s, subj->sid, c->sid, text, sizeof(text));
+	return c->sid ? give_text(handle_gva(c->context), &c->size, text) : -ENOENT;
+}
+
+static int op_access(const struct xsm_label *subj, struct xen_flask_op *op)
+{
+	struct xen_flask_access *a = &op->u.access;
 	const struct xsm_state *s = xsm_state();
 	struct av_ours av = { .allowed = ~0U, .auditdeny = ~0U };
-	int err = may(subj, XSM_SECURITY__COMPUTE_AV);
 
-	if (err)
-		return err;
-	if (!op->tclass || op->tclass > XSM_CLASSES || !sid_exists(op->ssid) ||
-	    !sid_exists(op->tsid))
+	if (!a->tclass || a->tclass > XSM_CLASSES || !sid_exists(a->ssid) || !sid_exists(a->tsid))
 		return -EINVAL;
 	if (s)
-		xsm_decide(s, op->ssid, op->tsid, op->tclass, &av);
-	op->allowed = av.allowed;
-	op->audit_allow = av.auditallow;
-	op->audit_deny = av.auditdeny;
-	op->seqno = s ? s->seq : 0;
+		xsm_decide(s, a->ssid, a->tsid, a->tclass, &av);
+	a->allowed = av.allowed;
+	a->audit_allow = av.auditallow;
+	a->audit_deny = av.auditdeny;
+	a->seqno = s ? s->seq : 0;
 	return 0; /* the tools compare with what they asked for */
 }
 
-static int op_transition(const struct xsm_label *subj, struct xen_flask_transition *op,
-			 enum xsm_perm perm, uint32_t kind)
+static int op_transition(const struct xsm_label *subj, struct xen_flask_op *op)
 {
-	int err = may(subj, perm);
+	struct xen_flask_transition *t = &op->u.transition;
+	uint32_t kind = op->cmd == FLASK_CREATE	   ? RULE_TRANSITION
+			: op->cmd == FLASK_RELABEL ? RULE_CHANGE
+						   : RULE_MEMBER;
 
-	if (err)
-		return err;
-	if (!xsm_state() || !op->tclass || op->tclass > XSM_CLASSES || !sid_exists(op->ssid) ||
-	    !sid_exists(op->tsid))
+	if (!xsm_state() || !t->tclass || t->tclass > XSM_CLASSES || !sid_exists(t->ssid) ||
+	    !sid_exists(t->tsid))
 		return -EINVAL;
-	return sid_new(op->ssid, op->tsid, op->tclass, kind, &op->newsid);
+	return sid_new(t->ssid, t->tsid, t->tclass, kind, &t->newsid);
+}
+
+static int op_policyvers(const struct xsm_label *subj, struct xen_flask_op *op)
+{
+	return POLICY_VERSION_MAX;
+}
+
+static int op_mls(const struct xsm_label *subj, struct xen_flask_op *op)
+{
+	return xsm_state() && xsm_state()->policy->mls;
 }
 
 /* Boolean number from 1 that @op means, or -errno. Its own numbers start at 0, ~0 is "by name". */
@@ -166,122 +175,111 @@ static int find_boolean(const struct xsm_state *s, struct xen_flask_boolean *op)
 	return value;
 }
 
-static int op_getbool(struct xen_flask_boolean *op)
+static int op_getbool(const struct xsm_label *subj, struct xen_flask_op *op)
 {
+	struct xen_flask_boolean *b = &op->u.boolean;
 	const struct xsm_state *s = xsm_state();
-	int value;
+	int value = s ? find_boolean(s, b) : -ENOENT;
 
-	if (!s)
-		return -ENOENT;
-	value = find_boolean(s, op);
 	if (value < 0)
 		return value;
-	op->enforcing = s->boolean[value];
-	op->pending = READ_ONCE(s->pending[value]);
-	if (!op->size)
+	b->enforcing = s->boolean[value];
+	b->pending = READ_ONCE(s->pending[value]);
+	if (!b->size)
 		return 0;
-	return give_text(handle_gva(op->name), &op->size, s->policy->sym[SYM_BOOLS].name[value]);
+	return give_text(handle_gva(b->name), &b->size, s->policy->sym[SYM_BOOLS].name[value]);
 }
 
-static int op_setbool(const struct xsm_label *subj, struct xen_flask_boolean *op)
+static int op_setbool(const struct xsm_label *subj, struct xen_flask_op *op)
 {
-	struct xsm_state *s;
-	int value, err = may(subj, XSM_SECURITY__SETBOOL);
+	struct xen_flask_boolean *b = &op->u.boolean;
+	struct xsm_state *s = xsm_state();
+	int value = s ? find_boolean(s, b) : -ENOENT, err;
 
-	if (err)
-		return err;
-	xsm_update_begin();
+	if (value < 0)
+		return value;
+	s->pending[value] = !!b->new_value;
+	err = b->commit ? xsm_commit_booleans() : 0;
 	s = xsm_state();
-	value = s ? find_boolean(s, op) : -ENOENT;
-	if (value > 0) {
-		s->pending[value] = !!op->new_value;
-		err = op->commit ? xsm_commit_booleans() : 0;
-		s = xsm_state();
-		op->enforcing = s->boolean[value];
-		op->pending = s->pending[value];
-		op->size = 0;
-	}
-	xsm_update_end();
-	return value < 0 ? value : err;
-}
-
-static int op_commitbools(const struct xsm_label *subj)
-{
-	int err = may(subj, XSM_SECURITY__SETBOOL);
-
-	if (err)
-		return err;
-	xsm_update_begin();
-	err = xsm_state() ? xsm_commit_booleans() : -ENOENT;
-	xsm_update_end();
+	b->enforcing = s->boolean[value];
+	b->pending = s->pending[value];
+	b->size = 0;
 	return err;
 }
 
+static int op_commitbools(const struct xsm_label *subj, struct xen_flask_op *op)
+{
+	return xsm_state() ? xsm_commit_booleans() : -ENOENT;
+}
+
 /* The cache's size is fixed; a threshold is kept for those who set one. */
-static int op_threshold(const struct xsm_label *subj, struct xen_flask_setavc_threshold *op,
-			bool set)
+static int op_threshold(const struct xsm_label *subj, struct xen_flask_op *op)
 {
 	static uint32_t threshold = 1024;
-	int err = set ? may(subj, XSM_SECURITY__SETSECPARAM) : 0;
 
-	if (err)
-		return err;
-	if (set)
-		WRITE_ONCE(threshold, op->threshold);
-	op->threshold = READ_ONCE(threshold);
+	if (op->cmd == FLASK_SETAVC_THRESHOLD)
+		WRITE_ONCE(threshold, op->u.setavc_threshold.threshold);
+	op->u.setavc_threshold.threshold = READ_ONCE(threshold);
 	return 0;
 }
 
-static int op_hashstats(struct xen_flask_hash_stats *op)
+static int op_hashstats(const struct xsm_label *subj, struct xen_flask_op *op)
 {
 	struct avc_stats st;
 
 	if (!avc_stats(smp_id(), &st))
 		return -ENOENT;
-	*op = (struct xen_flask_hash_stats) { st.entries, st.entries, st.buckets, 1 };
+	op->u.hash_stats = (struct xen_flask_hash_stats) { st.entries, st.entries, st.buckets, 1 };
 	return 0;
 }
 
-static int op_cachestats(struct xen_flask_cache_stats *op)
+static int op_cachestats(const struct xsm_label *subj, struct xen_flask_op *op)
 {
+	struct xen_flask_cache_stats *c = &op->u.cache_stats;
 	struct avc_stats st;
 
-	if (!avc_stats(op->cpu, &st))
+	if (!avc_stats(c->cpu, &st))
 		return -ENOENT;
-	op->lookups = st.lookups;
-	op->misses = op->allocations = st.misses;
-	op->hits = st.lookups - min(st.lookups, st.misses);
-	op->reclaims = op->frees = st.misses - min(st.misses, st.entries);
+	c->lookups = st.lookups;
+	c->misses = c->allocations = st.misses;
+	c->hits = st.lookups - min(st.lookups, st.misses);
+	c->reclaims = c->frees = st.misses - min(st.misses, st.entries);
 	return 0;
 }
 
-static int op_ocontext(const struct xsm_label *subj, const struct xen_flask_ocontext *op, bool add)
+/* Labels of hardware: given, taken back, or (BULKHEAD_FLASK_GET_OCONTEXT) asked for. */
+static int op_ocontext(const struct xsm_label *subj, struct xen_flask_op *op)
 {
 	static const uint64_t highest[] = {
 		[OCON_PIRQ] = ~0U, [OCON_IOPORT] = 0xffff, [OCON_IOMEM] = ~0UL, [OCON_PCI] = ~0U
 	};
-	struct local_ocon o = { op->ocon, op->sid, op->low, op->high };
+	struct xen_flask_ocontext *c = &op->u.ocontext;
+	struct local_ocon o = { c->ocon, c->sid, c->low, c->high };
 	bool range = o.kind == OCON_IOPORT || o.kind == OCON_IOMEM;
-	int err = may(subj, add ? XSM_SECURITY__ADD_OCONTEXT : XSM_SECURITY__DEL_OCONTEXT);
+	uint64_t end;
+	int err;
 
-	if (err)
-		return err;
+	if (op->cmd == BULKHEAD_FLASK_GET_OCONTEXT)
+		o.high = o.low;
 	if (o.kind < OCON_PIRQ || o.kind > OCON_PCI || o.low > o.high || o.high > highest[o.kind] ||
-	    (!range && o.low != o.high) || !xsm_state() || (add && !sid_exists(o.sid)))
+	    (!range && o.low != o.high) || !xsm_state())
 		return -EINVAL;
-	xsm_update_begin();
-	err = add ? xsm_add_local(&o) : xsm_del_local(&o);
-	xsm_update_end();
+	if (op->cmd == FLASK_ADD_OCONTEXT)
+		return sid_exists(o.sid) ? xsm_add_local(&o) : -EINVAL;
+	if (op->cmd == FLASK_DEL_OCONTEXT)
+		return xsm_del_local(&o);
+	err = sid_of_hardware((enum ocon_kind)o.kind, o.low, &end, &c->sid);
+	c->high = min(end, highest[o.kind]);
 	return err;
 }
 
-static int op_peersid(const struct xsm_label *subj, struct xen_flask_peersid *op)
+static int op_peersid(const struct xsm_label *subj, struct xen_flask_op *op)
 {
-	const struct xsm_label *peer = xsm_port_peer(subj, op->evtchn);
+	const struct xsm_label *peer = xsm_port_peer(subj, op->u.peersid.evtchn);
 
 	if (!peer)
 		return -EINVAL;
-	op->sid = peer->sid;
+	op->u.peersid.sid = peer->sid;
 	return 0;
 }
 
@@ -312,102 +310,104 @@ static int may_relabel(const struct xsm_label *subj, const struct xsm_label *lab
 	return xsm_enforcing ? -EPERM : 0;
 }
 
-static int op_relabel(const struct xsm_label *subj, const struct xen_flask_relabel *op)
+static int op_relabel(const struct xsm_label *subj, struct xen_flask_op *op)
 {
+	uint32_t domid = op->u.relabel.domid, sid = op->u.relabel.sid, old;
 	struct xsm_label *label;
-	uint32_t old;
 	int err;
 
-	if (op->domid > 0xffff)
+	if (domid > 0xffff)
 		return -ESRCH;
-	label = xsm_port_label(op->domid == DOMID_SELF ? subj->domid : (uint16_t)op->domid);
+	label = xsm_port_label(domid == DOMID_SELF ? subj->domid : (uint16_t)domid);
 	if (!label)
 		return -ESRCH;
-	if (!xsm_state() || !sid_exists(op->sid))
+	if (!xsm_state() || !sid_exists(sid))
 		return -EINVAL;
-	xsm_update_begin();
-	err = may_relabel(subj, label, op->sid);
+	err = may_relabel(subj, label, sid);
+	if (err)
+		return err;
 	old = label->sid;
 	/* The label first, then the look: who maps counts first, then asks (hypercall/physmap.c). */
-	if (!err)
-		__atomic_store_n(&label->sid, op->sid, __ATOMIC_SEQ_CST);
-	if (!err && subj != label && xsm_port_foreign_frames(label)) {
+	__atomic_store_n(&label->sid, sid, __ATOMIC_SEQ_CST);
+	if (subj != label && xsm_port_foreign_frames(label)) {
 		WRITE_ONCE(label->sid, old);
 		printk(KERN_WARNING
 		       "FLASK: domain %u can't be relabelled: others have its memory mapped\n",
 		       label->domid);
-		err = -EBUSY;
+		return -EBUSY;
 	}
-	if (!err)
-		xsm_derive(label, NULL);
-	xsm_update_end();
-	return err;
+	xsm_derive(label, NULL);
+	return 0;
 }
 
-static int dispatch(const struct xsm_label *subj, struct xen_flask_op *op)
+static const struct flask_cmd {
+	uint32_t cmd;
+	bool changes;	    /* what is in force: one at a time */
+	enum xsm_perm perm; /* of the policy itself; 0: none, or @act asks */
+	int (*act)(const struct xsm_label *subj, struct xen_flask_op *op);
+} cmds[] = {
+	{ FLASK_LOAD, true, XSM_SECURITY__LOAD_POLICY, op_load },
+	{ FLASK_GETENFORCE, false, 0, op_getenforce },
+	{ FLASK_SETENFORCE, false, XSM_SECURITY__SETENFORCE, op_setenforce },
+	{ FLASK_CONTEXT_TO_SID, false, XSM_SECURITY__CHECK_CONTEXT, op_context_to_sid },
+	{ FLASK_SID_TO_CONTEXT, false, XSM_SECURITY__CHECK_CONTEXT, op_sid_to_context },
+	{ FLASK_ACCESS, false, XSM_SECURITY__COMPUTE_AV, op_access },
+	{ FLASK_CREATE, false, XSM_SECURITY__COMPUTE_CREATE, op_transition },
+	{ FLASK_RELABEL, false, XSM_SECURITY__COMPUTE_RELABEL, op_transition },
+	{ FLASK_POLICYVERS, false, 0, op_policyvers },
+	{ FLASK_GETBOOL, false, 0, op_getbool },
+	{ FLASK_SETBOOL, true, XSM_SECURITY__SETBOOL, op_setbool },
+	{ FLASK_COMMITBOOLS, true, XSM_SECURITY__SETBOOL, op_commitbools },
+	{ FLASK_MLS, false, 0, op_mls },
+	{ FLASK_GETAVC_THRESHOLD, false, 0, op_threshold },
+	{ FLASK_SETAVC_THRESHOLD, false, XSM_SECURITY__SETSECPARAM, op_threshold },
+	{ FLASK_AVC_HASHSTATS, false, 0, op_hashstats },
+	{ FLASK_AVC_CACHESTATS, false, 0, op_cachestats },
+	{ FLASK_MEMBER, false, XSM_SECURITY__COMPUTE_MEMBER, op_transition },
+	{ FLASK_ADD_OCONTEXT, true, XSM_SECURITY__ADD_OCONTEXT, op_ocontext },
+	{ FLASK_DEL_OCONTEXT, true, XSM_SECURITY__DEL_OCONTEXT, op_ocontext },
+	{ FLASK_GET_PEER_SID, false, 0, op_peersid },
+	{ FLASK_RELABEL_DOMAIN, true, 0, op_relabel },
+	{ BULKHEAD_FLASK_GET_OCONTEXT, false, XSM_SECURITY__CHECK_CONTEXT, op_ocontext },
+	{ BULKHEAD_FLASK_LABELS, false, XSM_SECURITY__CHECK_CONTEXT, op_labels },
+};
+
+static int dispatch(const struct flask_cmd *c, const struct xsm_label *subj,
+		    struct xen_flask_op *op)
 {
-	switch (op->cmd) {
-	case FLASK_LOAD:
-		return op_load(subj, &op->u.load);
-	case FLASK_GETENFORCE:
-		return xsm_enforcing;
-	case FLASK_SETENFORCE:
-		return op_setenforce(subj, &op->u.enforce);
-	case FLASK_CONTEXT_TO_SID:
-		return op_context_to_sid(subj, &op->u.sid_context);
-	case FLASK_SID_TO_CONTEXT:
-		return op_sid_to_context(subj, &op->u.sid_context);
-	case FLASK_ACCESS:
-		return op_access(subj, &op->u.access);
-	case FLASK_CREATE:
-		return op_transition(subj, &op->u.transition, XSM_SECURITY__COMPUTE_CREATE,
-				     RULE_TRANSITION);
-	case FLASK_RELABEL:
-		return op_transition(subj, &op->u.transition, XSM_SECURITY__COMPUTE_RELABEL,
-				     RULE_CHANGE);
-	case FLASK_MEMBER:
-		return op_transition(subj, &op->u.transition, XSM_SECURITY__COMPUTE_MEMBER,
-				     RULE_MEMBER);
-	case FLASK_POLICYVERS:
-		return POLICY_VERSION_MAX;
-	case FLASK_GETBOOL:
-		return op_getbool(&op->u.boolean);
-	case FLASK_SETBOOL:
-		return op_setbool(subj, &op->u.boolean);
-	case FLASK_COMMITBOOLS:
-		return op_commitbools(subj);
-	case FLASK_MLS:
-		return xsm_state() && xsm_state()->policy->mls;
-	case FLASK_GETAVC_THRESHOLD:
-	case FLASK_SETAVC_THRESHOLD:
-		return op_threshold(subj, &op->u.setavc_threshold,
-				    op->cmd == FLASK_SETAVC_THRESHOLD);
-	case FLASK_AVC_HASHSTATS:
-		return op_hashstats(&op->u.hash_stats);
-	case FLASK_AVC_CACHESTATS:
-		return op_cachestats(&op->u.cache_stats);
-	case FLASK_ADD_OCONTEXT:
-	case FLASK_DEL_OCONTEXT:
-		return op_ocontext(subj, &op->u.ocontext, op->cmd == FLASK_ADD_OCONTEXT);
-	case FLASK_GET_PEER_SID:
-		return op_peersid(subj, &op->u.peersid);
-	case FLASK_RELABEL_DOMAIN:
-		return op_relabel(subj, &op->u.relabel);
-	default:
-		return -ENOSYS;
-	}
+	struct xsm_audit a = { .subj = subj };
+	int ret = 0;
+
+	/* Without a policy the built-in rules decide. */
+	if (c->perm && xsm_state())
+		ret = avc_check(READ_ONCE(subj->sid), XSM_SID_SECURITY, c->perm, &a);
+	else if (c->perm)
+		ret = xsm_xen(subj, c->perm);
+	if (ret)
+		return ret;
+	/* Who comes second asks again, and its CPU does other things in between. */
+	if (c->changes && !xsm_update_begin())
+		return -ERESTART_CALL;
+	ret = c->act(subj, op);
+	if (c->changes)
+		xsm_update_end();
+	return ret;
 }
 
 long xsm_flask_op(const struct xsm_label *subj, gva_t arg)
 {
 	struct xen_flask_op op;
+	uint32_t i;
 	int ret;
 
 	if (guest_read(&op, arg, sizeof(op)))
 		return -EFAULT;
-	if (xsm_disabled || op.interface_version != XEN_FLASK_INTERFACE_VERSION)
+	for (i = 0; i < sizeof(cmds) / sizeof(cmds[0]) && cmds[i].cmd != op.cmd; i++)
+		;
+	if (xsm_disabled || op.interface_version != XEN_FLASK_INTERFACE_VERSION ||
+	    i == sizeof(cmds) / sizeof(cmds[0]))
 		return -ENOSYS;
-	ret = dispatch(subj, &op);
+	ret = dispatch(&cmds[i], subj, &op);
 	/* A buffer that is too small: how large it must be. */
 	if ((ret >= 0 || ret == -ERANGE) && guest_write(arg, &op, sizeof(op)))
 		return -EFAULT;

@@ -278,6 +278,8 @@ const struct rule *rule_first(const struct policy *p, uint32_t source, uint32_t 
 
 /* context.c: whether users, roles, types and ranges go together; text to context and back. */
 bool context_valid(const struct policy *p, const struct context *c);
+/* A context of @type: the first user and role that go with it. False: there are none. */
+bool context_of_type(const struct policy *p, uint32_t type, struct context *c);
 bool context_equal(const struct context *a, const struct context *b);
 bool level_valid(const struct policy *p, const struct mls_level *l);
 bool level_dominates(const struct mls_level *a, const struct mls_level *b);

@@ -14,15 +14,14 @@
 
 struct xsm_state *xsm_state_ptr;
 uint32_t xsm_seq;
-bool xsm_enforcing = true, xsm_disabled;
+bool xsm_enforcing = true, xsm_disabled, xsm_log_uses;
 
 static struct spinlock sid_lock = SPINLOCK_INIT(LOCK_XSM);
 static bool updating;
 
-void xsm_update_begin(void)
+bool xsm_update_begin(void)
 {
-	while (__atomic_test_and_set(&updating, __ATOMIC_ACQUIRE))
-		__builtin_ia32_pause();
+	return !__atomic_test_and_set(&updating, __ATOMIC_ACQUIRE);
 }
 
 void xsm_update_end(void)
@@ -459,6 +458,25 @@ int sid_new(uint32_t source, uint32_t target, uint32_t tclass, uint32_t kind, ui
 		err = sid_of_context(&c, sid);
 	} while (err == -EAGAIN);
 	return err;
+}
+
+uint32_t state_next_label(const struct xsm_state *s, uint32_t sid, uint32_t type, char *text,
+			  size_t size)
+{
+	const struct policy *p = s->policy;
+	uint32_t create = p->perm_bit[XSM_CLASS_DOMAIN][XSM_DOMAIN__CREATE & 31];
+	struct context c;
+	struct av av;
+
+	while (create && type < p->sym[SYM_TYPES].nprim) {
+		if (!context_of_type(p, ++type, &c))
+			continue;
+		policy_access(p, s->cond, &sid_entry(s, sid)->context, &c,
+			      p->class_of[XSM_CLASS_DOMAIN], &av);
+		if (av.allowed & create && context_print(p, &c, text, size) < size)
+			return type;
+	}
+	return 0;
 }
 
 /* A label that starts after @number ends what holds for @number. */

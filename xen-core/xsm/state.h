@@ -55,6 +55,7 @@ struct xsm_state {
 extern struct xsm_state *xsm_state_ptr;
 extern uint32_t xsm_seq; /* that of the state in force */
 extern bool xsm_enforcing, xsm_disabled;
+extern bool xsm_log_uses; /* each permission that a rule gives is logged when it is first used */
 
 /* NULL: no policy is loaded, the built-in rules hold. */
 static inline struct xsm_state *xsm_state(void)
@@ -62,8 +63,8 @@ static inline struct xsm_state *xsm_state(void)
 	return __atomic_load_n(&xsm_state_ptr, __ATOMIC_ACQUIRE);
 }
 
-/* One change of the state at a time. Never called from a check. */
-void xsm_update_begin(void);
+/* One change of the state at a time: whether this one may begin now. Never called from a check. */
+bool xsm_update_begin(void);
 void xsm_update_end(void);
 
 /* Replaces policy, or booleans, or local labels. Under the update lock. 0 or -errno. */
@@ -82,6 +83,12 @@ int sid_of_text(const char *text, uint32_t *sid);
 const char *sid_text(uint32_t sid);
 /* New label by a type rule (RULE_TRANSITION …) of our class @tclass. 0, -EPERM, -EINVAL … */
 int sid_new(uint32_t source, uint32_t target, uint32_t tclass, uint32_t kind, uint32_t *sid);
+/*
+ * The label of the first type after @type with which the domain labelled @sid may make domains, as
+ * text. Returns that type, 0 when there is none.
+ */
+uint32_t state_next_label(const struct xsm_state *s, uint32_t sid, uint32_t type, char *text,
+			  size_t size);
 /* Label of hardware: @kind, @number; *@end is how far it goes. 0 or -errno. */
 int sid_of_hardware(enum ocon_kind kind, uint64_t number, uint64_t *end, uint32_t *sid);
 

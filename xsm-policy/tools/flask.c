@@ -16,6 +16,8 @@
 #include <xen/domctl.h>
 #include <xen/xsm/flask_op.h>
 
+#include "bulkhead_abi.h"
+
 #define TEXT_SIZE 4000
 
 static const char usage_text[] =
@@ -24,11 +26,13 @@ static const char usage_text[] =
 	"  load FILE                         replaces the policy\n"
 	"  boolean [NAME [0|1]]              lists booleans, shows or sets one\n"
 	"  check LABEL                       whether LABEL is one of the policy\n"
+	"  labels                            those that domains can be made with\n"
 	"  label domain DOMID [LABEL]        shows or changes a domain's label\n"
-	"  label device SEG:BUS:DEV.FN LABEL labels a PCI device (numbers in base 16)\n"
-	"  label irq N LABEL                 labels an interrupt\n"
-	"  label ioport FIRST[-LAST] LABEL   labels I/O ports\n"
-	"  label iomem FIRST[-LAST] LABEL    labels frames of 4096 bytes of I/O memory\n"
+	"  label device SEG:BUS:DEV.FN [LABEL]\n"
+	"                                    the same of a PCI device (numbers in base 16),\n"
+	"  label irq N [LABEL]               an interrupt,\n"
+	"  label ioport FIRST[-LAST] [LABEL] I/O ports,\n"
+	"  label iomem FIRST[-LAST] [LABEL]  frames of 4096 bytes of I/O memory\n"
 	"  unlabel device|irq|ioport|iomem WHICH\n"
 	"                                    takes back a label that was given at run time\n"
 	"  stats [CPU]                       the access-vector cache\n";
@@ -86,7 +90,37 @@ static int run(struct xen_flask_op *op)
 	return xencall1(call, __HYPERVISOR_xsm_op, (uintptr_t)op);
 }
 
-/* The labels that exist are in the policy's file, which the core does not give back. */
+/* What Xen does not have: says so, and ends. */
+static void fail_own(const char *what)
+{
+	if (errno == ENOSYS)
+		fprintf(stderr,
+			"bulkhead-flask: %s: this core can't tell (Bulkhead can; Xen 4.17 has no "
+			"operation for it)\n",
+			what);
+	else
+		fail(what, NULL);
+	exit(1);
+}
+
+/* Prints the labels that domains can be made with, @prefix before each. False: the core can't tell. */
+static bool print_labels(FILE *to, const char *prefix)
+{
+	struct xen_flask_op *op;
+	uint32_t next = 0;
+
+	for (;;) {
+		op = new_op(BULKHEAD_FLASK_LABELS);
+		op->u.sid_context.sid = next;
+		op->u.sid_context.size = TEXT_SIZE;
+		set_xen_guest_handle(op->u.sid_context.context, text_area());
+		if (run(op) < 0)
+			return errno == ENOENT;
+		next = op->u.sid_context.sid;
+		fprintf(to, "%s%s\n", prefix, text_area());
+	}
+}
+
 static uint32_t sid_of(const char *label)
 {
 	struct xen_flask_op *op = new_op(FLASK_CONTEXT_TO_SID);
@@ -101,13 +135,13 @@ static uint32_t sid_of(const char *label)
 	set_xen_guest_handle(op->u.sid_context.context, text_area());
 	if (run(op) >= 0)
 		return op->u.sid_context.sid;
-	if (errno == EINVAL)
-		fprintf(stderr,
-			"bulkhead-flask: \"%s\" is not a label of the policy in force; those that "
-			"exist: bulkhead-policy FILE labels\n",
-			label);
-	else
+	if (errno != EINVAL)
 		fail("label", label);
+	fprintf(stderr,
+		"bulkhead-flask: \"%s\" is not a label of the policy in force; domains can have:\n",
+		label);
+	if (!print_labels(stderr, "  "))
+		fputs("  (see bulkhead-policy FILE labels)\n", stderr);
 	exit(1);
 }
 
@@ -289,18 +323,45 @@ static bool parse_which(const char *kind, const char *which, struct xen_flask_oc
 	return o->ocon && end != which && !*end && o->low <= o->high;
 }
 
-static int label_hardware(const char *kind, const char *which, const char *label)
+/* Each part of the range with its label. */
+static int show_hardware(const char *kind, const struct xen_flask_ocontext *which)
+{
+	uint64_t at = which->low, last;
+	struct xen_flask_op *op;
+	const char *label;
+
+	for (;; at = last + 1) {
+		op = new_op(BULKHEAD_FLASK_GET_OCONTEXT);
+		op->u.ocontext.ocon = which->ocon;
+		op->u.ocontext.low = op->u.ocontext.high = at;
+		if (run(op) < 0)
+			fail_own(kind);
+		last = op->u.ocontext.high < which->high ? op->u.ocontext.high : which->high;
+		label = label_of(op->u.ocontext.sid);
+		if (which->low == which->high)
+			puts(label);
+		else
+			printf("%#" PRIx64 "-%#" PRIx64 " %s\n", at, last, label);
+		if (last >= which->high)
+			return 0;
+	}
+}
+
+static int label_hardware(bool add, const char *kind, const char *which, const char *label)
 {
 	struct xen_flask_ocontext o = { 0 };
 	struct xen_flask_op *op;
 
 	if (!parse_which(kind, which, &o))
 		usage();
+	if (add && !label)
+		return show_hardware(kind, &o);
 	o.sid = label ? sid_of(label) : 0;
-	op = new_op(label ? FLASK_ADD_OCONTEXT : FLASK_DEL_OCONTEXT);
+	op = new_op(add ? FLASK_ADD_OCONTEXT : FLASK_DEL_OCONTEXT);
 	op->u.ocontext = o;
 	if (run(op) < 0)
-		fail(kind, which);
+		fail(errno == EEXIST ? "it has a label that was given at run time; unlabel" : kind,
+		     which);
 	return 0;
 }
 
@@ -332,10 +393,15 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(command, "label") && argc >= 4 && argc <= 5 && !strcmp(argv[2], "domain"))
 		return label_domain(argv[3], argv[4]);
-	if (!strcmp(command, "label") && argc == 5)
-		return label_hardware(argv[2], argv[3], argv[4]);
+	if (!strcmp(command, "label") && argc >= 4 && argc <= 5)
+		return label_hardware(true, argv[2], argv[3], argv[4]);
 	if (!strcmp(command, "unlabel") && argc == 4)
-		return label_hardware(argv[2], argv[3], NULL);
+		return label_hardware(false, argv[2], argv[3], NULL);
+	if (!strcmp(command, "labels") && argc == 2) {
+		if (!print_labels(stdout, ""))
+			fail_own("labels");
+		return 0;
+	}
 	if (!strcmp(command, "stats") && argc <= 3)
 		return cmd_stats(argv[2]);
 	usage();

@@ -26,8 +26,8 @@ static const char usage_text[] =
 	"  explain                       denials on the standard input, each with what would allow "
 	"it\n"
 	"  rules                         the same as allow rules, each once\n"
-	"  unused                        reads a log of a policy built with --audit; prints rules "
-	"never used\n"
+	"  unused                        reads a log of a core started with flask=uses; prints "
+	"rules never used\n"
 	"  decide                        reads SOURCE TARGET CLASS lines, prints what is allowed\n"
 	"SOURCE and TARGET are types or whole contexts. --boolean NAME=0|1 before COMMAND sets a "
 	"boolean.\n";
@@ -84,20 +84,6 @@ static void set_boolean(const char *text)
 	policy_cond_eval(policy, policy->boolean, conditions);
 }
 
-/* A context with @type: the first user and role that go with it. */
-bool context_of_type(uint32_t type, struct context *c)
-{
-	memset(c, 0, sizeof(*c));
-	c->type = type;
-	for (c->user = 1; c->user <= policy->sym[SYM_USERS].nprim; c->user++) {
-		c->range = policy->user[c->user].range;
-		for (c->role = policy->sym[SYM_ROLES].nprim; c->role; c->role--)
-			if (context_valid(policy, c))
-				return true;
-	}
-	return false;
-}
-
 void find_context(const char *name, struct context *c)
 {
 	uint32_t type;
@@ -110,7 +96,7 @@ void find_context(const char *name, struct context *c)
 	type = symbol_find(&policy->sym[SYM_TYPES], name, strlen(name));
 	if (!type || policy->type[type].attribute)
 		die("%s: not a type of this policy", name);
-	if (!context_of_type(type, c))
+	if (!context_of_type(policy, type, c))
 		die("%s: no user and role go with this type", name);
 }
 
@@ -182,10 +168,10 @@ static int cmd_labels(void)
 	char text[512];
 
 	for (t = 1; t <= policy->sym[SYM_TYPES].nprim; t++) {
-		if (policy->type[t].attribute || !context_of_type(t, &to))
+		if (policy->type[t].attribute || !context_of_type(policy, t, &to))
 			continue;
 		for (s = 1; s <= policy->sym[SYM_TYPES].nprim; s++)
-			if (!policy->type[s].attribute && context_of_type(s, &from) &&
+			if (!policy->type[s].attribute && context_of_type(policy, s, &from) &&
 			    allowed(&from, &to, domain) & create)
 				break;
 		if (s > policy->sym[SYM_TYPES].nprim)
@@ -237,7 +223,7 @@ static int cmd_who(int argc, char **argv)
 	tclass = find_class(argv[1]);
 	perm = find_perm(tclass, argv[2]);
 	for (i = 1; i <= policy->sym[SYM_TYPES].nprim; i++)
-		if (!policy->type[i].attribute && context_of_type(i, &s) &&
+		if (!policy->type[i].attribute && context_of_type(policy, i, &s) &&
 		    allowed(&s, &t, tclass) & perm)
 			puts(type_name(i));
 	return 0;
@@ -254,7 +240,7 @@ static int cmd_what(int argc, char **argv)
 	if (argc == 2)
 		find_context(argv[1], &only);
 	for (i = 1; i <= policy->sym[SYM_TYPES].nprim; i++) {
-		if (policy->type[i].attribute || !context_of_type(i, &t) ||
+		if (policy->type[i].attribute || !context_of_type(policy, i, &t) ||
 		    (argc == 2 && only.type != i))
 			continue;
 		for (c = 1; c <= policy->sym[SYM_CLASSES].nprim; c++) {

@@ -58,7 +58,7 @@ static bool carries(uint32_t subject, uint32_t object, bool read, bool print)
 	uint32_t c, b;
 	size_t i;
 
-	if (!context_of_type(subject, &s) || !context_of_type(object, &t))
+	if (!context_of_type(policy, subject, &s) || !context_of_type(policy, object, &t))
 		return false;
 	for (i = 0; i < sizeof(carriers) / sizeof(carriers[0]); i++) {
 		if (read ? !carriers[i].read : !carriers[i].write)
@@ -86,7 +86,7 @@ static bool signals(uint32_t from, uint32_t to, bool print)
 	uint32_t event = symbol_find(&policy->sym[SYM_CLASSES], "event", 5), b;
 	struct context s, t, channel;
 
-	if (!event || !context_of_type(from, &s) || !context_of_type(to, &t))
+	if (!event || !context_of_type(policy, from, &s) || !context_of_type(policy, to, &t))
 		return false;
 	policy_new_context(policy, conditions, &s, &t, event, RULE_TRANSITION, &channel);
 	for (b = 0; b < 32; b++) {

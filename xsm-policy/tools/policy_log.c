@@ -30,11 +30,44 @@ static bool word_after(const char *line, const char *key, char *out, size_t size
 	return true;
 }
 
+static bool find_type(const char *name, struct context *c)
+{
+	uint32_t type = symbol_find(&policy->sym[SYM_TYPES], name, strlen(name));
+
+	return type && context_of_type(policy, type, c);
+}
+
+static bool find_bit(const char *class, struct record *r)
+{
+	uint32_t i;
+
+	r->tclass = symbol_find(&policy->sym[SYM_CLASSES], class, strlen(class));
+	for (i = 0; r->tclass && i < 32; i++)
+		if (policy->class[r->tclass].perms.name[i] &&
+		    !strcmp(policy->class[r->tclass].perms.name[i], r->perm)) {
+			r->bit = 1U << i;
+			return true;
+		}
+	return false;
+}
+
+/* "FLASK: used: allow dom0_t domU_t:domain pause;", which the core logs with flask=uses. */
+static bool parse_use(const char *line, struct record *r)
+{
+	char s[64], t[64], class[64];
+	const char *at = strstr(line, "FLASK: used: allow ");
+
+	r->denied = false;
+	return at &&
+	       sscanf(at, "FLASK: used: allow %63s %63[^:]:%63s %63[^;];", s, t, class, r->perm) ==
+		       4 &&
+	       find_type(s, &r->source) && find_type(t, &r->target) && find_bit(class, r);
+}
+
 /* False: not such a message, or not of this policy (which it says). */
 static bool parse(const char *line, struct record *r)
 {
 	char s[1024], t[1024], class[64];
-	uint32_t i;
 
 	r->denied = strstr(line, "avc:  denied");
 	if (!r->denied && !strstr(line, "avc:  granted"))
@@ -48,13 +81,8 @@ static bool parse(const char *line, struct record *r)
 		fprintf(stderr, "not a label of this policy: %s or %s\n", s, t);
 		return false;
 	}
-	r->tclass = symbol_find(&policy->sym[SYM_CLASSES], class, strlen(class));
-	for (i = 0; r->tclass && i < 32; i++)
-		if (policy->class[r->tclass].perms.name[i] &&
-		    !strcmp(policy->class[r->tclass].perms.name[i], r->perm)) {
-			r->bit = 1U << i;
-			return true;
-		}
+	if (find_bit(class, r))
+		return true;
 	fprintf(stderr, "not a permission of this policy: %s:%s\n", class, r->perm);
 	return false;
 }
@@ -180,7 +208,7 @@ int cmd_unused(void)
 	if (!used)
 		die("out of memory");
 	while (fgets(line, sizeof(line), stdin))
-		if (parse(line, &r))
+		if (parse_use(line, &r) || parse(line, &r))
 			mark(&r, used);
 	for (i = 0; i < policy->rules; i++) {
 		const struct rule *rule = &policy->rule[i];

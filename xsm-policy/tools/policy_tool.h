@@ -12,8 +12,6 @@ extern uint8_t *conditions; /* values of the policy's conditionals */
 
 void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 const char *type_name(uint32_t type);
-/* A context with @type; false when no user and role go with it. */
-bool context_of_type(uint32_t type, struct context *c);
 /* By context or type; does not return when there is none. */
 void find_context(const char *name, struct context *c);
 uint32_t allowed(const struct context *s, const struct context *t, uint32_t tclass);

@@ -15,6 +15,8 @@
 #include <xen/sysctl.h>
 #include <xen/xsm/flask_op.h>
 
+#include "../../../xen-core/include/bulkhead_abi.h"
+
 #define EPERM  1
 #define ENOSYS 38
 
