@@ -418,6 +418,27 @@ static void guest_osxsave(void **state)
 	assert_false(out[2] & BIT(OSXSAVE));
 }
 
+/* 0xd: the size is that of what XCR0 switches on, not of all that the policy has. */
+static void guest_xsave_size(void **state)
+{
+	uint32_t out[4];
+
+	(void)state;
+	fake_state[0].xcr0 = 1;
+	hvm_cpuid(V(0), 0xd, 0, out);
+	assert_int_equal(out[0], 7);
+	assert_int_equal(out[1], 576);
+	assert_int_equal(out[2], 832);
+	fake_state[0].xcr0 = 7;
+	hvm_cpuid(V(0), 0xd, 0, out);
+	assert_int_equal(out[1], 832);
+	hvm_cpuid(V(0), 0xd, 1, out);
+	assert_int_equal(out[1], 832);
+	fake_state[0].xcr0 = 3;
+	hvm_cpuid(V(0), 0xd, 1, out);
+	assert_int_equal(out[1], 576);
+}
+
 static void xen_leaves(void **state)
 {
 	static const uint32_t sig[3] = { 0x566e6558, 0x65584d4d, 0x4d4d566e };
@@ -533,6 +554,7 @@ int main(void)
 		T(featuresets),
 		T(guest_apic_id),
 		T(guest_osxsave),
+		T(guest_xsave_size),
 		T(xen_leaves),
 		T(xen_leaf_limit),
 		T(out_of_range),

@@ -136,6 +136,33 @@ static void test_pause(void **state)
 	assert_int_equal(run(), -EOVERFLOW);
 }
 
+/* Stock tools give VIRQ_DOM_EXC to a store domain; `xl trigger NAME nmi`. */
+static void test_virq_handler_and_trigger(void **state)
+{
+	(void)state;
+	begin(XEN_DOMCTL_set_virq_handler, 1)->u.set_virq_handler.virq = VIRQ_DOM_EXC;
+	assert_int_equal(run(), 0);
+	assert_ptr_equal(control_log.handler, &dom1->d);
+	assert_int_equal(control_log.handler_virq, VIRQ_DOM_EXC);
+	fake_result = -EINVAL; /* no such VIRQ, or the domain is dying: virq.c says */
+	assert_int_equal(run(), -EINVAL);
+
+	begin(XEN_DOMCTL_sendtrigger, 1)->u.sendtrigger.trigger = XEN_DOMCTL_SENDTRIGGER_NMI;
+	op.u.sendtrigger.vcpu = 1;
+	assert_int_equal(run(), 0);
+	assert_ptr_equal(control_log.nmi, &dom1->vcpus[1]);
+	op.u.sendtrigger.vcpu = 2;
+	assert_int_equal(run(), -ESRCH);
+	op.u.sendtrigger.vcpu = ~0U;
+	assert_int_equal(run(), -ESRCH);
+	op.u.sendtrigger.trigger = XEN_DOMCTL_SENDTRIGGER_POWER;
+	assert_int_equal(run(), -EOPNOTSUPP);
+	op.u.sendtrigger.trigger = XEN_DOMCTL_SENDTRIGGER_SLEEP;
+	assert_int_equal(run(), -EOPNOTSUPP);
+	op.u.sendtrigger.trigger = XEN_DOMCTL_SENDTRIGGER_INIT;
+	assert_int_equal(run(), -ENOSYS);
+}
+
 static void test_life_cycle(void **state)
 {
 	(void)state;
@@ -584,12 +611,16 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, control_setup, control_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_entry),	    T(test_every_hook),	   T(test_create),
-		T(test_pause),	    T(test_life_cycle),	   T(test_getdomaininfo),
-		T(test_vcpus),	    T(test_vcpucontext),   T(test_affinity),
-		T(test_nodes),	    T(test_context),	   T(test_context_partial),
-		T(test_cpu_policy), T(test_tsc_and_width), T(test_memory),
-		T(test_pool),	    T(test_permissions),   T(test_random),
+		T(test_entry),	    T(test_every_hook),
+		T(test_create),	    T(test_pause),
+		T(test_life_cycle), T(test_getdomaininfo),
+		T(test_vcpus),	    T(test_vcpucontext),
+		T(test_affinity),   T(test_nodes),
+		T(test_context),    T(test_context_partial),
+		T(test_cpu_policy), T(test_tsc_and_width),
+		T(test_memory),	    T(test_virq_handler_and_trigger),
+		T(test_pool),	    T(test_permissions),
+		T(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -323,6 +323,16 @@ static void callback_vector(void **state)
 	hvm_ack_vector(V(0), 0xf3);
 	hvm_event_pending(V(0));
 	assert_int_equal(hvm_pending_vector(V(0)), 0xf3);
+	/* Nor is one whose injection something else went before. */
+	hvm_ack_vector(V(0), 0xf3);
+	hvm_requeue_vector(V(0), 0xf3);
+	assert_true(hvm_interrupt_waits(V(0)));
+	assert_int_equal(hvm_pending_vector(V(0)), 0xf3);
+	fake_state[0].upcall_pending = false;
+	assert_false(hvm_interrupt_waits(V(0)));
+	vlapic_set_nmi(V(0));
+	assert_true(hvm_interrupt_waits(V(0)));
+	vlapic_ack_nmi(V(0));
 }
 
 /* The callback goes before the local APIC's interrupts, which stay pending. */
@@ -339,6 +349,13 @@ static void callback_and_apic(void **state)
 	fake_state[0].upcall_pending = false;
 	assert_int_equal(hvm_pending_vector(V(0)), 0x30);
 	hvm_ack_vector(V(0), 0x30);
+	vlapic_set_irq(V(0), 0x51);
+	assert_int_equal(hvm_pending_vector(V(0)), 0x51);
+	hvm_ack_vector(V(0), 0x51);
+	assert_int_equal(hvm_pending_vector(V(0)), -1);
+	hvm_requeue_vector(V(0), 0x51);
+	assert_int_equal(hvm_pending_vector(V(0)), 0x51);
+	hvm_ack_vector(V(0), 0x51);
 	hvm_pending_vector(V(0));
 	assert_int_equal(hvm_pending_vector(V(0)), -1);
 }

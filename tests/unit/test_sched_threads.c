@@ -132,9 +132,9 @@ bool evtchn_port_pending(struct domain *d, port_t port)
 {
 	abort();
 }
-int hvm_pending_vector(struct vcpu *v)
+bool hvm_interrupt_waits(struct vcpu *v)
 {
-	return evtchn_upcall_pending(v) ? 1 : -1;
+	return evtchn_upcall_pending(v);
 }
 int guest_read(void *dst, gva_t src, size_t len)
 {

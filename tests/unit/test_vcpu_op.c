@@ -8,6 +8,7 @@
 #include "support/sim_machine.h"
 #include "domain/vcpu.h"
 #include "event/evtchn.h"
+#include "hvm/vlapic.h"
 #include "lib/cmdline.h"
 #include "lib/errno.h"
 #include "mm/frame.h"
@@ -42,6 +43,18 @@ static int set_hvm_cpu(struct vcpu *v, const struct hvm_hw_cpu *in)
 	(void)v;
 	set_cpu = *in;
 	return set_cpu_result;
+}
+
+static const struct vcpu *nmi_to, *tsc_moved;
+
+void vlapic_tsc_moved(struct vcpu *v)
+{
+	tsc_moved = v;
+}
+
+void vlapic_set_nmi(struct vcpu *v)
+{
+	nmi_to = v;
 }
 
 static const struct vm_ops test_ops = { .set_hvm_cpu = set_hvm_cpu };
@@ -187,13 +200,27 @@ static void pass(uint64_t ns)
 	sim_on_cpu(self->v.processor);
 }
 
+/* REQ core/control: a vCPU can send any vCPU of its domain an NMI. */
+static void test_send_nmi(void **state)
+{
+	uint64_t something = 0;
+
+	(void)state;
+	assert_int_equal(op(VCPUOP_send_nmi, 1, &something), -EINVAL);
+	assert_null(nmi_to);
+	assert_int_equal(op(VCPUOP_send_nmi, 2, NULL), -ENOENT);
+	assert_int_equal(op(VCPUOP_send_nmi, 1, NULL), 0);
+	assert_ptr_equal(nmi_to, &other->v);
+	assert_int_equal(op(VCPUOP_send_nmi, 0, NULL), 0);
+	assert_ptr_equal(nmi_to, &self->v);
+}
+
 static void test_bad_vcpu_and_command(void **state)
 {
 	(void)state;
 	assert_int_equal(op(VCPUOP_is_up, 2, NULL), -ENOENT);
 	assert_int_equal(op(VCPUOP_is_up, ~0U, NULL), -ENOENT);
 	assert_int_equal(op(VCPUOP_get_physid, 0, NULL), -EINVAL);
-	assert_int_equal(op(VCPUOP_send_nmi, 0, NULL), -ENOSYS);
 	assert_int_equal(op(14, 0, NULL), -ENOSYS);
 	assert_int_equal(op(~0U, 0, NULL), -ENOSYS);
 }
@@ -393,16 +420,15 @@ static void test_time(void **state)
 	uint32_t version;
 
 	(void)state;
-	d->d.tsc_offset = -500;
+	self->v.tsc_offset = -500UL;
 	vcpu_time_publish(&self->v);
 	assert_time(&plain_info[0].time, 6500);
 	/* Nothing has changed: not written again. */
 	version = plain_info[0].time.version;
 	vcpu_time_publish(&self->v);
 	assert_int_equal(plain_info[0].time.version, version);
-	d->d.tsc_offset = 1000;
-	domain_time_changed(&d->d);
-	vcpu_time_publish(&self->v);
+	vcpu_set_tsc_offset(&self->v, 1000);
+	assert_ptr_equal(tsc_moved, &self->v);
 	assert_true(plain_info[0].time.version != version);
 	assert_time(&plain_info[0].time, 8000);
 	/* TSCs that differ: each time anew, and the guest is told. */
@@ -677,6 +703,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_bad_vcpu_and_command),
+		T(test_send_nmi),
 		T(test_life),
 		T(test_high_vcpu),
 		T(test_context_64),

@@ -756,7 +756,7 @@ static void timer_tsc_deadline(void **state)
 
 	(void)state;
 	enable(0);
-	fake_domain.tsc_offset = -500000;		    /* the guest's TSC is behind */
+	V(0)->tsc_offset = -500000UL;			    /* the guest's TSC is behind */
 	assert_true(vlapic_set_tsc_deadline(V(0), 600000)); /* another mode: ignored */
 	assert_true(vlapic_get_tsc_deadline(V(0), &value));
 	assert_int_equal(value, 0);
@@ -781,6 +781,21 @@ static void timer_tsc_deadline(void **state)
 	wr(0, EOI, 0);
 	assert_true(vlapic_set_tsc_deadline(V(0), ~0UL)); /* wraps */
 	fake_advance(0);
+	/* The guest sets its TSC ahead, or back: the deadline is a value of that TSC. */
+	take(0);
+	wr(0, EOI, 0);
+	V(0)->tsc_offset = -fake_host.now;
+	assert_true(vlapic_set_tsc_deadline(V(0), 1000));
+	V(0)->tsc_offset += 900;
+	vlapic_tsc_moved(V(0));
+	fake_advance(99);
+	assert_int_equal(take(0), -1);
+	fake_advance(1);
+	assert_int_equal(take(0), 0x43);
+	wr(0, EOI, 0);
+	vlapic_tsc_moved(V(0)); /* none is set */
+	assert_int_equal(fake_timers_armed(), 0);
+	V(1)->tsc_offset = 12345; /* another vCPU's */
 	assert_true(vlapic_set_tsc_deadline(V(0), 1UL << 40));
 	assert_true(vlapic_set_tsc_deadline(V(0), 0));
 	assert_int_equal(fake_timers_armed(), 0);

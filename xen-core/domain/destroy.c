@@ -47,7 +47,6 @@ void domain_free_epoch(struct epoch_node *node)
 	evtchn_free(d);
 	grant_free(d);
 	cpu_policy_free(d);
-	vm_ops->domain_free(d);
 	if (d->shared)
 		shared_page_free(d->shared);
 	xfree(d->memory_map);

@@ -172,8 +172,6 @@ static int domain_init_parts(struct domain *d, const struct xen_domctl_createdom
 		rc = grant_init(d, gframes, mframes);
 	if (!rc)
 		rc = cpu_policy_init(d);
-	if (!rc)
-		rc = vm_ops->domain_init(d);
 	if (rc)
 		return rc;
 	sched_domain_init(d);

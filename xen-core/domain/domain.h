@@ -73,14 +73,12 @@ struct domain {
 	uint32_t emulation_flags;
 	uint64_t hvm_params[HVM_NR_PARAMS];
 	uint8_t callback_vector;  /* HVM_PARAM_CALLBACK_IRQ of vector type, 0: none */
-	int64_t tsc_offset;	  /* guest TSC = host TSC + offset */
 	int64_t wallclock_offset; /* seconds, XEN_DOMCTL_settimeoffset */
 	uint32_t suspend_port;	  /* unused ports are 0 */
 	struct timer watchdog[2];
 	uint32_t watchdog_in_use;
 	uint32_t vm_assist;	      /* 1 << VMASST_TYPE_*; atomic */
 	void *console;		      /* rate limit of its debug output (lib/console.c) */
-	void *vm;		      /* hardware part: MSR and I/O permission maps (x86/svm) */
 	struct e820entry *memory_map; /* XENMEM_set_memory_map, for XENMEM_memory_map */
 	unsigned int nr_memory_map;
 };
@@ -105,6 +103,7 @@ struct vcpu {
 	struct spinlock area_lock; /* LOCK_VCPU: runstate_area, time_area, time_version */
 	uint32_t time_version;	   /* of the published vcpu_time_info */
 	bool time_stale;	   /* it has to be published again (vcpu_time_publish) */
+	uint64_t tsc_offset;	   /* guest TSC = host TSC + offset */
 	uint32_t poll_port;	   /* SCHEDOP_poll on one port; 0: several or none */
 
 	struct timer singleshot, periodic, poll;

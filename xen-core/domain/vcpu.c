@@ -10,6 +10,7 @@
 #include "domain/domain.h"
 #include "event/evtchn.h"
 #include "hvm/hvm.h"
+#include "hvm/vlapic.h"
 #include "lib/bitops.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -101,7 +102,7 @@ void vcpu_time_publish(struct vcpu *v)
 		return;
 	v->time_stale = false;
 	tsc_stamp(&t.tsc_timestamp, &t.system_time);
-	t.tsc_timestamp += (uint64_t)v->domain->tsc_offset;
+	t.tsc_timestamp += v->tsc_offset;
 	tsc_scale(&t.tsc_to_system_mul, &t.tsc_shift);
 	t.flags = tsc_is_stable() ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
 	spin_lock(&v->area_lock);
@@ -109,13 +110,12 @@ void vcpu_time_publish(struct vcpu *v)
 	spin_unlock(&v->area_lock);
 }
 
-void domain_time_changed(struct domain *d)
+void vcpu_set_tsc_offset(struct vcpu *v, uint64_t offset)
 {
-	struct vcpu *v;
-	unsigned int i;
-
-	for_each_vcpu (d, v, i)
-		v->time_stale = true;
+	v->tsc_offset = offset;
+	v->time_stale = true;
+	vcpu_time_publish(v);
+	vlapic_tsc_moved(v);
 }
 
 void domain_update_wallclock(struct domain *d)
@@ -396,6 +396,11 @@ long vcpu_op(unsigned int cmd, unsigned int vcpuid, gva_t arg)
 		if (v != current_vcpu())
 			return -EINVAL;
 		timer_stop(&v->singleshot);
+		return 0;
+	case VCPUOP_send_nmi:
+		if (arg.v)
+			return -EINVAL;
+		vlapic_set_nmi(v);
 		return 0;
 	case VCPUOP_get_physid:
 		return -EINVAL; /* no vCPU is tied to a physical CPU for its guest to know */

@@ -9,8 +9,8 @@
 #include "xen_abi.h"
 #include "types.h"
 
-/* d->tsc_offset has changed (the domain is paused): the next entry of each vCPU publishes. */
-void domain_time_changed(struct domain *d);
+/* The guest moved the TSC of @v, the current vCPU: its clock and its TSC deadline follow. */
+void vcpu_set_tsc_offset(struct vcpu *v, uint64_t offset);
 
 /* Hypercalls (vcpu_op is in domain.h); they act on the current vCPU and its domain. */
 long do_vm_assist(unsigned int cmd, unsigned int type);

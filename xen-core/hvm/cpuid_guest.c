@@ -75,7 +75,29 @@ static void xen_leaf(const struct vcpu *v, uint32_t index, uint32_t subleaf, uin
 	}
 }
 
-/* What depends on the vCPU: its APIC id and mode, CR4. */
+/*
+ * Bytes of an XSAVE image with the components that the vCPU has switched on: each at its place, or
+ * one behind the other.
+ */
+static uint32_t xsave_size(struct vcpu *v, bool compact)
+{
+	uint64_t xcr0 = vm_ops->get_xcr0(v);
+	uint32_t size = 512 + 64;
+
+	for (uint32_t i = 2; i < 63; i++) {
+		const xen_cpuid_leaf_t *l = cpu_policy_find(v->domain->cpu_policy, 0xd, i);
+
+		if (!l || !((xcr0 >> i) & 1))
+			continue;
+		if (!compact)
+			size = max(size, l->a + l->b);
+		else
+			size = (l->c & 2 ? ROUND_UP(size, 64u) : size) + l->a;
+	}
+	return size;
+}
+
+/* What depends on the vCPU: its APIC id and mode, CR4, XCR0. */
 static void adjust(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
 	bool apic_on = vlapic_get_apic_base(v) & APIC_BASE_ENABLE;
@@ -94,6 +116,10 @@ static void adjust(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out
 			out[2] |= subleaf & 0xff;
 			out[3] = vlapic_id(v);
 		}
+		break;
+	case 0xd:
+		if (out[1] && subleaf <= 1)
+			out[1] = xsave_size(v, subleaf == 1);
 		break;
 	case 0x80000001:
 		if (!apic_on)

@@ -30,8 +30,6 @@ struct vm_ops {
 	/* Boot: 0, or -ENODEV with the reason printed. Per CPU: enable. */
 	int (*probe)(void);
 	int (*cpu_enable)(void);
-	int (*domain_init)(struct domain *d);
-	void (*domain_free)(struct domain *d);
 	int (*vcpu_init)(struct vcpu *v);
 	void (*vcpu_free)(struct vcpu *v);
 	/* Runs the current vCPU until it exits, and handles the exit. */
@@ -43,6 +41,7 @@ struct vm_ops {
 	struct guest_regs *(*regs)(struct vcpu *v);
 	uint64_t (*get_cr)(struct vcpu *v, unsigned int nr); /* 0 2 3 4 8 */
 	uint64_t (*get_efer)(struct vcpu *v);
+	uint64_t (*get_xcr0)(struct vcpu *v);
 	void (*get_segment)(struct vcpu *v, unsigned int seg, struct guest_segment *out);
 	unsigned int (*get_cpl)(struct vcpu *v);
 	/* Is the vCPU in 64-bit mode (EFER.LMA and CS.L)? */
@@ -52,7 +51,6 @@ struct vm_ops {
 	int (*set_hvm_cpu)(struct vcpu *v, const struct hvm_hw_cpu *in);
 	/* Exceptions: @error < 0 for none. Delivered at the next entry; a second one makes a double fault. */
 	void (*inject_exception)(struct vcpu *v, unsigned int vector, int64_t error);
-	void (*set_tsc_offset)(struct vcpu *v, int64_t offset);
 };
 
 /* Segment numbers for get_segment. */
@@ -111,7 +109,11 @@ void hvm_event_pending(struct vcpu *v);
  * hvm_ack_vector() with it. A blocked vCPU (HLT) is woken for what this returns.
  */
 int hvm_pending_vector(struct vcpu *v);
+/* Would the current vCPU, were it blocked, be woken at once: by an interrupt, an upcall or an NMI? */
+bool hvm_interrupt_waits(struct vcpu *v);
 void hvm_ack_vector(struct vcpu *v, int vector);
+/* Undoes hvm_ack_vector(): the guest has not seen @vector, something else went before it. */
+void hvm_requeue_vector(struct vcpu *v, uint8_t vector);
 
 /*
  * An access of the current vCPU that nested paging refused: the local APIC's page is emulated, a

@@ -63,6 +63,11 @@ int hvm_pending_vector(struct vcpu *v)
 	return h->vector_is_callback ? callback : vlapic_pending(v);
 }
 
+bool hvm_interrupt_waits(struct vcpu *v)
+{
+	return vlapic_nmi_pending(v) || hvm_pending_vector(v) >= 0;
+}
+
 void hvm_ack_vector(struct vcpu *v, int vector)
 {
 	struct hvm_vcpu *h = hvm_vcpu(v);
@@ -71,4 +76,12 @@ void hvm_ack_vector(struct vcpu *v, int vector)
 		__atomic_store_n(&h->event_check, EVENT_INJECTED, __ATOMIC_SEQ_CST);
 	else
 		vlapic_ack(v, vector);
+}
+
+void hvm_requeue_vector(struct vcpu *v, uint8_t vector)
+{
+	if (vector == READ_ONCE(v->domain->callback_vector) && !READ_ONCE(v->upcall_vector))
+		__atomic_store_n(&hvm_vcpu(v)->event_check, EVENT_LOOK, __ATOMIC_SEQ_CST);
+	else
+		vlapic_unack(v, vector);
 }

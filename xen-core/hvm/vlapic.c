@@ -120,6 +120,12 @@ void vlapic_ack(struct vcpu *v, uint8_t vector)
 		l->isr[vector / BITS_PER_LONG] |= 1UL << (vector % BITS_PER_LONG);
 }
 
+void vlapic_unack(struct vcpu *v, uint8_t vector)
+{
+	v->vlapic->isr[vector / BITS_PER_LONG] &= ~(1UL << (vector % BITS_PER_LONG));
+	set_bit(vector, v->vlapic->irr);
+}
+
 static void eoi(struct vlapic *l)
 {
 	int vector = highest(l->isr);

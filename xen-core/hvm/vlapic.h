@@ -33,6 +33,8 @@ uint64_t vlapic_get_apic_base(const struct vcpu *v);
 bool vlapic_set_apic_base(struct vcpu *v, uint64_t value);
 bool vlapic_get_tsc_deadline(struct vcpu *v, uint64_t *value);
 bool vlapic_set_tsc_deadline(struct vcpu *v, uint64_t value);
+/* v->tsc_offset has changed: a deadline that is set stands for another time. */
+void vlapic_tsc_moved(struct vcpu *v);
 
 /* Posts an edge interrupt @vector and unblocks the vCPU. From any CPU. */
 void vlapic_set_irq(struct vcpu *v, uint8_t vector);
@@ -40,6 +42,8 @@ void vlapic_set_irq(struct vcpu *v, uint8_t vector);
 /* Highest vector that can be delivered at the current priority, or -1; and its acknowledge (IRR → ISR). */
 int vlapic_pending(struct vcpu *v);
 void vlapic_ack(struct vcpu *v, uint8_t vector);
+/* Undoes vlapic_ack() (ISR → IRR). */
+void vlapic_unack(struct vcpu *v, uint8_t vector);
 
 /*
  * Was an NMI sent to @v? The entry path, when the guest can take one, calls vlapic_ack_nmi() and

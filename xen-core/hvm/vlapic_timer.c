@@ -178,6 +178,21 @@ bool vlapic_get_tsc_deadline(struct vcpu *v, uint64_t *value)
 	return true;
 }
 
+/* A deadline in the past, or one that wraps, fires at once. 0 is none. */
+static void set_deadline_locked(struct vcpu *v, uint64_t tsc)
+{
+	struct vlapic *l = v->vlapic;
+	int64_t ns = (int64_t)tsc_to_ns(tsc - v->tsc_offset);
+
+	l->tsc_deadline = tsc;
+	if (!tsc) {
+		stop_locked(l);
+		return;
+	}
+	l->deadline = ns > 0 ? (uint64_t)ns : 1;
+	arm(v);
+}
+
 bool vlapic_set_tsc_deadline(struct vcpu *v, uint64_t value)
 {
 	struct vlapic *l = v->vlapic;
@@ -185,18 +200,18 @@ bool vlapic_set_tsc_deadline(struct vcpu *v, uint64_t value)
 	if (!cpu_policy_has(v->domain->cpu_policy, XEN_X86_FEATURE_TSC_DEADLINE))
 		return false;
 	spin_lock(&l->timer_lock);
-	if (mode(l) == TIMER_DEADLINE) {
-		l->tsc_deadline = value;
-		if (value) {
-			/* A deadline in the past, or one that wraps, fires at once. */
-			uint64_t ns = tsc_to_ns(value - (uint64_t)v->domain->tsc_offset);
-
-			l->deadline = (int64_t)ns > 0 ? ns : 1;
-			arm(v);
-		} else {
-			stop_locked(l);
-		}
-	}
+	if (mode(l) == TIMER_DEADLINE)
+		set_deadline_locked(v, value);
 	spin_unlock(&l->timer_lock);
 	return true;
+}
+
+void vlapic_tsc_moved(struct vcpu *v)
+{
+	struct vlapic *l = v->vlapic;
+
+	spin_lock(&l->timer_lock);
+	if (l->tsc_deadline)
+		set_deadline_locked(v, l->tsc_deadline);
+	spin_unlock(&l->timer_lock);
 }

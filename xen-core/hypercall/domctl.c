@@ -7,6 +7,8 @@
  * run at a time: they may wait for each other's domains to stop. Who finds it taken tries again
  * from the guest, where it can be paused meanwhile.
  */
+#include "event/evtchn.h"
+#include "hvm/vlapic.h"
 #include "hypercall/control.h"
 #include "hypercall/hypercall.h"
 #include "lib/errno.h"
@@ -160,6 +162,29 @@ static long domctl_set_target(struct op_call *call)
 	return xsm_set_target(&call->caller->label, &call->d->label, &target->label);
 }
 
+static long domctl_set_virq_handler(struct op_call *call)
+{
+	return evtchn_set_virq_handler(call->d, call->u.domctl.u.set_virq_handler.virq);
+}
+
+static long domctl_sendtrigger(struct op_call *call)
+{
+	struct vcpu *v = domain_vcpu(call->d, call->u.domctl.u.sendtrigger.vcpu);
+
+	switch (call->u.domctl.u.sendtrigger.trigger) {
+	case XEN_DOMCTL_SENDTRIGGER_NMI:
+		if (!v)
+			return -ESRCH;
+		vlapic_set_nmi(v);
+		return 0;
+	case XEN_DOMCTL_SENDTRIGGER_POWER:
+	case XEN_DOMCTL_SENDTRIGGER_SLEEP:
+		return -EOPNOTSUPP;
+	default:
+		return -ENOSYS;
+	}
+}
+
 static const char no_devices[] = "Devices can't be assigned yet.";
 static const char pv_only[] = "PV guests only.";
 static const char no_debug[] = "Guests are debugged from inside.";
@@ -200,7 +225,9 @@ static const struct op_entry ops[] = {
 	OP(XEN_DOMCTL_getvcpuaffinity, XSM_DOMAIN__GETAFFINITY, domctl_getvcpuaffinity, NULL),
 	OP_REFUSED(XEN_DOMCTL_real_mode_area, ENOSYS, other_arch),
 	OP(XEN_DOMCTL_resumedomain, XSM_DOMAIN__RESUME, domctl_resumedomain, NULL),
-	OP_REFUSED(XEN_DOMCTL_sendtrigger, EOPNOTSUPP, "Guests have no power button; xl shutdown."),
+	OP(XEN_DOMCTL_sendtrigger, XSM_DOMAIN__TRIGGER, domctl_sendtrigger,
+	   "NMI. Power and sleep buttons, which a guest here does not have, are -EOPNOTSUPP; Xen "
+	   "takes them for such a guest and does nothing."),
 	OP(XEN_DOMCTL_subscribe, XSM_DOMAIN__SET_MISC_INFO, domctl_subscribe, NULL),
 	OP(XEN_DOMCTL_gethvmcontext, XSM_HVM__GETHVMC, domctl_gethvmcontext, NULL),
 	OP(XEN_DOMCTL_sethvmcontext, XSM_HVM__SETHVMC, domctl_sethvmcontext,
@@ -232,8 +259,8 @@ static const struct op_entry ops[] = {
 	OP_REFUSED(XEN_DOMCTL_getvcpuextstate, EOPNOTSUPP, pv_only),
 	OP_REFUSED(XEN_DOMCTL_set_access_required, EOPNOTSUPP, no_introspection),
 	OP_REFUSED(XEN_DOMCTL_audit_p2m, ENOSYS, "Debug builds of Xen only."),
-	OP_REFUSED(XEN_DOMCTL_set_virq_handler, EOPNOTSUPP,
-		   "A global VIRQ goes to the domain that has bound it."),
+	OP(XEN_DOMCTL_set_virq_handler, XSM_DOMAIN__SET_VIRQ_HANDLER, domctl_set_virq_handler,
+	   NULL),
 	OP_REFUSED(XEN_DOMCTL_set_broken_page_p2m, EOPNOTSUPP, "No machine check handling."),
 	OP(XEN_DOMCTL_setnodeaffinity, XSM_DOMAIN__SETAFFINITY, domctl_setnodeaffinity,
 	   "There is one node, which must be in the map."),

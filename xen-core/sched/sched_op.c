@@ -15,7 +15,7 @@
 /* Would the current vCPU be woken at once? Called with its pause flag set, so that nothing is lost. */
 static bool event_waits(struct vcpu *v)
 {
-	return evtchn_upcall_pending(v) || hvm_pending_vector(v) >= 0;
+	return evtchn_upcall_pending(v) || hvm_interrupt_waits(v);
 }
 
 static void unblock_current(struct vcpu *v, enum pause_flag flag)
@@ -47,11 +47,11 @@ void vcpu_hlt(struct vcpu *v)
 {
 	if (vm_ops->regs(v)->rflags & EFLAGS_IF) {
 		vcpu_block_current(PAUSE_BLOCKED);
-		if (hvm_pending_vector(v) >= 0)
+		if (hvm_interrupt_waits(v))
 			unblock_current(v, PAUSE_BLOCKED);
 		return;
 	}
-	/* Nothing but an NMI, which the core does not send, could wake it. */
+	/* As in Xen: with interrupts off it means "down"; an NMI does not end that. */
 	if (!others_up(v))
 		domain_shutdown(v->domain, SHUTDOWN_poweroff);
 	else

@@ -86,6 +86,43 @@ static void check_info(void)
 	CHECK_EQ("info-twice", vcpu_op(VCPUOP_register_vcpu_info, 0, &info), -EINVAL);
 }
 
+static volatile unsigned int nmis[2], depth, deepest;
+
+/* The first NMI sends another: it must wait for the end of this handler. */
+static void on_nmi(struct trap_frame *frame)
+{
+	(void)frame;
+	depth++;
+	if (depth > deepest)
+		deepest = depth;
+	if (nmis[this_cpu()]++ == 0)
+		vcpu_op(VCPUOP_send_nmi, this_cpu(), NULL);
+	depth--;
+}
+
+static void await_nmis(unsigned int cpu)
+{
+	for (unsigned int i = 0; nmis[cpu] < 2 && i < 100000; i++)
+		sched_op(SCHEDOP_yield, NULL);
+}
+
+static void check_nmi(void)
+{
+	uint64_t something = 0;
+
+	vector_set_handler(2, on_nmi);
+	CHECK_EQ("nmi-argument", vcpu_op(VCPUOP_send_nmi, 0, &something), -EINVAL);
+	CHECK_EQ("nmi-self", vcpu_op(VCPUOP_send_nmi, 0, NULL), 0);
+	await_nmis(0);
+	CHECK_EQ("nmi-self-came", nmis[0], 2);
+	CHECK_EQ("nmi-not-nested", deepest, 1);
+	/* The other one is halted, with interrupts on. */
+	CHECK_EQ("nmi-other", vcpu_op(VCPUOP_send_nmi, 1, NULL), 0);
+	await_nmis(1);
+	CHECK("nmi-other-came", nmis[1] >= 1);
+	CHECK_EQ("nmi-other-not-nested", deepest, 1);
+}
+
 void guest_main(void)
 {
 	events_init();
@@ -93,4 +130,5 @@ void guest_main(void)
 	check_errors();
 	check_runstate();
 	check_info();
+	check_nmi();
 }

@@ -6,6 +6,7 @@
 #include "fake_control.h"
 #include "event/evtchn.h"
 #include "hvm/hvm.h"
+#include "hvm/vlapic.h"
 #include "lib/cmdline.h"
 #include "lib/console.h"
 #include "lib/errno.h"
@@ -475,6 +476,18 @@ void keyhandler_run(char key)
 {
 	control_log.keys++;
 	control_log.last_key = key;
+}
+
+int evtchn_set_virq_handler(struct domain *d, uint32_t virq)
+{
+	control_log.handler = d;
+	control_log.handler_virq = virq;
+	return fake_result;
+}
+
+void vlapic_set_nmi(struct vcpu *v)
+{
+	control_log.nmi = v;
 }
 
 void evtchn_raise_virq_global(unsigned int virq)

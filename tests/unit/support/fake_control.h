@@ -24,6 +24,9 @@ extern struct control_log {
 	char last_key;
 	struct cpumask hard, soft;
 	struct xen_domctl_createdomain config;
+	const struct domain *handler; /* of VIRQ handler_virq */
+	uint32_t handler_virq;
+	const struct vcpu *nmi; /* that got one */
 } control_log;
 
 extern int fake_result; /* what the next operation of another unit returns */

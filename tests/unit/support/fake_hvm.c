@@ -364,7 +364,13 @@ static int set_hvm_cpu(struct vcpu *v, const struct hvm_hw_cpu *in)
 	return 0;
 }
 
+static uint64_t get_xcr0(struct vcpu *v)
+{
+	return state_of(v)->xcr0;
+}
+
 static const struct vm_ops ops = {
+	.get_xcr0 = get_xcr0,
 	.name = "fake",
 	.regs = regs,
 	.get_cr = get_cr,

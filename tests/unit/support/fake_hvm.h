@@ -23,7 +23,7 @@
 struct fake_vcpu {
 	struct guest_regs regs;
 	struct guest_segment segment[10];
-	uint64_t cr4;
+	uint64_t cr4, xcr0;
 	bool long_mode;
 	bool upcall_pending; /* in its vcpu_info */
 	unsigned int unblocked, woken, slept;

@@ -134,9 +134,9 @@ bool evtchn_upcall_pending(const struct vcpu *v)
 	return container_of((struct vcpu *)(uintptr_t)v, struct sim_vcpu, v)->pending;
 }
 
-int hvm_pending_vector(struct vcpu *v)
+bool hvm_interrupt_waits(struct vcpu *v)
 {
-	return evtchn_upcall_pending(v) ? 0xf3 : -1;
+	return evtchn_upcall_pending(v);
 }
 
 bool evtchn_port_valid(struct domain *d, port_t port)

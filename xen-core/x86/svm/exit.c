@@ -184,7 +184,7 @@ static void exit_xsetbv(struct vcpu *v)
 		svm_inject_exception(v, TRAP_GP, 0);
 }
 
-static void exit_triple_fault(struct vcpu *v)
+void svm_triple_fault(struct vcpu *v)
 {
 	struct svm_vcpu *sv = svm_vcpu(v);
 
@@ -244,8 +244,9 @@ void svm_handle_exit(struct vcpu *v)
 		sv->vmcb->vintr &= ~(VINTR_IRQ | VINTR_IGN_TPR | VINTR_PRIO_MAX);
 		sv->vmcb->intercept1 &= ~INTERCEPT_VINTR;
 		break;
-	case VMEXIT_IRET: /* the NMI's handler is at its end */
+	case VMEXIT_IRET: /* the NMI's handler is at its end: the shadow keeps the next one off it */
 		sv->vmcb->intercept1 &= ~INTERCEPT_IRET;
+		sv->vmcb->int_shadow |= 1;
 		break;
 	case VMEXIT_HLT:
 		svm_skip(v, INSN_HLT);
@@ -267,7 +268,7 @@ void svm_handle_exit(struct vcpu *v)
 		exit_xsetbv(v);
 		break;
 	case VMEXIT_SHUTDOWN:
-		exit_triple_fault(v);
+		svm_triple_fault(v);
 		break;
 	case VMEXIT_DR_READ ... VMEXIT_DR_READ + 31:
 		exit_dr(v);

@@ -3,6 +3,7 @@
  * FPU and extended state: saved when a vCPU leaves a CPU and loaded when it comes, always, so that
  * nothing of one domain is ever in the registers while another runs. The core itself uses none.
  */
+#include "hvm/cpuid.h"
 #include "lib/string.h"
 #include "x86/regs.h"
 #include "x86/svm/svm.h"
@@ -23,6 +24,18 @@ static void xsetbv(uint64_t value)
 	asm volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
 }
 
+/* QEMU's own CPU: XSETBV does not leave the guest there, so its XCR0 can't be the guest's alone. */
+static bool is_tcg(void)
+{
+	uint32_t r[4];
+
+	cpuid(1, 0, r);
+	if (!(r[2] & 1U << 31))
+		return false;
+	cpuid(0x40000000, 0, r);
+	return !memcmp(&r[1], "TCGTCGTCGTCG", 12);
+}
+
 void fpu_boot(void)
 {
 	uint32_t r[4];
@@ -30,6 +43,12 @@ void fpu_boot(void)
 	cpuid(1, 0, r);
 	if (!(r[2] & 1U << 26))
 		return;
+	if (is_tcg()) {
+		cpu_policy_hide(XEN_X86_FEATURE_XSAVE);
+		return;
+	}
+	/* As the other CPUs do when they come up (x86/smp.c). */
+	write_cr4(read_cr4() | CR4_OSXSAVE);
 	cpuid(0xd, 0, r);
 	host_xcr0 = (((uint64_t)r[3] << 32) | r[0]) & XCR0_KNOWN;
 	xsetbv(host_xcr0);
@@ -84,9 +103,11 @@ void fpu_load(struct svm_vcpu *sv)
 }
 
 /* What XSETBV takes without a fault: the core executes it with what the guest wants. */
-static bool valid_xcr0(uint64_t value)
+static bool valid_xcr0(const struct vcpu *v, uint64_t value)
 {
-	if (!(value & XCR0_X87) || (value & ~host_xcr0))
+	const xen_cpuid_leaf_t *l = cpu_policy_find(v->domain->cpu_policy, 0xd, 0);
+
+	if (!(value & XCR0_X87) || !l || (value & ~(host_xcr0 & l->a)))
 		return false;
 	if ((value & XCR0_AVX) && !(value & XCR0_SSE))
 		return false;
@@ -96,7 +117,7 @@ static bool valid_xcr0(uint64_t value)
 
 bool fpu_set_xcr0(struct vcpu *v, uint32_t index, uint64_t value)
 {
-	if (!host_xcr0 || index != 0 || !valid_xcr0(value))
+	if (!host_xcr0 || index != 0 || !valid_xcr0(v, value))
 		return false;
 	svm_vcpu(v)->xcr0 = value;
 	xsetbv(value);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The MSRs whose value is hardware state of the vCPU; all others are hvm/'s. */
+#include "domain/vcpu.h"
+#include "hvm/cpuid.h"
 #include "x86/regs.h"
 #include "x86/svm/svm.h"
 
@@ -30,6 +32,12 @@ static bool write_pat(struct vmcb *c, uint64_t value)
 	return true;
 }
 
+static bool has_tsc_aux(const struct vcpu *v)
+{
+	return svm_features.tsc_aux &&
+	       cpu_policy_has(v->domain->cpu_policy, XEN_X86_FEATURE_RDTSCP);
+}
+
 bool svm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
 	const struct vmcb *c = svm_vcpu(v)->vmcb;
@@ -44,6 +52,9 @@ bool svm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 	case MSR_DEBUGCTL:
 		*value = c->debugctl;
 		return true;
+	case MSR_TSC_AUX:
+		*value = svm_vcpu(v)->tsc_aux;
+		return has_tsc_aux(v);
 	default:
 		return hvm_rdmsr(v, msr, value);
 	}
@@ -60,6 +71,13 @@ bool svm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 		return write_pat(c, value);
 	case MSR_TSC:
 		c->tsc_offset = value - __builtin_ia32_rdtsc();
+		vcpu_set_tsc_offset(v, c->tsc_offset);
+		return true;
+	case MSR_TSC_AUX:
+		if (!has_tsc_aux(v) || value >> 32)
+			return false;
+		svm_vcpu(v)->tsc_aux = value;
+		wrmsr(MSR_TSC_AUX, value);
 		return true;
 	case MSR_DEBUGCTL:
 		return value == 0; /* no branch records for guests */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Entering a guest: what to inject, the last look at pending work, and the way back. */
+/* Entering a guest: the last look at pending work, and the way back. */
 #include "hvm/vlapic.h"
 #include "lib/bitops.h"
 #include "lib/printk.h"
@@ -7,85 +7,6 @@
 #include "x86/loop.h"
 #include "x86/regs.h"
 #include "x86/svm/svm.h"
-
-/* Exceptions of the class that makes a double fault when they meet another (APM vol. 2 § 8.2.9). */
-static bool contributory(unsigned int vector)
-{
-	return vector == 0 || (vector >= 10 && vector <= 14);
-}
-
-void svm_inject_exception(struct vcpu *v, unsigned int vector, int64_t error)
-{
-	struct svm_vcpu *sv = svm_vcpu(v);
-
-	if (sv->pending_event) {
-		if ((sv->pending_event & 0xff) == 8) {
-			domain_crash(v->domain, "vCPU %u: triple fault", v->id);
-			return;
-		}
-		if (contributory(vector) && contributory(sv->pending_event & 0xff)) {
-			vector = 8;
-			error = 0;
-		}
-	}
-	sv->pending_event = EVENT_VALID | EVENT_EXCEPTION << 8 | vector;
-	if (error >= 0)
-		sv->pending_event |= EVENT_ERROR | (uint64_t)error << 32;
-}
-
-static bool interrupts_open(const struct svm_vcpu *sv)
-{
-	return (sv->regs.rflags & RFLAGS_IF) && !(sv->vmcb->int_shadow & 1);
-}
-
-static void request_window(struct vmcb *c)
-{
-	c->vintr |= VINTR_IRQ | VINTR_IGN_TPR | VINTR_PRIO_MAX;
-	c->intercept1 |= INTERCEPT_VINTR;
-}
-
-void svm_prepare_event(struct vcpu *v)
-{
-	struct svm_vcpu *sv = svm_vcpu(v);
-	struct vmcb *c = sv->vmcb;
-	int vector;
-
-	c->eventinj = 0;
-	/*
-	 * An event whose delivery the exit interrupted goes first. A software interrupt is not
-	 * injected again: the guest executes its instruction again.
-	 */
-	if ((c->exitintinfo & EVENT_VALID) && EVENT_TYPE(c->exitintinfo) != EVENT_SOFT)
-		c->eventinj = c->exitintinfo;
-	c->exitintinfo = 0;
-	if (sv->pending_event) {
-		c->eventinj = sv->pending_event;
-		sv->pending_event = 0;
-	}
-	/* One at a time: IRET ends it, and until then IRET is intercepted. */
-	if (!c->eventinj && vlapic_nmi_pending(v) && !(c->intercept1 & INTERCEPT_IRET)) {
-		c->eventinj = EVENT_VALID | EVENT_NMI << 8 | 2;
-		c->intercept1 |= INTERCEPT_IRET;
-		vlapic_ack_nmi(v);
-	}
-	vector = hvm_pending_vector(v);
-	if (vector < 0)
-		return;
-	if (!c->eventinj && interrupts_open(sv)) {
-		c->eventinj = EVENT_VALID | EVENT_INTR << 8 | (uint64_t)vector;
-		hvm_ack_vector(v, vector);
-		if (hvm_pending_vector(v) < 0)
-			return;
-	}
-	request_window(c);
-}
-
-/* An injection that was prepared but not delivered, because the entry did not happen. */
-static void cancel_event(struct vmcb *c)
-{
-	if (c->eventinj & EVENT_VALID)
-		c->exitintinfo = c->eventinj;
-}
 
 void svm_run(struct vcpu *v)
 {
@@ -100,7 +21,7 @@ void svm_run(struct vcpu *v)
 	(void)__atomic_exchange_n(&cpu->in_guest, true, __ATOMIC_SEQ_CST);
 	if (unlikely(READ_ONCE(cpu->pending))) {
 		WRITE_ONCE(cpu->in_guest, false);
-		cancel_event(c);
+		svm_cancel_event(c);
 		return;
 	}
 	svm_assign_asid(v);

@@ -33,6 +33,7 @@ void svm_reset_state(struct vcpu *v)
 	c->dr7 = 0x400;
 	c->int_shadow = 0;
 	c->eventinj = c->exitintinfo = 0;
+	c->intercept1 &= ~INTERCEPT_IRET;
 	memset(sv->dr, 0, sizeof(sv->dr));
 }
 
@@ -140,6 +141,7 @@ int svm_set_hvm_cpu(struct vcpu *v, const struct hvm_hw_cpu *in)
 	sv->regs.rflags = (in->rflags & 0x3f7fd7UL) | 2;
 	sv->pending_event = 0;
 	c->eventinj = c->exitintinfo = c->int_shadow = 0;
+	c->intercept1 &= ~INTERCEPT_IRET;
 	return 0;
 }
 

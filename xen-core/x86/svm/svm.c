@@ -66,8 +66,9 @@ static int svm_probe(void)
 	svm_features = (struct svm_features) { .nrip_save = r[3] & 1U << 3,
 					       .flush_by_asid = r[3] & 1U << 6,
 					       .decode_assists = r[3] & 1U << 7,
-					       .vgif = r[3] & 1U << 16,
 					       .asids = r[1] };
+	cpuid(0x80000001, 0, r);
+	svm_features.tsc_aux = r[3] & 1U << 27;
 	iopm = core_pages_alloc(2);
 	msrpm = core_pages_alloc(1);
 	if (!iopm || !msrpm)
@@ -106,15 +107,6 @@ static int svm_cpu_enable(void)
 	return 0;
 }
 
-static int svm_domain_init(struct domain *d)
-{
-	return 0;
-}
-
-static void svm_domain_free(struct domain *d)
-{
-}
-
 static void init_controls(struct vcpu *v)
 {
 	struct svm_vcpu *sv = svm_vcpu(v);
@@ -133,7 +125,7 @@ static void init_controls(struct vcpu *v)
 			INTERCEPT2_MWAIT_C | INTERCEPT2_XSETBV | INTERCEPT2_RDPRU;
 	c->iopm = mfn_to_maddr(core_va_to_mfn(iopm)).v;
 	c->msrpm = mfn_to_maddr(core_va_to_mfn(msrpm)).v;
-	c->tsc_offset = (uint64_t)v->domain->tsc_offset;
+	c->tsc_offset = v->tsc_offset;
 	c->vintr = VINTR_MASKING;
 	c->np_enable = 1;
 	c->n_cr3 = p2m_root(&v->domain->p2m).v;
@@ -180,6 +172,8 @@ static void svm_vcpu_free(struct vcpu *v)
 static void svm_switch_to(struct vcpu *v)
 {
 	fpu_load(svm_vcpu(v));
+	if (svm_features.tsc_aux)
+		wrmsr(MSR_TSC_AUX, svm_vcpu(v)->tsc_aux);
 }
 
 static void svm_switch_from(struct vcpu *v)
@@ -276,17 +270,15 @@ static bool svm_long_mode(struct vcpu *v)
 	return svm_long_mode_active(svm_vcpu(v));
 }
 
-static void svm_set_tsc_offset(struct vcpu *v, int64_t offset)
+static uint64_t svm_get_xcr0(struct vcpu *v)
 {
-	svm_vcpu(v)->vmcb->tsc_offset = (uint64_t)offset;
+	return svm_vcpu(v)->xcr0;
 }
 
 static const struct vm_ops svm_ops = {
 	.name = "SVM",
 	.probe = svm_probe,
 	.cpu_enable = svm_cpu_enable,
-	.domain_init = svm_domain_init,
-	.domain_free = svm_domain_free,
 	.vcpu_init = svm_vcpu_init,
 	.vcpu_free = svm_vcpu_free,
 	.run = svm_run,
@@ -295,13 +287,13 @@ static const struct vm_ops svm_ops = {
 	.regs = svm_regs,
 	.get_cr = svm_get_cr,
 	.get_efer = svm_get_efer,
+	.get_xcr0 = svm_get_xcr0,
 	.get_segment = svm_get_segment,
 	.get_cpl = svm_get_cpl,
 	.long_mode = svm_long_mode,
 	.get_hvm_cpu = svm_get_hvm_cpu,
 	.set_hvm_cpu = svm_set_hvm_cpu,
 	.inject_exception = svm_inject_exception,
-	.set_tsc_offset = svm_set_tsc_offset,
 };
 
 const struct vm_ops *vm_ops = &svm_ops;

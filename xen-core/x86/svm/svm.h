@@ -13,7 +13,7 @@ struct svm_vcpu {
 	struct vmcb *vmcb;	/* a core page */
 	maddr_t vmcb_addr;
 	void *fpu; /* FXSAVE or XSAVE image, as large as fpu_size() */
-	uint64_t xcr0;
+	uint64_t xcr0, tsc_aux;
 	uint64_t pending_event; /* exception to inject, in the form of EVENTINJ; 0: none */
 	uint64_t dr[4];
 	bool dr_loaded;	    /* the guest's DR0-3 are in the CPU; accesses are not intercepted */
@@ -29,7 +29,8 @@ static inline struct svm_vcpu *svm_vcpu(const struct vcpu *v)
 
 /* What this CPU can do of SVM (CPUID 8000_000A edx). */
 extern struct svm_features {
-	bool nrip_save, decode_assists, flush_by_asid, vgif;
+	bool nrip_save, decode_assists, flush_by_asid;
+	bool tsc_aux; /* RDTSCP, and its MSR */
 	uint32_t asids;
 } svm_features;
 
@@ -45,6 +46,10 @@ void svm_run(struct vcpu *v);
 maddr_t svm_host_vmcb(void); /* this CPU's */
 /* Before entry: chooses what to inject, and asks for an exit when something has to wait. */
 void svm_prepare_event(struct vcpu *v);
+/* The entry did not happen: what was chosen is for the next one. */
+void svm_cancel_event(struct vmcb *vmcb);
+/* The guest's CPU would reset: its domain is shut down for a reboot. */
+void svm_triple_fault(struct vcpu *v);
 void svm_handle_exit(struct vcpu *v);
 /* Moves rip past the intercepted instruction @what; ends the interrupt shadow. */
 void svm_skip(struct vcpu *v, enum decode_known what);

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is injected at an entry (REQ core/SVM): nothing that was on its way is lost or nested. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "hvm/vlapic.h"
+#include "x86/regs.h"
+#include "x86/svm/svm.h"
+
+#define NONE	       0UL
+#define INTR(vector)   (EVENT_VALID | (vector))
+#define NMI	       (EVENT_VALID | EVENT_NMI << 8 | 2)
+#define FAULT(v)       (EVENT_VALID | EVENT_EXCEPTION << 8 | (v))
+#define FAULT_ERR(v)   (FAULT(v) | EVENT_ERROR)
+#define SOFT(v)	       (EVENT_VALID | EVENT_SOFT << 8 | (v))
+#define DOUBLE	       FAULT_ERR(8)
+#define VINTR_ASKED(c) (((c)->vintr & VINTR_IRQ) && ((c)->intercept1 & INTERCEPT_VINTR))
+
+static struct domain domain;
+static struct vmcb vmcb;
+static struct svm_vcpu sv = { .vmcb = &vmcb };
+static struct vcpu vcpu = { .domain = &domain, .vm = &sv };
+
+static int vectors[4], acked, requeued; /* vectors: highest last, 0 is no more */
+static unsigned int nr_vectors, triple_faults;
+static bool nmi;
+
+int hvm_pending_vector(struct vcpu *v)
+{
+	return nr_vectors ? vectors[nr_vectors - 1] : -1;
+}
+
+void hvm_ack_vector(struct vcpu *v, int vector)
+{
+	assert_true(nr_vectors && vector == vectors[nr_vectors - 1]);
+	nr_vectors--;
+	acked = vector;
+}
+
+void hvm_requeue_vector(struct vcpu *v, uint8_t vector)
+{
+	vectors[nr_vectors++] = vector;
+	requeued = vector;
+}
+
+bool vlapic_nmi_pending(const struct vcpu *v)
+{
+	return nmi;
+}
+
+void vlapic_ack_nmi(struct vcpu *v)
+{
+	nmi = false;
+}
+
+void vlapic_set_nmi(struct vcpu *v)
+{
+	nmi = true;
+}
+
+void svm_triple_fault(struct vcpu *v)
+{
+	triple_faults++;
+}
+
+static int setup(void **state)
+{
+	memset(&vmcb, 0, sizeof(vmcb));
+	sv.pending_event = 0;
+	sv.regs.rflags = 2 | RFLAGS_IF;
+	acked = requeued = -1;
+	nr_vectors = triple_faults = 0;
+	nmi = false;
+	return 0;
+}
+
+static uint64_t prepare(uint64_t interrupted)
+{
+	vmcb.exitintinfo = interrupted;
+	svm_prepare_event(&vcpu);
+	assert_int_equal(vmcb.exitintinfo, 0);
+	assert_int_equal(sv.pending_event, 0);
+	return vmcb.eventinj;
+}
+
+static void nothing_or_once(void **state)
+{
+	assert_int_equal(prepare(NONE), NONE);
+	svm_inject_exception(&vcpu, 6, -1);
+	assert_int_equal(prepare(NONE), FAULT(6));
+	assert_int_equal(prepare(NONE), NONE);
+	svm_inject_exception(&vcpu, 13, 0x18);
+	assert_int_equal(prepare(NONE), FAULT_ERR(13) | 0x18UL << 32);
+}
+
+/* An event whose delivery an exit interrupted comes again; what an instruction raised does not. */
+static void interrupted(void **state)
+{
+	assert_int_equal(prepare(INTR(0x31)), INTR(0x31));
+	assert_int_equal(prepare(NMI), NMI);
+	assert_int_equal(prepare(FAULT_ERR(14) | 2UL << 32), FAULT_ERR(14) | 2UL << 32);
+	assert_int_equal(prepare(FAULT(1)), FAULT(1));
+	assert_int_equal(prepare(SOFT(0x80)), NONE);
+	assert_int_equal(prepare(FAULT(3)), NONE);
+	assert_int_equal(prepare(FAULT(4)), NONE);
+	assert_int_equal(prepare(0x31), NONE); /* not valid */
+	/* It goes before interrupts that wait; those get a window. */
+	vectors[nr_vectors++] = 0x40;
+	assert_int_equal(prepare(INTR(0x31)), INTR(0x31));
+	assert_int_equal(acked, -1);
+	assert_true(VINTR_ASKED(&vmcb));
+}
+
+/* An exception that the core raises while an interrupt or an NMI was on its way: that one follows. */
+static void replaced(void **state)
+{
+	svm_inject_exception(&vcpu, 13, 0);
+	assert_int_equal(prepare(INTR(0x31)), FAULT_ERR(13));
+	assert_int_equal(requeued, 0x31);
+	assert_true(VINTR_ASKED(&vmcb));
+	assert_int_equal(prepare(NONE), INTR(0x31));
+	assert_int_equal(nr_vectors, 0);
+
+	vmcb.intercept1 |= INTERCEPT_IRET; /* as when it was injected */
+	svm_inject_exception(&vcpu, 17, 0);
+	assert_int_equal(prepare(NMI), FAULT_ERR(17));
+	assert_true(nmi);
+	assert_int_equal(prepare(NONE), NMI);
+	assert_true(vmcb.intercept1 & INTERCEPT_IRET);
+	assert_false(nmi);
+}
+
+/* APM vol. 2, table 8-3, in both ways that two exceptions can meet. */
+static void combined(void **state)
+{
+	static const struct {
+		unsigned int first, second;
+		uint64_t want;
+	} cases[] = {
+		{ 0, 13, DOUBLE },     { 13, 0, DOUBLE },     { 10, 12, DOUBLE },
+		{ 11, 11, DOUBLE },    { 14, 13, DOUBLE },    { 14, 14, DOUBLE },
+		{ 13, 14, FAULT(14) }, { 0, 14, FAULT(14) },  { 1, 13, FAULT(13) },
+		{ 13, 6, FAULT(6) },   { 14, 6, FAULT(6) },   { 6, 14, FAULT(14) },
+		{ 8, 6, FAULT(6) },    { 17, 13, FAULT(13) },
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		svm_inject_exception(&vcpu, cases[i].second, -1);
+		assert_int_equal(prepare(FAULT(cases[i].first)), cases[i].want);
+		svm_inject_exception(&vcpu, cases[i].first, -1);
+		svm_inject_exception(&vcpu, cases[i].second, -1);
+		assert_int_equal(prepare(NONE), cases[i].want);
+	}
+	assert_int_equal(triple_faults, 0);
+	for (unsigned int second = 10; second <= 14; second++) {
+		svm_inject_exception(&vcpu, second, 0);
+		assert_int_equal(prepare(DOUBLE), NONE);
+		assert_int_equal(triple_faults, second - 9);
+	}
+}
+
+static void interrupts(void **state)
+{
+	vectors[nr_vectors++] = 0x40;
+	sv.regs.rflags &= ~RFLAGS_IF;
+	assert_int_equal(prepare(NONE), NONE);
+	assert_true(VINTR_ASKED(&vmcb));
+	sv.regs.rflags |= RFLAGS_IF;
+	vmcb.int_shadow = 1;
+	vmcb.vintr = vmcb.intercept1 = 0;
+	assert_int_equal(prepare(NONE), NONE);
+	assert_true(VINTR_ASKED(&vmcb));
+	vmcb.int_shadow = 0;
+	vmcb.vintr = vmcb.intercept1 = 0;
+	vectors[nr_vectors++] = 0x50;
+	assert_int_equal(prepare(NONE), INTR(0x50));
+	assert_true(VINTR_ASKED(&vmcb)); /* for the other one */
+	vmcb.vintr = vmcb.intercept1 = 0;
+	assert_int_equal(prepare(NONE), INTR(0x40));
+	assert_false(VINTR_ASKED(&vmcb));
+}
+
+/* One NMI until IRET; none in an interrupt shadow; interrupts wait for it. */
+static void nmis(void **state)
+{
+	nmi = true;
+	sv.regs.rflags &= ~RFLAGS_IF;
+	vmcb.int_shadow = 1;
+	assert_int_equal(prepare(NONE), NONE);
+	vmcb.int_shadow = 0;
+	vectors[nr_vectors++] = 0x40;
+	assert_int_equal(prepare(NONE), NMI);
+	assert_true(vmcb.intercept1 & INTERCEPT_IRET);
+	assert_true(VINTR_ASKED(&vmcb));
+	nmi = true;
+	assert_int_equal(prepare(NONE), NONE);
+	assert_true(nmi);
+	vmcb.intercept1 &= ~INTERCEPT_IRET;
+	assert_int_equal(prepare(NONE), NMI);
+}
+
+static void cancelled(void **state)
+{
+	vectors[nr_vectors++] = 0x40;
+	assert_int_equal(prepare(NONE), INTR(0x40));
+	svm_cancel_event(&vmcb);
+	svm_prepare_event(&vcpu);
+	assert_int_equal(vmcb.eventinj, INTR(0x40));
+	assert_int_equal(prepare(NONE), NONE);
+	svm_cancel_event(&vmcb);
+	assert_int_equal(vmcb.exitintinfo, 0);
+}
+
+#define T(name) cmocka_unit_test_setup(name, setup)
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(nothing_or_once), T(interrupted), T(replaced),  T(combined),
+		T(interrupts),	    T(nmis),	    T(cancelled),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
