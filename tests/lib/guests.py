@@ -20,16 +20,25 @@ def names():
                   if path.stem == path.parent.name and "Needs a partner" not in path.read_text())
 
 
+def _head(name, folder):
+    """What the kernel's comment asks for, in ` * KEY: value` lines: CPUS, CMDLINE and QEMU."""
+    source = ROOT / "tests" / folder / name / f"{name}.c"
+    text = source.read_text() if source.exists() else ""
+    return dict(re.findall(r"^ \* (CPUS|CMDLINE|QEMU): (.*)$", text, re.M))
+
+
 def boot(name, core, folder="guests", timeout=90, cpus=2, cmdline="",
          dom0_memory=128):
     """The lines that kernel NAME prints, and the console."""
     kernel = BUILD / "tests" / folder / name
     log = BUILD / "log" / f"{folder}-{name}-{core}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    options = f"{cmdline} bootscrub=0" if core == "xen" else cmdline
+    head = _head(name, folder)
+    options = " ".join([cmdline, head.get("CMDLINE", ""), "bootscrub=0" if core == "xen" else ""])
     done = subprocess.run(
         [sys.executable, ROOT / "run", "--no-build", "--core", core, "--kernel", kernel,
-         "--icount", "--memory", "1024", "--cpus", str(cpus), "--cmdline", options,
+         "--icount", "--memory", "1024", "--cpus", head.get("CPUS", str(cpus)),
+         "--cmdline", options.strip(), f"--qemu={head.get('QEMU', '')}",
          "--dom0-memory", str(dom0_memory), "--timeout", str(timeout), "--log", log],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         check=False)

@@ -22,6 +22,8 @@
 #include "x86/trap.h"
 #include "xsm/xsm.h"
 
+#define CPUID_TOPOEXT (1U << 22) /* 0x80000001, ECX */
+
 struct cpu *cpus[MAX_CPUS];
 static unsigned int nr_cpus = 1;
 
@@ -52,22 +54,29 @@ void smp_place_trampoline(maddr_t page)
 	trampoline_page = page;
 }
 
+/* How the APIC id is made up: leaf 0xb, or AMD's leaves where that is empty (before Zen 2). */
 static void read_topology(struct cpu *cpu)
 {
-	uint32_t r[4], thread_bits, core_bits;
+	uint32_t r[4], thread_bits = 0, core_bits = 0, others;
 
-	cpu->socket = cpu->core = cpu->thread = 0;
 	cpuid(0, 0, r);
-	if (r[0] < 0xb) {
-		cpu->core = cpu->apic_id;
-		return;
+	if (r[0] >= 0xb) {
+		cpuid(0xb, 0, r);
+		thread_bits = r[0] & 31;
+		cpuid(0xb, 1, r);
+		core_bits = r[0] & 31;
 	}
-	cpuid(0xb, 0, r);
-	thread_bits = r[0] & 31;
-	cpuid(0xb, 1, r);
-	core_bits = r[0] & 31;
-	if (core_bits < thread_bits)
-		core_bits = thread_bits;
+	if (!core_bits) {
+		cpuid(0x80000008, 0, r);
+		core_bits = r[2] >> 12 & 15;
+		cpuid(0x80000001, 0, r);
+		if (r[2] & CPUID_TOPOEXT) {
+			cpuid(0x8000001e, 0, r);
+			others = r[1] >> 8 & 0xff;
+			thread_bits = others ? 32 - (uint32_t)__builtin_clz(others) : 0;
+		}
+	}
+	core_bits = max(core_bits, thread_bits);
 	cpu->thread = cpu->apic_id & ((1U << thread_bits) - 1);
 	cpu->core = (cpu->apic_id & ((1U << core_bits) - 1)) >> thread_bits;
 	cpu->socket = cpu->apic_id >> core_bits;

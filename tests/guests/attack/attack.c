@@ -4,11 +4,9 @@
  * MSR and port, for instructions that are not its own, changes what the core is reading, and calls
  * at random. The core must survive and go on serving; each result must be a refusal or harmless.
  */
-#include "guest.h"
+#include "attack.h"
 
 #define EFAULT	      14
-#define VCPUS	      2
-#define RANDOM_CALLS  10000
 #define STORM_SENDS   5000
 #define RACE_ROUNDS   2000
 #define GRANT_REF     9
@@ -24,13 +22,12 @@ extern uint64_t boot_pml4[512];
 static uint8_t page_a[2][PAGE_SIZE] PAGE_ALIGNED;
 static uint8_t page_b[PAGE_SIZE] PAGE_ALIGNED;
 static uint8_t victim[PAGE_SIZE] PAGE_ALIGNED;
-static uint8_t map_at[PAGE_SIZE] PAGE_ALIGNED;
 static uint8_t info_page[PAGE_SIZE] PAGE_ALIGNED;
 static uint8_t area_page[PAGE_SIZE] PAGE_ALIGNED;
 static grant_entry_v1_t grants[PAGE_SIZE / sizeof(grant_entry_v1_t)] PAGE_ALIGNED;
 static uint64_t pdpt[512] PAGE_ALIGNED, pd[512] PAGE_ALIGNED, pt[512] PAGE_ALIGNED;
 
-static bool is_our_core(void)
+bool is_our_core(void)
 {
 	char text[XEN_EXTRAVERSION_LEN] = { 0 };
 
@@ -38,47 +35,9 @@ static bool is_our_core(void)
 	return strstr(text, "bulkhead") != NULL;
 }
 
-/* ---- the second vCPU: does what it is told for as long as it is told ---- */
-
-static struct {
-	void (*volatile work)(void);
-	volatile unsigned int alive, rounds;
-} helper;
-
-static void helper_main(void *data)
+bool is_guest(void)
 {
-	helper.alive = 1;
-	for (;;) {
-		void (*work)(void) = helper.work;
-
-		if (work) {
-			work();
-			helper.rounds++;
-		} else {
-			helper.alive++;
-			relax();
-		}
-	}
-}
-
-static void helper_start(void (*work)(void))
-{
-	unsigned int before = helper.rounds;
-
-	helper.work = work;
-	while (helper.rounds == before)
-		relax();
-}
-
-/* Returns when the helper has finished what it was doing. */
-static void helper_stop(void)
-{
-	unsigned int before;
-
-	helper.work = NULL;
-	before = helper.alive;
-	while (helper.alive == before)
-		relax();
+	return own_domid() != 0;
 }
 
 /* ---- memory outside ---- */
@@ -176,6 +135,7 @@ static void attack_instructions(void)
 	CHECK("invlpga", TRY("invlpga %%rax, %%ecx", "c"(1)) != NO_EXCEPTION);
 	CHECK("monitor", TRY("monitor", "c"(0), "d"(0)) != NO_EXCEPTION);
 	CHECK("mwait", TRY("mwait", "c"(0)) != NO_EXCEPTION);
+	CHECK("rdpmc", TRY("rdpmc", "c"(0), "d"(0)) != NO_EXCEPTION);
 	CHECK("xsetbv-off", TRY("xsetbv", "c"(0), "d"(0)) != NO_EXCEPTION);
 	CHECK_EQ("wbinvd", TRY("wbinvd"), NO_EXCEPTION);
 }
@@ -276,7 +236,7 @@ static void attack_tables(void)
 	window_build();
 	CHECK_EQ("tables-crossing-end",
 		 HYPERCALL2(xen_version, XENVER_capabilities, WINDOW + PAGE_SIZE - 8), -EFAULT);
-	helper_start(flip_tables);
+	crew_begin(flip_tables);
 	for (unsigned int i = 0; i < RACE_ROUNDS; i++) {
 		long rc = HYPERCALL2(xen_version, XENVER_capabilities, WINDOW + PAGE_SIZE - 8);
 
@@ -284,7 +244,7 @@ static void attack_tables(void)
 		rc = grant_op(GNTTABOP_query_size, (void *)(WINDOW + PAGE_SIZE - 8), 1);
 		all = all && (rc == 0 || rc == -EFAULT);
 	}
-	helper_stop();
+	crew_stop();
 	CHECK("tables-changing", all);
 	pt[1] = (uintptr_t)page_a[1] | PTE_P_RW;
 	pd[0] = (uintptr_t)pt | PTE_P_RW;
@@ -366,7 +326,7 @@ static void attack_events(void)
 	bool all = true;
 
 	storm_port = race_port = event_bind_ipi(0);
-	helper_start(storm);
+	crew_begin(storm);
 	for (unsigned int i = 0; i < STORM_SENDS; i++)
 		all = event_send((unsigned int)to_helper) == 0 && all;
 	CHECK("storm-sends", all);
@@ -377,7 +337,7 @@ static void attack_events(void)
 		race_port = port;
 		all = all && event_close((unsigned int)port) == 0;
 	}
-	helper_stop();
+	crew_stop();
 	CHECK("storm-close-while-sending", all);
 	CHECK("storm-arrived", event_pending((unsigned int)storm_port));
 	event_clear((unsigned int)storm_port);
@@ -418,10 +378,10 @@ static void attack_grants(void)
 	bool answered = true;
 
 	CHECK_EQ("grant-table", map_xen_page(XENMAPSPACE_grant_table, 0, grants), 0);
-	helper_start(flip_grant);
+	crew_begin(flip_grant);
 	for (unsigned int i = 0; i < RACE_ROUNDS; i++)
 		answered = copy_once() <= 0 && answered;
-	helper_stop();
+	crew_stop();
 	CHECK("grant-changing", answered);
 	/* No use of it has been left behind: the flags go back to what they were. */
 	grants[GRANT_REF].domid = own_domid();
@@ -432,121 +392,6 @@ static void attack_grants(void)
 	CHECK_EQ("grant-copy-data", page_b[0], 0x5c);
 	CHECK_EQ("grant-flags-after", grants[GRANT_REF].flags, GTF_permit_access);
 	grants[GRANT_REF].flags = 0;
-}
-
-/* ---- calls at random ---- */
-
-struct random {
-	uint64_t state;
-	uint64_t buffer[64]; /* arguments point here, and the core may write here */
-};
-
-static uint64_t next_random(struct random *r)
-{
-	r->state ^= r->state << 13;
-	r->state ^= r->state >> 7;
-	r->state ^= r->state << 17;
-	return r->state;
-}
-
-/* Words that find the edges of checks. Small numbers and frames stay below this kernel. */
-static uint64_t random_word(struct random *r)
-{
-	uint64_t n = next_random(r);
-
-	switch (n >> 8 & 7) {
-	case 0:
-		return n >> 16 & 0xff;
-	case 1:
-		return (uintptr_t)r->buffer;
-	case 2:
-		return ~0UL - (n >> 16 & 15);
-	case 3:
-		return BAD_ADDRESS;
-	case 4:
-		return DOMID_SELF;
-	case 5:
-		return n | 1UL << 63;
-	case 6:
-		return (uintptr_t)map_at / PAGE_SIZE;
-	default:
-		return 1UL << (28 + (n >> 16) % 36);
-	}
-}
-
-/* What would end or stop this domain, print, or change the host in Dom0's place when it succeeds. */
-static bool call_spared(unsigned int nr, uint64_t first)
-{
-	unsigned int cmd = (unsigned int)first;
-
-	switch (nr) {
-	case __HYPERVISOR_sched_op:
-		return cmd != SCHEDOP_yield;
-	case __HYPERVISOR_iret: /* an undefined instruction in Xen's page */
-	case __HYPERVISOR_sched_op_compat:
-	case __HYPERVISOR_platform_op:
-	case __HYPERVISOR_sysctl:
-	case __HYPERVISOR_domctl:
-	case __HYPERVISOR_xsm_op:
-	case __HYPERVISOR_kexec_op:
-	case __HYPERVISOR_multicall: /* of random words, all of the above could come of it */
-	case __HYPERVISOR_physdev_op:
-		return true;
-	case __HYPERVISOR_console_io:
-		return cmd == 0;
-	case __HYPERVISOR_vcpu_op:
-		return cmd == VCPUOP_down;
-	case __HYPERVISOR_hvm_op:
-		return cmd == HVMOP_set_param;
-	default:
-		return false;
-	}
-}
-
-static void random_calls(struct random *r)
-{
-	for (unsigned int i = 0; i < RANDOM_CALLS; i++) {
-		unsigned int nr = next_random(r) >> 20 & 63;
-		uint64_t first = next_random(r) >> 20 & 31;
-
-		if (call_spared(nr, first))
-			continue;
-		for (unsigned int w = 0; w < 16; w++)
-			r->buffer[w] = random_word(r);
-		r->buffer[1] &=
-			31; /* counts of extents: what is behind the buffer is this kernel */
-		hypercall(nr, nr == __HYPERVISOR_set_timer_op ? 0 : first,
-			  next_random(r) & 1 ? (uintptr_t)r->buffer : random_word(r),
-			  nr == __HYPERVISOR_grant_table_op || next_random(r) & 1
-				  ? next_random(r) & 7
-				  : random_word(r),
-			  random_word(r), random_word(r));
-	}
-}
-
-static struct random randoms[VCPUS] PAGE_ALIGNED;
-static volatile unsigned int helper_calls_done;
-
-static void helper_random(void)
-{
-	if (helper_calls_done)
-		return;
-	random_calls(&randoms[1]);
-	helper_calls_done = 1;
-}
-
-static void attack_random(void)
-{
-	randoms[0].state = 0x9e3779b97f4a7c15UL;
-	randoms[1].state = 0xbf58476d1ce4e5b9UL;
-	helper.work = helper_random;
-	random_calls(&randoms[0]);
-	while (!helper_calls_done)
-		relax();
-	helper_stop();
-	/* It was moved about: without it there is no clock. */
-	CHECK_EQ("random-calls-survived", map_xen_page(XENMAPSPACE_shared_info, 0, &shared_info),
-		 0);
 }
 
 /* ---- the core still serves ---- */
@@ -575,13 +420,16 @@ void guest_main(void)
 	attack_domctl();
 	attack_counts();
 	attack_reservation();
-	CHECK_EQ("helper", cpu_start(1, helper_main, NULL), 0);
-	while (!helper.alive)
-		relax();
+	crew_start();
+	CHECK("crew", crew_size() > 1);
 	attack_tables();
 	attack_events();
 	attack_grants();
 	attack_areas();
+	if (is_guest()) {
+		attack_control();
+		attack_rings();
+	}
 	attack_random();
 	check_alive();
 }
