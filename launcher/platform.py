@@ -51,6 +51,13 @@ def policy_modules(core):
     return [(require(BUILD / "xsm-policy" / "bulkhead.policy", "the policy"), "")]
 
 
+def loader_modules(core):
+    """What unpacks a bzImage in Dom0's place; Xen does it by itself."""
+    if core == "xen":
+        return []
+    return [(require(BUILD / "dom0-loader" / "dom0-loader", "Dom0's loader"), "")]
+
+
 def core_cmdline(core, cpus, dom0_memory, extra):
     words = [CORE_CMDLINE, f"dom0_mem={dom0_memory}M,max:{dom0_memory}M",
              f"dom0_max_vcpus={cpus}"]
@@ -122,15 +129,17 @@ def image_with(base, name, script=None, additions=()):
 
 
 def dom0_machine(core, tools, cpus, memory, dom0_memory=1024, cmdline="", dom0_cmdline="",
-                 name="run", script=None, additions=(), **more):
+                 name="run", script=None, additions=(), unpacked=False, **more):
     """A machine that boots CORE with Linux as Dom0, and the mark of its script's end."""
     content = Content()
     image, token = image_with(base_image(content, tools), name, script, additions)
-    kernel = content.vmlinux()
+    kernel = content.vmlinux() if unpacked else content.vmlinuz
+    modules = [(kernel, f"{DOM0_CMDLINE} {dom0_cmdline}".strip()), (image, ""),
+               *policy_modules(core)]
+    if not unpacked:
+        modules += loader_modules(core)
     machine = Machine(core=core_file(core, content),
-                      cmdline=core_cmdline(core, cpus, dom0_memory, cmdline),
-                      modules=[(kernel, f"{DOM0_CMDLINE} {dom0_cmdline}".strip()), (image, ""),
-                               *policy_modules(core)],
+                      cmdline=core_cmdline(core, cpus, dom0_memory, cmdline), modules=modules,
                       cpus=cpus, memory=memory, **more)
     return machine, token
 

@@ -3,8 +3,9 @@
 System tests: whole-platform scenarios, the same on our core and on Xen.
 
 tests/system/NAME.sh runs in Dom0 and passes when it ends with status 0; `# KEY: value` lines at
-its top set REQ, TIMEOUT, CPUS, ADD and CORES. tests/system/NAME.py has run(scenario), for what one
-script can't say. Both may print or record `fact: ...` lines, which must be equal on both cores.
+its top set REQ, TIMEOUT, CPUS, ADD, CORES and DENIED (policy.py). tests/system/NAME.py has
+run(scenario), for what one script can't say. Both may print or record `fact: ...` lines, which must
+be equal on both cores.
 """
 
 import importlib.util
@@ -15,6 +16,7 @@ import time
 
 from launcher.paths import BUILD, ROOT
 
+from . import policy
 from .report import Failure
 
 FOLDER = ROOT / "tests" / "system"
@@ -49,16 +51,21 @@ class Scenario:
         self.tools = tools
         self.facts = []
         self._runs = 0
+        self._judged = False
 
     def dom0(self, script, cpus=2, timeout=240, add=(), cmdline="", dom0_cmdline="",
-             options=("--icount",), expect=0):
-        """Boots Linux as Dom0 and runs SCRIPT (text) there; its status must be EXPECT."""
+             options=("--icount",), expect=0, denied=()):
+        """Boots Linux as Dom0 and runs SCRIPT (text) there; its status must be EXPECT, and only
+        what DENIED declares may be denied (policy.py)."""
         self._runs += 1
         folder = BUILD / "log"
         folder.mkdir(parents=True, exist_ok=True)
         stem = f"system-{self.name}-{self.core}-{self._runs}"
         file, log = folder / f"{stem}.sh", folder / f"{stem}.log"
         file.write_text(script)
+        if self.core == "bulkhead":
+            cmdline = f"{policy.CMDLINE} {cmdline}"
+            options = [*options, "--unpacked"]
         command = [sys.executable, ROOT / "run", "--no-build", "--quiet", "--core", self.core,
                    "--tools", self.tools, "--cpus", str(cpus), "--timeout", str(timeout),
                    "--log", log, "--script", file, "--cmdline", cmdline,
@@ -76,8 +83,19 @@ class Scenario:
         if expect is not None and done.returncode != expect:
             reasons = [line for line in lines if line.startswith("FAILED")]
             raise Failure("; ".join(reasons + [verdict]), console)
+        self.saw(console, denied)
         self.facts += [line for line in lines if line.startswith("fact: ")]
         return outcome
+
+    def saw(self, console, denied=()):
+        """Judges a run's CONSOLE by its denials; every run of a scenario goes through here."""
+        self._judged = True
+        if self.core == "bulkhead":
+            policy.check_console(console, denied)
+
+    def judged(self):
+        """Whether any run's console was judged."""
+        return self._judged
 
     def need(self, condition, why, outcome=None):
         """The requirement CONDITION; WHY is what is said when it does not hold."""
@@ -103,7 +121,7 @@ def _load(name):
         def run_script(scenario):
             scenario.dom0(text, cpus=int(head.get("CPUS", 2)),
                           timeout=float(head.get("TIMEOUT", 240)), add=head.get("ADD", "").split(),
-                          cmdline=head.get("CMDLINE", ""))
+                          cmdline=head.get("CMDLINE", ""), denied=policy.declared(text))
         return run_script, head.get("CORES", " ".join(CORES)).split()
     spec = importlib.util.spec_from_file_location(f"system_{name}", FOLDER / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
@@ -128,6 +146,8 @@ def run(name, report, skip):
         start = time.monotonic()
         try:
             function(scenario)
+            if not scenario.judged():
+                raise Failure("no run of it was judged by its denials: scenario.saw(console)")
             facts[core] = scenario.facts
             if len(facts) == 2 and facts["xen"] != facts["bulkhead"]:
                 raise Failure("not the same as on Xen:\n" + "\n".join(

@@ -385,32 +385,19 @@ struct signature {
 
 /* Linux: Documentation/arch/x86/boot.rst; policy: magic, length 8, and its name. */
 static const struct signature signatures[] = {
-	{ 0x202, 4, MODULE_LINUX, "HdrS" },
+	{ 0x202, 4, MODULE_BZIMAGE, "HdrS" },
 	{ 0, 4, MODULE_ELF, "\177ELF" },
 	{ 0, 16, MODULE_FLASK, "\x8c\xff\x7c\xf9\x08\0\0\0XenFlask" },
-	{ 0, 6, MODULE_INITRD, "070701" },
-	{ 0, 6, MODULE_INITRD, "070702" },
-	{ 0, 2, MODULE_INITRD, "\x1f\x8b" },
-	{ 0, 3, MODULE_INITRD, "BZh" },
-	{ 0, 6, MODULE_INITRD,
-	  "\xfd"
-	  "7zXZ\0" },
-	{ 0, 3, MODULE_INITRD, "\x5d\0\0" },
-	{ 0, 4, MODULE_INITRD, "\x02!L\x18" },
-	{ 0, 4, MODULE_INITRD, "\x89LZO" },
-	{ 0, 4, MODULE_INITRD, "\x28\xb5\x2f\xfd" },
 };
 
 enum module_kind module_kind(const void *head, size_t len)
 {
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(signatures); i++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(signatures); i++) {
 		const struct signature *s = &signatures[i];
 
 		if (len >= (size_t)s->offset + s->len &&
 		    !memcmp((const char *)head + s->offset, s->bytes, s->len))
 			return s->kind;
 	}
-	return MODULE_UNKNOWN;
+	return MODULE_INITRD;
 }

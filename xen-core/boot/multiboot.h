@@ -48,11 +48,10 @@ int multiboot_parse(uint32_t magic, uint32_t info_addr, const struct phys_access
 		    struct boot_info *out);
 
 enum module_kind {
-	MODULE_UNKNOWN,
-	MODULE_LINUX,  /* bzImage */
-	MODULE_ELF,    /* a test kernel, or a vmlinux */
-	MODULE_INITRD, /* cpio archive or something compressed */
-	MODULE_FLASK,  /* binary policy */
+	MODULE_BZIMAGE, /* Linux as distributions ship it */
+	MODULE_ELF,	/* what is started: a kernel, or the loader of a bzImage */
+	MODULE_FLASK,	/* binary policy */
+	MODULE_INITRD,	/* all else: archives come in too many formats to know them */
 };
 
 /* What a module is, by its first bytes (give it 1 KiB where there is so much). */

@@ -161,13 +161,13 @@ static void add_memory(void)
 static enum module_kind kind_of(const struct boot_module *m)
 {
 	uint8_t head[1024];
-	struct image img = { m->start, m->size };
 	size_t n = min(m->size, (uint64_t)sizeof(head));
 
-	return image_read(&img, 0, head, n) ? module_kind(head, n) : MODULE_UNKNOWN;
+	image_read(m, 0, head, n);
+	return module_kind(head, n);
 }
 
-/* The module of @kind, or NULL. An initramfs that is not recognised is the one after the kernel. */
+/* The first module of @kind, or NULL. */
 static const struct boot_module *find_module(enum module_kind kind)
 {
 	for (unsigned int i = 0; i < boot.nr_modules; i++)
@@ -179,35 +179,36 @@ static const struct boot_module *find_module(enum module_kind kind)
 static void load_policy(void)
 {
 	const struct boot_module *m = find_module(MODULE_FLASK);
-	struct image img = { { 0 }, 0 };
 	void *policy = NULL;
 
 	if (m) {
-		img = (struct image) { m->start, m->size };
 		policy = xmalloc(m->size);
-		if (!policy || !image_read(&img, 0, policy, m->size))
+		if (!policy || !image_read(m, 0, policy, m->size))
 			panic("the policy module is too large");
 	}
-	if (xsm_boot(policy, img.size, options.flask[0] ? options.flask : NULL))
+	if (xsm_boot(policy, m ? m->size : 0, options.flask[0] ? options.flask : NULL))
 		panic("no usable policy: give a policy module, or flask=disabled for the built-in "
 		      "rules");
 	xfree(policy);
 }
 
+/* An ELF module is the kernel; beside a bzImage it is the loader that unpacks the bzImage. */
 static struct domain *build_dom0(void)
 {
-	const struct boot_module *kernel = find_module(MODULE_ELF), *initrd = NULL;
-	struct image k, i = { { 0 }, 0 };
+	const struct boot_module *bzimage = find_module(MODULE_BZIMAGE);
+	const struct boot_module *initrd = find_module(MODULE_INITRD);
+	struct dom0_image image = { .kernel = find_module(MODULE_ELF) };
 
-	if (!kernel)
+	if (!image.kernel && bzimage)
+		panic("Dom0's kernel is a bzImage: its loader, dom0-loader, must be a module too");
+	if (!image.kernel)
 		panic("no kernel for Dom0 among the %u boot modules", boot.nr_modules);
-	k = (struct image) { kernel->start, kernel->size };
-	for (unsigned int n = 0; n < boot.nr_modules && !initrd; n++)
-		if (&boot.modules[n] != kernel && kind_of(&boot.modules[n]) != MODULE_FLASK)
-			initrd = &boot.modules[n];
+	image.cmdline = (bzimage ? bzimage : image.kernel)->cmdline;
+	if (bzimage)
+		image.module[image.nr_modules++] = bzimage;
 	if (initrd)
-		i = (struct image) { initrd->start, initrd->size };
-	return dom0_build(&k, &i, kernel->cmdline);
+		image.module[image.nr_modules++] = initrd;
+	return dom0_build(&image);
 }
 
 /* Modules are copied by now: their memory becomes free memory. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Dom0 is a PVH guest like others, with the kernel and initramfs that the boot loader brought. Its
+ * Dom0 is a PVH guest like others, with the kernel and modules that the boot loader brought. Its
  * memory map: RAM from 0 to 3 GiB at most, a page of ACPI tables below 4 GiB, the rest of RAM above.
  * It gets no hardware.
  */
@@ -19,15 +19,16 @@
 #include "mm/window.h"
 
 #define MIB	      (1UL << 20)
-#define LOW_MAX	      0xc0000000UL
-#define HIGH_START    0x100000000UL
+#define GIB	      (1UL << 30)
+#define LOW_MAX	      (3 * GIB)
+#define HIGH_START    (4 * GIB)
 #define ACPI_BASE     0xfc000000UL
 #define ACPI_PAGES    4UL
 #define DEFAULT_DOM0  (512 * MIB)
 #define CMDLINE_LIMIT BOOT_MODULE_CMDLINE
 #define ORDER_2M      9
 
-bool image_read(const struct image *img, uint64_t offset, void *buf, size_t len)
+bool image_read(const struct boot_module *img, uint64_t offset, void *buf, size_t len)
 {
 	if (offset > img->size || len > img->size - offset)
 		return false;
@@ -46,7 +47,7 @@ bool image_read(const struct image *img, uint64_t offset, void *buf, size_t len)
 }
 
 /* Copies part of @img to guest-physical @to of @d, window to window. */
-static int image_load(struct domain *d, const struct image *img, uint64_t offset, gpa_t to,
+static int image_load(struct domain *d, const struct boot_module *img, uint64_t offset, gpa_t to,
 		      uint64_t len)
 {
 	while (len) {
@@ -120,7 +121,7 @@ static unsigned int vcpu_count(void)
 /* Where things lie in Dom0's memory, beside the kernel. */
 struct layout {
 	uint64_t low_end, high_end; /* high_end 0: none */
-	gpa_t initrd, start_info;
+	gpa_t module[DOM0_MODULES_MAX], start_info;
 };
 
 static void add_map(struct e820entry *map, unsigned int *n, uint64_t start, uint64_t end,
@@ -147,13 +148,13 @@ static int make_memory_map(struct domain *d, const struct layout *l)
 /* Start info, module list, memory map and command line, one after another at l->start_info. */
 struct start_area {
 	struct hvm_start_info info;
-	struct hvm_modlist_entry module;
+	struct hvm_modlist_entry module[DOM0_MODULES_MAX];
 	struct hvm_memmap_table_entry map[4];
 	char cmdline[CMDLINE_LIMIT];
 };
 
-static int write_start_info(struct domain *d, const struct layout *l, const struct image *initrd,
-			    const char *cmdline)
+static int write_start_info(struct domain *d, const struct layout *l,
+			    const struct dom0_image *image)
 {
 	uint64_t base = l->start_info.v;
 	struct start_area *a = xzalloc(sizeof(*a));
@@ -165,19 +166,21 @@ static int write_start_info(struct domain *d, const struct layout *l, const stru
 		.magic = XEN_HVM_START_MAGIC_VALUE,
 		.version = 1,
 		.flags = 3, /* privileged, control domain (SIF_PRIVILEGED | SIF_INITDOMAIN) */
-		.nr_modules = initrd->size ? 1 : 0,
+		.nr_modules = image->nr_modules,
 		.modlist_paddr = base + offsetof(struct start_area, module),
 		.cmdline_paddr = base + offsetof(struct start_area, cmdline),
 		.rsdp_paddr = ACPI_BASE,
 		.memmap_paddr = base + offsetof(struct start_area, map),
 		.memmap_entries = d->nr_memory_map,
 	};
-	a->module = (struct hvm_modlist_entry) { .paddr = l->initrd.v, .size = initrd->size };
+	for (unsigned int i = 0; i < image->nr_modules; i++)
+		a->module[i] = (struct hvm_modlist_entry) { .paddr = l->module[i].v,
+							    .size = image->module[i]->size };
 	for (unsigned int i = 0; i < d->nr_memory_map; i++)
 		a->map[i] = (struct hvm_memmap_table_entry) { .addr = d->memory_map[i].addr,
 							      .size = d->memory_map[i].size,
 							      .type = d->memory_map[i].type };
-	str_copy(a->cmdline, cmdline, sizeof(a->cmdline));
+	str_copy(a->cmdline, image->cmdline, sizeof(a->cmdline));
 	rc = guest_phys_write(d, l->start_info, a, sizeof(*a));
 	xfree(a);
 	return rc;
@@ -225,23 +228,40 @@ static int set_entry(struct domain *d, uint32_t entry, gpa_t start_info)
 	return 0;
 }
 
-static int load(struct domain *d, const struct image *kernel, const struct image *initrd,
-		const char *cmdline, uint64_t memory)
+/*
+ * The modules and the start info go to the end of the first GiB, which is all that Linux maps before
+ * it reads them; so what is between the kernel and them is free (a loader unpacks Linux there).
+ */
+static bool make_layout(struct layout *l, const struct dom0_image *image, uint64_t kernel_end,
+			uint64_t memory)
+{
+	uint64_t at;
+
+	l->low_end = min(memory, LOW_MAX);
+	l->high_end = memory > LOW_MAX ? HIGH_START + memory - LOW_MAX : 0;
+	at = min(l->low_end, GIB) - ROUND_UP(sizeof(struct start_area), PAGE_SIZE);
+	l->start_info.v = at;
+	for (unsigned int i = 0; i < image->nr_modules; i++) {
+		if (image->module[i]->size > at)
+			return false;
+		at = (at - image->module[i]->size) & PAGE_MASK;
+		l->module[i].v = at;
+	}
+	return at >= kernel_end;
+}
+
+static int load(struct domain *d, const struct dom0_image *image, uint64_t memory)
 {
 	struct elf_image elf;
-	struct layout l = { 0 };
-	int rc = elf_parse(kernel, &elf);
+	struct layout l;
+	int rc = elf_parse(image->kernel, &elf);
 
 	if (rc) {
 		printk(KERN_ERR
 		       "Dom0's kernel is no ELF image with a PVH entry (PHYS32_ENTRY note)\n");
 		return rc;
 	}
-	l.low_end = min(memory, LOW_MAX);
-	l.high_end = memory > LOW_MAX ? HIGH_START + memory - LOW_MAX : 0;
-	l.initrd.v = ROUND_UP(elf.end, 2 * MIB);
-	l.start_info.v = ROUND_UP(l.initrd.v + initrd->size, PAGE_SIZE);
-	if (l.start_info.v + sizeof(struct start_area) > l.low_end) {
+	if (memory < 2 * MIB || !make_layout(&l, image, elf.end, memory)) {
 		printk(KERN_ERR "Dom0 needs more memory than %lu MiB: raise dom0_mem=\n",
 		       memory / MIB);
 		return -ENOMEM;
@@ -254,23 +274,22 @@ static int load(struct domain *d, const struct image *kernel, const struct image
 	if (!rc)
 		rc = populate(d, ACPI_BASE, ACPI_BASE + ACPI_PAGES * PAGE_SIZE);
 	for (unsigned int i = 0; !rc && i < elf.nr; i++)
-		rc = image_load(d, kernel, elf.segment[i].offset, (gpa_t) { elf.segment[i].paddr },
-				elf.segment[i].filesz);
-	if (!rc)
-		rc = image_load(d, initrd, 0, l.initrd, initrd->size);
+		rc = image_load(d, image->kernel, elf.segment[i].offset,
+				(gpa_t) { elf.segment[i].paddr }, elf.segment[i].filesz);
+	for (unsigned int i = 0; !rc && i < image->nr_modules; i++)
+		rc = image_load(d, image->module[i], 0, l.module[i], image->module[i]->size);
 	if (!rc)
 		rc = make_memory_map(d, &l);
 	if (!rc)
 		rc = write_acpi(d);
 	if (!rc)
-		rc = write_start_info(d, &l, initrd, cmdline);
+		rc = write_start_info(d, &l, image);
 	if (!rc)
 		rc = set_entry(d, elf.entry, l.start_info);
 	return rc;
 }
 
-struct domain *dom0_build(const struct image *kernel, const struct image *initrd,
-			  const char *cmdline)
+struct domain *dom0_build(const struct dom0_image *image)
 {
 	uint64_t memory = memory_size();
 	struct xen_domctl_createdomain config = {
@@ -287,7 +306,7 @@ struct domain *dom0_build(const struct image *kernel, const struct image *initrd
 	for (unsigned int i = 0; !rc && i < d->max_vcpus; i++)
 		rc = vcpu_create(d, i);
 	if (!rc)
-		rc = load(d, kernel, initrd, cmdline, memory);
+		rc = load(d, image, memory);
 	if (rc) {
 		printk(KERN_ERR "Dom0 can't be built: error %d\n", -rc);
 		return NULL;

@@ -5,21 +5,23 @@
 
 #include "boot/multiboot.h"
 
-/* A kernel image, in machine memory that is in no other use. */
-struct image {
-	maddr_t start;
-	uint64_t size;
+#define DOM0_MODULES_MAX 2
+
+/* What Dom0 is made of, in machine memory that is in no other use. */
+struct dom0_image {
+	const struct boot_module *kernel; /* ELF with a PHYS32_ENTRY note */
+	const struct boot_module *module[DOM0_MODULES_MAX];
+	unsigned int nr_modules;
+	const char *cmdline;
 };
 
 /*
- * Makes domain 0 of @kernel (ELF with a PHYS32_ENTRY note), @initrd (size 0: none) and @cmdline,
- * with the memory and vCPUs that the options ask for; not unpaused yet. Returns NULL after a
- * message that says what is wrong.
+ * Makes domain 0 of @image, with the memory and vCPUs that the options ask for; not unpaused yet.
+ * Returns NULL after a message that says what is wrong.
  */
-struct domain *dom0_build(const struct image *kernel, const struct image *initrd,
-			  const char *cmdline);
+struct domain *dom0_build(const struct dom0_image *image);
 
-/* Copies @len bytes at @offset of the image into @buf. false: beyond its end. */
-bool image_read(const struct image *img, uint64_t offset, void *buf, size_t len);
+/* Copies @len bytes at @offset of module @img into @buf. false: beyond its end. */
+bool image_read(const struct boot_module *img, uint64_t offset, void *buf, size_t len);
 
 #endif

@@ -30,7 +30,8 @@ struct elf_note {
 };
 
 /* Looks for the PVH entry in the notes at @offset. */
-static bool find_entry(const struct image *img, uint64_t offset, uint64_t size, uint32_t *entry)
+static bool find_entry(const struct boot_module *img, uint64_t offset, uint64_t size,
+		       uint32_t *entry)
 {
 	uint64_t at = 0;
 
@@ -51,7 +52,8 @@ static bool find_entry(const struct image *img, uint64_t offset, uint64_t size, 
 	return false;
 }
 
-static int add_segment(const struct image *img, const struct elf64_phdr *p, struct elf_image *out)
+static int add_segment(const struct boot_module *img, const struct elf64_phdr *p,
+		       struct elf_image *out)
 {
 	if (p->memsz == 0)
 		return 0;
@@ -64,7 +66,7 @@ static int add_segment(const struct image *img, const struct elf64_phdr *p, stru
 	return 0;
 }
 
-int elf_parse(const struct image *img, struct elf_image *out)
+int elf_parse(const struct boot_module *img, struct elf_image *out)
 {
 	static const uint8_t ident[] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 };
 	struct elf64_header h;

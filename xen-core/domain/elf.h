@@ -17,6 +17,6 @@ struct elf_image {
 };
 
 /* Reads the headers and notes of @img. -EINVAL: no ELF that can be loaded; -ENOENT: no PVH entry. */
-int elf_parse(const struct image *img, struct elf_image *out);
+int elf_parse(const struct boot_module *img, struct elf_image *out);
 
 #endif
