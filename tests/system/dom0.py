@@ -29,8 +29,7 @@ dmesg | grep -iE 'Booting paravirtualized|hypervisor detected' | sed 's/^\\[[^]]
 
 def run(scenario):
     for cpus in (1, 2, 4):
-        options = ["--icount"] if cpus == 1 else ["--icount", "--unpacked"]
-        outcome = scenario.dom0(SCRIPT, cpus=cpus, timeout=180, options=options)
+        outcome = scenario.dom0(SCRIPT, cpus=cpus, timeout=180, unpacked=cpus != 1)
         text = outcome.text()
         scenario.need(f"fact: vCPUs {cpus}\n" in text, f"Dom0 does not have {cpus} vCPUs", outcome)
         scenario.need("fact: guest type PVH" in text, "Dom0 is not PVH", outcome)
