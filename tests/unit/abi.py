@@ -31,7 +31,7 @@ GROUPS = [
     ('vcpu_op', 'vcpu.h', r'VCPUOP_\w+', None),
     ('vm_assist', 'xen.h', r'VMASST_TYPE_\w+', None),
     ('hvm_op', 'hvm/hvm_op.h', r'HVMOP_[a-z]\w+', r'HVMOP_altp2m_\w+|HVMOP_\w*_(set|cmd)_\w+x'),
-    ('xsm_op', 'xsm/flask_op.h', r'FLASK_[A-Z]\w+', None),
+    ('xsm_op', 'xsm/flask_op.h', r'(?:BULKHEAD_)?FLASK_[A-Z]\w+', None),
     ('console_io', 'xen.h', r'CONSOLEIO_\w+', None),
     ('physdev_op', 'physdev.h', r'PHYSDEVOP_(?:[a-z]\w+|IRQ_UNMASK_NOTIFY)', None),
     ('platform_op', 'platform.h', r'XENPF_[a-z]\w+', None),
@@ -81,12 +81,16 @@ NOTES = {
     'EVTCHNOP_expand_array': 'No more pages than the domain\'s limit of ports needs: -ENOSPC.',
     'SCHEDOP_pin_override': 'Only to undo: there is no override.',
     'EVTCHNOP_reset_cont': 'The hypervisor\'s own, in Xen too.',
-    'VCPUOP_send_nmi': 'Guests have no NMI.',
     'HVMOP_set_pci_intx_level': 'Obsolete: dm_op.',
     'HVMOP_set_isa_irq_level': 'Obsolete: dm_op.',
     'HVMOP_set_pci_link_route': 'Obsolete: dm_op.',
     'FLASK_USER': 'Not in Xen 4.17 either.',
     'FLASK_DISABLE': 'Policy can\'t be switched off.',
+    'FLASK_LOAD': 'While another change of the policy is under way: starts again, unseen.',
+    'BULKHEAD_FLASK_GET_OCONTEXT': 'This core\'s own (bulkhead_abi.h): the label of an interrupt, a port, '
+                                   'I/O memory or a PCI device. -ENOSYS on Xen.',
+    'BULKHEAD_FLASK_LABELS': 'This core\'s own: the labels that the caller may make domains with, one a '
+                             'call. -ENOSYS on Xen.',
     'VMASST_TYPE_runstate_update_flag': 'The only assistance that guests without PV MMU have.',
 }
 
@@ -177,6 +181,8 @@ def permissions(root):
 def header_ops(header, names, without):
     """(number, name) of each operation that a header defines."""
     text = (HEADERS / header).read_text(encoding='latin-1')
+    if header == 'xsm/flask_op.h':  # and the core's own
+        text += (Path(__file__).parents[2] / 'xen-core/include/bulkhead_abi.h').read_text()
     ops = {}
     for name, value in re.findall(rf'^#\s*define\s+({names})\s+\(?(\d+|0x[0-9a-f]+)\b', text, re.M):
         if not (without and re.fullmatch(without, name)):

@@ -421,6 +421,76 @@ static void p2m_rights_by_type(void **state)
 	assert_int_equal(p2m_ram(&d1->p2m, (gfn_t) { 1 }).v, MFN_INVALID.v);
 }
 
+/* A granted page goes by its handle alone: whatever is mapped over it would leave the grant in use. */
+static void p2m_keeps_grants(void **state)
+{
+	mfn_t mfn = guest_frame(d2), large;
+
+	(void)state;
+	assert_int_equal(frame_alloc_guest(d1, 9, &large), 0);
+	for (unsigned int type = P2M_GRANT_RW; type <= P2M_GRANT_RO; type++) {
+		assert_true(frame_ref(mfn, d2));
+		assert_int_equal(p2m_map_new(&d1->p2m, (gfn_t) { 700 }, mfn, type), 0);
+		assert_int_equal(p2m_map(&d1->p2m, (gfn_t) { 700 }, large, 0, P2M_RAM), -EBUSY);
+		assert_int_equal(p2m_map(&d1->p2m, (gfn_t) { 512 }, large, 9, P2M_RAM), -EBUSY);
+		assert_int_equal(p2m_unmap(&d1->p2m, (gfn_t) { 700 }, 0), -EBUSY);
+		assert_int_equal(p2m_unmap(&d1->p2m, (gfn_t) { 512 }, 9), -EBUSY);
+		assert_int_equal(p2m_release_ram(&d1->p2m, (gfn_t) { 700 }, 1, false), -EINVAL);
+		assert_int_equal(p2m_release_ram(&d1->p2m, (gfn_t) { 699 }, 3, true), 0);
+		assert_int_equal(p2m_lookup(&d1->p2m, (gfn_t) { 700 }).type, type);
+		assert_int_equal(p2m_take(&d1->p2m, (gfn_t) { 700 }, mfn, type), 0);
+		frame_unref(mfn);
+		assert_int_equal(frame_get_record(mfn)->refs, 1);
+	}
+	assert_int_equal(p2m_map(&d1->p2m, (gfn_t) { 512 }, large, 9, P2M_RAM), 0);
+}
+
+/* Many small pages are let go with one flush; other domains' CPUs wait no longer than for one. */
+static void p2m_releases_at_once(void **state)
+{
+	mfn_t large;
+
+	(void)state;
+	for (unsigned int i = 0; i < 512; i++)
+		assert_int_equal(
+			p2m_map(&d1->p2m, (gfn_t) { 300 + i }, guest_frame(d1), 0, P2M_RAM), 0);
+	arena_flushes = 0;
+	assert_int_equal(p2m_release_ram(&d1->p2m, (gfn_t) { 300 }, 512, false), 0);
+	assert_int_equal(arena_flushes, 1);
+	assert_int_equal(d1->tot_pages, 0);
+	assert_int_equal(p2m_lookup(&d1->p2m, (gfn_t) { 400 }).type, P2M_NONE);
+	assert_int_equal(p2m_release_ram(&d1->p2m, (gfn_t) { 300 }, 512, true), 0);
+	assert_int_equal(arena_flushes, 1);
+
+	/* Up to the first hole; with holes allowed, around them. */
+	for (unsigned int i = 0; i < 6; i++)
+		if (i != 3)
+			assert_int_equal(
+				p2m_map(&d1->p2m, (gfn_t) { 510 + i }, guest_frame(d1), 0, P2M_RAM),
+				0);
+	assert_int_equal(p2m_release_ram(&d1->p2m, (gfn_t) { 510 }, 6, false), -EINVAL);
+	assert_int_equal(d1->tot_pages, 2);
+	assert_int_equal(p2m_release_ram(&d1->p2m, (gfn_t) { 510 }, 6, true), 0);
+	assert_int_equal(d1->tot_pages, 0);
+	assert_int_equal(arena_flushes, 3);
+	/* A part of a large page. */
+	assert_int_equal(frame_alloc_guest(d1, 9, &large), 0);
+	assert_int_equal(p2m_map(&d1->p2m, (gfn_t) { 1024 }, large, 9, P2M_RAM), 0);
+	assert_int_equal(p2m_release_ram(&d1->p2m, (gfn_t) { 1030 }, 2, false), 0);
+	assert_int_equal(d1->tot_pages, 510);
+	assert_int_equal(p2m_lookup(&d1->p2m, (gfn_t) { 1032 }).type, P2M_RAM);
+	assert_int_equal(p2m_release_ram(&d1->p2m, (gfn_t) { (1UL << 36) - 1 }, 2, false), -EINVAL);
+	/* No table page to split a large page: nothing happens. */
+	assert_int_equal(frame_alloc_guest(d1, 9, &large), 0);
+	assert_int_equal(p2m_map(&d1->p2m, (gfn_t) { 2048 }, large, 9, P2M_RAM), 0);
+	d1->p2m.table_limit = d1->p2m.table_pages;
+	assert_int_equal(p2m_release_ram(&d1->p2m, (gfn_t) { 2048 }, 1, true), -ENOMEM);
+	assert_int_equal(p2m_lookup(&d1->p2m, (gfn_t) { 2048 }).type, P2M_RAM);
+	assert_int_equal(p2m_release_ram(&d2->p2m, (gfn_t) { 0 }, 1, true), 0);
+	assert_int_equal(p2m_teardown(&d2->p2m, 10), true);
+	assert_int_equal(p2m_release_ram(&d2->p2m, (gfn_t) { 0 }, 1, true), -ESRCH);
+}
+
 static void p2m_teardown_in_steps(void **state)
 {
 	uint64_t before = frames_free();
@@ -573,6 +643,8 @@ int main(void)
 		cmocka_unit_test_setup(p2m_gives_the_reference_away, setup),
 		cmocka_unit_test_setup(p2m_counts_foreign_frames, setup),
 		cmocka_unit_test_setup(p2m_rights_by_type, setup),
+		cmocka_unit_test_setup(p2m_keeps_grants, setup),
+		cmocka_unit_test_setup(p2m_releases_at_once, setup),
 		cmocka_unit_test_setup(p2m_teardown_in_steps, setup),
 		cmocka_unit_test_setup(walk_long_mode, setup),
 		cmocka_unit_test_setup(walk_older_modes, setup),

@@ -40,6 +40,9 @@ static int populate_one(struct domain *d, gfn_t gfn, unsigned int order)
 			frame_unref(mfn_add(mfn, i));
 		return rc;
 	}
+	/* What was there goes at once: not with a flush for each page. */
+	if (order)
+		rc = p2m_release_ram(&d->p2m, gfn, 1UL << order, true);
 	for (uint64_t i = 0; i < 1UL << order; i++) {
 		if (!rc)
 			rc = p2m_map(&d->p2m, gfn_add(gfn, i), mfn_add(mfn, i), 0, P2M_RAM);
@@ -52,23 +55,12 @@ static int populate_one(struct domain *d, gfn_t gfn, unsigned int order)
 /* Takes 2^@order frames of RAM away. Stops at the first that is none. */
 static int release_one(struct domain *d, gfn_t gfn, unsigned int order)
 {
-	if (order == P2M_ORDER_2M) {
-		struct p2m_entry e = p2m_lookup(&d->p2m, gfn);
+	struct p2m_entry e = p2m_lookup(&d->p2m, gfn);
 
-		if (e.type == P2M_RAM && e.order >= order)
-			return p2m_unmap(&d->p2m, gfn, order);
-	}
-	for (uint64_t i = 0; i < 1UL << order; i++) {
-		struct p2m_entry e = p2m_lookup(&d->p2m, gfn_add(gfn, i));
-		int rc;
-
-		if (e.type != P2M_RAM && e.type != P2M_RAM_RO)
-			return -EINVAL;
-		rc = p2m_unmap(&d->p2m, gfn_add(gfn, i), 0);
-		if (rc)
-			return rc;
-	}
-	return 0;
+	if (order == P2M_ORDER_2M && !(gfn.v & ((1UL << order) - 1)) && e.type == P2M_RAM &&
+	    e.order >= order)
+		return p2m_unmap(&d->p2m, gfn, order);
+	return p2m_release_ram(&d->p2m, gfn, 1UL << order, false);
 }
 
 /* Runs @one over the extents from call->start on; returns how many are done in all. */

@@ -115,7 +115,8 @@ static int add_foreign(struct domain *d, struct domain *owner, uint64_t idx, gfn
 	if (domain_is_dying(owner))
 		return -ESRCH;
 	e = p2m_lookup(&owner->p2m, (gfn_t) { idx });
-	if (e.type != P2M_RAM && e.type != P2M_RAM_RO && e.type != P2M_SHARED_RW)
+	/* Not what is read-only for its owner: this mapping would not be. */
+	if (e.type != P2M_RAM && e.type != P2M_SHARED_RW)
 		return -EINVAL;
 	return map_foreign(d, gfn, e.mfn, owner, XSM_MMU__MAP_WRITE);
 }

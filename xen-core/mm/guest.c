@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Copies to and from guests: a walk of the guest's own page tables for virtual addresses, then the
- * p2m, then one window at a time. No locks, no references: what a lookup finds stays until this
- * CPU returns to a guest (mm/frame.h).
+ * p2m, then one window at a time. No locks, no references: what a lookup finds of the domain's own
+ * memory stays until this CPU returns to a guest (mm/frame.h). Memory of another domain that is
+ * mapped there may be taken back earlier. So for the length of a copy this CPU says whose map it
+ * uses (cpu->copying), and looks up again then: who unmaps raises the map's epoch first and waits
+ * for the copy after that (guest_tlb_flush).
  */
 #include "mm/guest.h"
 #include "domain/domain.h"
@@ -13,22 +16,28 @@
 #include "mm/window.h"
 #include "mm/guest_walk.h"
 
-/* The frame behind @gfn for reading or writing, MFN_INVALID where the core must not touch. */
-static mfn_t guest_frame(struct domain *d, gfn_t gfn, bool write)
+/* What a copy may touch; mfn is MFN_INVALID where it must not. */
+struct target {
+	mfn_t mfn;
+	bool foreign; /* of another domain */
+};
+
+static struct target guest_frame(struct domain *d, gfn_t gfn, bool write)
 {
 	struct p2m_entry e = p2m_lookup(&d->p2m, gfn);
 
 	switch (e.type) {
 	case P2M_RAM:
 	case P2M_SHARED_RW:
+		return (struct target) { e.mfn, false };
 	case P2M_FOREIGN:
 	case P2M_GRANT_RW:
-		return e.mfn;
+		return (struct target) { e.mfn, true };
 	case P2M_RAM_RO:
 	case P2M_GRANT_RO:
-		return write ? MFN_INVALID : e.mfn;
+		return (struct target) { write ? MFN_INVALID : e.mfn, e.type == P2M_GRANT_RO };
 	default:
-		return MFN_INVALID;
+		return (struct target) { MFN_INVALID, false };
 	}
 }
 
@@ -43,18 +52,35 @@ static void copy_frame(mfn_t mfn, unsigned int offset, void *buf, size_t len, bo
 	window_close(p);
 }
 
-static int copy_virt(void *buf, gva_t va, size_t len, bool write)
-{
-	while (len) {
-		unsigned int offset = va.v & ~PAGE_MASK;
-		size_t n = min(len, PAGE_SIZE - offset);
-		mfn_t mfn = guest_translate(va, write, NULL);
+static struct target translate(gva_t va, bool write, gfn_t *gfn);
 
-		if (mfn_eq(mfn, MFN_INVALID))
+/* Where a copy goes: to a virtual address of the current vCPU, or a guest-physical one of @d. */
+static struct target copy_target(struct domain *d, bool virt, uint64_t at, bool write)
+{
+	return virt ? translate((gva_t) { at }, write, NULL)
+		    : guest_frame(d, gpa_to_gfn((gpa_t) { at }), write);
+}
+
+static int copy(struct domain *d, bool virt, uint64_t at, void *buf, size_t len, bool write)
+{
+	struct cpu *cpu = this_cpu();
+
+	while (len) {
+		size_t n = min(len, PAGE_SIZE - (at & ~PAGE_MASK));
+		struct target t = copy_target(d, virt, at, write);
+
+		if (unlikely(t.foreign)) {
+			__atomic_store_n(&cpu->copying, d, __ATOMIC_SEQ_CST);
+			t = copy_target(d, virt, at, write);
+		}
+		if (!mfn_eq(t.mfn, MFN_INVALID))
+			copy_frame(t.mfn, at & ~PAGE_MASK, buf, n, write);
+		if (unlikely(cpu->copying))
+			__atomic_store_n(&cpu->copying, NULL, __ATOMIC_RELEASE);
+		if (mfn_eq(t.mfn, MFN_INVALID))
 			return -EFAULT;
-		copy_frame(mfn, offset, buf, n, write);
 		buf = (char *)buf + n;
-		va = gva_add(va, n);
+		at += n;
 		len -= n;
 	}
 	return 0;
@@ -62,39 +88,22 @@ static int copy_virt(void *buf, gva_t va, size_t len, bool write)
 
 int guest_read(void *dst, gva_t src, size_t len)
 {
-	return copy_virt(dst, src, len, false);
+	return copy(current_domain(), true, src.v, dst, len, false);
 }
 
 int guest_write(gva_t dst, const void *src, size_t len)
 {
-	return copy_virt((void *)src, dst, len, true);
-}
-
-static int copy_phys(struct domain *d, void *buf, gpa_t pa, size_t len, bool write)
-{
-	while (len) {
-		unsigned int offset = pa.v & ~PAGE_MASK;
-		size_t n = min(len, PAGE_SIZE - offset);
-		mfn_t mfn = guest_frame(d, gpa_to_gfn(pa), write);
-
-		if (mfn_eq(mfn, MFN_INVALID))
-			return -EFAULT;
-		copy_frame(mfn, offset, buf, n, write);
-		buf = (char *)buf + n;
-		pa.v += n;
-		len -= n;
-	}
-	return 0;
+	return copy(current_domain(), true, dst.v, (void *)src, len, true);
 }
 
 int guest_phys_read(struct domain *d, void *dst, gpa_t src, size_t len)
 {
-	return copy_phys(d, dst, src, len, false);
+	return copy(d, false, src.v, dst, len, false);
 }
 
 int guest_phys_write(struct domain *d, gpa_t dst, const void *src, size_t len)
 {
-	return copy_phys(d, (void *)src, dst, len, true);
+	return copy(d, false, dst.v, (void *)src, len, true);
 }
 
 /*
@@ -106,41 +115,41 @@ static struct {
 	uint64_t exit, page, tlb_epoch;
 	struct vcpu *vcpu;
 	gfn_t gfn;
-	mfn_t mfn;
+	struct target target;
 	bool writable;
 } last_translation[MAX_CPUS];
 
-mfn_t guest_translate(gva_t va, bool write, gfn_t *gfn_out)
+static struct target translate(gva_t va, bool write, gfn_t *gfn_out)
 {
 	struct cpu *cpu = this_cpu();
 	struct vcpu *v = cpu->current;
 	typeof(&last_translation[0]) last = &last_translation[cpu->id];
 	uint64_t tlb_epoch = __atomic_load_n(&v->domain->p2m.tlb_epoch, __ATOMIC_SEQ_CST);
+	const struct target none = { MFN_INVALID, false };
 	struct guest_walk_state st;
+	struct target t;
 	gpa_t gpa;
-	mfn_t mfn;
 
 	if (last->exit == cpu->exits && last->tlb_epoch == tlb_epoch && last->vcpu == v &&
 	    last->page == va.v >> PAGE_SHIFT && (!write || last->writable)) {
 		if (gfn_out)
 			*gfn_out = last->gfn;
-		return last->mfn;
+		return last->target;
 	}
 	st.cr0 = vm_ops->get_cr(v, 0);
 	st.cr3 = vm_ops->get_cr(v, 3);
 	st.cr4 = vm_ops->get_cr(v, 4);
 	st.efer = vm_ops->get_efer(v);
 	if (guest_walk(v->domain, &st, va, write, &gpa))
-		return MFN_INVALID;
-	mfn = guest_frame(v->domain, gpa_to_gfn(gpa), write);
-	if (mfn_eq(mfn, MFN_INVALID))
-		return mfn;
-	*last = (typeof(*last)) { cpu->exits, va.v >> PAGE_SHIFT, tlb_epoch,
-				  v,	      gpa_to_gfn(gpa),	  mfn,
+		return none;
+	t = guest_frame(v->domain, gpa_to_gfn(gpa), write);
+	if (mfn_eq(t.mfn, MFN_INVALID))
+		return none;
+	*last = (typeof(*last)) { cpu->exits, va.v >> PAGE_SHIFT, tlb_epoch, v, gpa_to_gfn(gpa), t,
 				  write };
 	if (gfn_out)
 		*gfn_out = last->gfn;
-	return mfn;
+	return t;
 }
 
 static int pin_frame(struct domain *d, gfn_t gfn, mfn_t *mfn)
@@ -186,10 +195,10 @@ int guest_area_pin_va(struct guest_area *area, gva_t va, size_t size)
 
 	if (size > PAGE_SIZE)
 		return -EINVAL;
-	if (mfn_eq(guest_translate(va, true, &first), MFN_INVALID))
+	if (mfn_eq(translate(va, true, &first).mfn, MFN_INVALID))
 		return -EFAULT;
 	if (offset + size > PAGE_SIZE &&
-	    mfn_eq(guest_translate(gva_add(va, PAGE_SIZE - offset), true, &second), MFN_INVALID))
+	    mfn_eq(translate(gva_add(va, PAGE_SIZE - offset), true, &second).mfn, MFN_INVALID))
 		return -EFAULT;
 	return area_pin(current_domain(), area, first, second, offset, size);
 }

@@ -25,9 +25,6 @@ int guest_write(gva_t dst, const void *src, size_t len);
 int guest_phys_read(struct domain *d, void *dst, gpa_t src, size_t len);
 int guest_phys_write(struct domain *d, gpa_t dst, const void *src, size_t len);
 
-/* What the current vCPU's page tables make of @va; MFN_INVALID when it is not mapped (writable). */
-mfn_t guest_translate(gva_t va, bool write, gfn_t *gfn);
-
 /*
  * A small area in guest memory that the core reads and writes while the guest runs: vcpu_info,
  * runstate, event array pages. Holds references to its frame (two when it crosses a page).

@@ -251,6 +251,22 @@ static bool bad_range(gfn_t gfn, unsigned int order)
 	return gfn.v >> GFN_BITS || (gfn.v & ((1UL << order) - 1));
 }
 
+/* Does @e of @level map a grant? That goes by its handle alone (p2m_take), or the grant stays in use. */
+static bool maps_grant(uint64_t e, unsigned int level)
+{
+	const uint64_t *table;
+
+	if (entry_type(e) == P2M_GRANT_RW || entry_type(e) == P2M_GRANT_RO)
+		return true;
+	if (!(e & NPTE_P) || is_leaf(e, level))
+		return false;
+	table = entry_table(e);
+	for (unsigned int i = 0; i < ENTRIES; i++)
+		if (maps_grant(table[i], level - 1))
+			return true;
+	return false;
+}
+
 /* Under the lock: writes @new over the entry, and lets go of what was there. */
 static void replace_entry(struct p2m *p2m, uint64_t *e, unsigned int level, uint64_t new)
 {
@@ -274,6 +290,8 @@ static int map_locked(struct p2m *p2m, gfn_t gfn, mfn_t mfn, unsigned int order,
 		return rc;
 	if (only_new && (*e & NPTE_P))
 		return -EEXIST;
+	if (maps_grant(*e, level))
+		return -EBUSY;
 	replace_entry(p2m, e, level, make_leaf(mfn, type, level));
 	if (gfn.v + (1UL << order) - 1 > p2m->max_gfn)
 		p2m->max_gfn = gfn.v + (1UL << order) - 1;
@@ -314,10 +332,50 @@ int p2m_unmap(struct p2m *p2m, gfn_t gfn, unsigned int order)
 		return -EINVAL;
 	spin_lock(&p2m->lock);
 	e = find_entry(p2m, gfn, level, false, &rc);
-	if (e)
+	if (e && maps_grant(*e, level))
+		rc = -EBUSY;
+	else if (e)
 		replace_entry(p2m, e, level, 0);
 	else if (rc == -ENOENT)
 		rc = 0;
+	spin_unlock(&p2m->lock);
+	return rc;
+}
+
+/*
+ * The entries first lose their present bit and keep the rest, so that one flush is enough for all
+ * before their frames are let go.
+ */
+int p2m_release_ram(struct p2m *p2m, gfn_t gfn, uint64_t count, bool holes)
+{
+	uint64_t n, cleared = 0, *e;
+	int rc = 0;
+
+	spin_lock(&p2m->lock);
+	for (n = 0; n < count && !rc; n++) {
+		e = gfn_add(gfn, n).v >> GFN_BITS ? NULL
+						  : find_entry(p2m, gfn_add(gfn, n), 1, false, &rc);
+		if (e && (entry_type(*e) == P2M_RAM || entry_type(*e) == P2M_RAM_RO)) {
+			__atomic_store_n(e, *e & ~NPTE_P, __ATOMIC_RELEASE);
+			cleared++;
+		} else if (!holes) {
+			rc = -EINVAL;
+		} else if (rc == -ENOENT) {
+			rc = 0;
+		}
+	}
+	if (cleared)
+		guest_tlb_flush(p2m->domain);
+	for (n = 0; cleared; n++) {
+		int ignored;
+
+		e = find_entry(p2m, gfn_add(gfn, n), 1, false, &ignored);
+		if (!e || !*e || (*e & NPTE_P))
+			continue;
+		frame_unref(entry_mfn(*e));
+		*e = 0;
+		cleared--;
+	}
 	spin_unlock(&p2m->lock);
 	return rc;
 }

@@ -47,7 +47,9 @@ struct p2m_entry p2m_lookup(const struct p2m *p2m, gfn_t gfn);
 /*
  * Maps 2^@order frames; takes over the caller's reference of each. What was mapped there is
  * unmapped first, and its references dropped once no CPU can use it. Splits larger entries as
- * needed; an order of 2 MiB replaces a table of 4 KiB entries. -ENOMEM: no table page (nothing changed); -EINVAL: beyond the guest-physical width.
+ * needed; an order of 2 MiB replaces a table of 4 KiB entries. -ENOMEM: no table page (nothing
+ * changed); -EINVAL: beyond the guest-physical width; -EBUSY: a grant is mapped there, which goes by
+ * its handle alone.
  */
 int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type);
 
@@ -56,9 +58,15 @@ int p2m_map_new(struct p2m *p2m, gfn_t gfn, mfn_t mfn, enum p2m_type type);
 
 /*
  * Unmaps 2^@order frames at @gfn, dropping the references of what was mapped. -ENOMEM when a
- * larger entry would have to be split and there is no page for it.
+ * larger entry would have to be split and there is no page for it; -EBUSY as p2m_map.
  */
 int p2m_unmap(struct p2m *p2m, gfn_t gfn, unsigned int order);
+
+/*
+ * Takes @count frames of the domain's own memory at @gfn away, with one flush. -EINVAL at the first
+ * that is none (those before it are gone); with @holes, such are left as they are. -ENOMEM.
+ */
+int p2m_release_ram(struct p2m *p2m, gfn_t gfn, uint64_t count, bool holes);
 
 /*
  * Unmaps one gfn if it maps @mfn with @type, and hands the entry's reference to the caller.

@@ -143,4 +143,8 @@ void guest_tlb_flush(struct domain *d)
 		while (READ_ONCE(cpu->in_guest) && READ_ONCE(cpu->exits) == exits)
 			cpu_relax();
 	}
+	/* A copy takes no lock and is a page at most. */
+	for (i = 0; i < cpus_online(); i++)
+		while (__atomic_load_n(&cpus[i]->copying, __ATOMIC_ACQUIRE) == d)
+			cpu_relax();
 }

@@ -7,7 +7,8 @@
 
 /*
  * Raises the domain's p2m epoch (vCPUs flush before they enter next) and forces the CPUs that run
- * it now to leave the guest. Returns when they have. Never blocks on a lock of another CPU.
+ * it now to leave the guest. Returns when they have, and when no CPU of the core is copying by a
+ * translation of before. Never waits for a lock of another CPU.
  */
 void guest_tlb_flush(struct domain *d);
 

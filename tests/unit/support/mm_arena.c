@@ -13,6 +13,7 @@
 struct domain arena_domain[2];
 unsigned int arena_windows, arena_flushes;
 bool arena_grace;
+void (*arena_in_window)(void);
 
 static _Alignas(4096) uint8_t arena[ARENA_FRAMES * PAGE_SIZE];
 static struct frame table[ARENA_FRAMES];
@@ -57,6 +58,8 @@ void *arena_frame(mfn_t mfn)
 void *window_open(mfn_t mfn)
 {
 	arena_windows++;
+	if (arena_in_window)
+		arena_in_window();
 	return arena_frame(mfn);
 }
 
