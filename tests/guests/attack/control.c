@@ -43,9 +43,16 @@ static long try_domctl(unsigned int cmd, domid_t domid)
 
 static long try_sysctl(unsigned int cmd, domid_t domid)
 {
+	long rc;
+
 	arg.sysctl.cmd = cmd;
 	arg.sysctl.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
-	return HYPERCALL1(sysctl, &arg);
+	rc = HYPERCALL1(sysctl, &arg);
+	/* It may leave out what its caller may not see: then nothing is left. */
+	if (!rc && cmd == XEN_SYSCTL_getdomaininfolist &&
+	    !arg.sysctl.u.getdomaininfolist.num_domains)
+		return -1;
+	return rc;
 }
 
 static long try_platform(unsigned int cmd, domid_t domid)

@@ -17,10 +17,13 @@ static uint64_t param(unsigned int index)
 	return HYPERCALL2(hvm_op, HVMOP_get_param, &p) ? 0 : p.value;
 }
 
-static void rubbish(uint8_t *text, size_t size, uint64_t *state)
+/* Bytes of all kinds, or only printable ones: the console's come to light where a test has failed. */
+static void rubbish(uint8_t *text, size_t size, uint64_t *state, bool printable)
 {
 	for (size_t i = 0; i < size; i++)
 		text[i] = (uint8_t)next_random(state);
+	for (size_t i = 0; printable && i < size; i++)
+		text[i] = i % 64 ? ' ' + text[i] % 95 : '\n';
 }
 
 static void attack_store(uint64_t *state)
@@ -31,7 +34,7 @@ static void attack_store(uint64_t *state)
 
 	for (unsigned int i = 0; i < EVENTS; i++) {
 		if (i % 1000 == 0) {
-			rubbish((uint8_t *)ring->req, sizeof(ring->req), state);
+			rubbish((uint8_t *)ring->req, sizeof(ring->req), state, false);
 			ring->req_prod = (uint32_t)next_random(state);
 			ring->rsp_cons = (uint32_t)next_random(state);
 		}
@@ -47,7 +50,7 @@ static void attack_console(uint64_t *state)
 	unsigned int port = (unsigned int)param(HVM_PARAM_CONSOLE_EVTCHN);
 	bool all = true;
 
-	rubbish((uint8_t *)ring->out, sizeof(ring->out), state);
+	rubbish((uint8_t *)ring->out, sizeof(ring->out), state, true);
 	for (unsigned int i = 0; i < EVENTS; i++) {
 		WRITE_ONCE(ring->out_prod, i % 3 ? ring->out_cons + sizeof(ring->out)
 						 : (uint32_t)next_random(state));
