@@ -11,10 +11,10 @@ from launcher.content import Content
 from launcher.paths import LaunchError
 from launcher.platform import base_image
 
-from . import guests, host, system
+from . import guests, host, policy, system
 from .report import NOT_ASKED, Report, excuse
 
-PARTS = ("unit", "guests", "system", "bench", "coverage", "size")
+PARTS = ("unit", "guests", "system", "bench", "coverage", "size", "rules")
 EMULATORS = 2
 
 HELP = """\
@@ -25,6 +25,7 @@ parts:
   bench     instruction counts, ours beside Xen's
   coverage  branch coverage of the core's units
   size      lines and image size of the core
+  rules     rules of the shipped policy that no run has used
   NAME      tests of that name, as printed: system/cycle, guests/hello@xen, build, ...
 
 With no arguments: all but coverage. The last line is `N passed, N failed`, and `, N skipped` when
@@ -117,6 +118,9 @@ def _run(select, build):
             with concurrent.futures.ThreadPoolExecutor(EMULATORS) as pool:
                 for job in [pool.submit(*job) for job in jobs]:
                     job.result()
+        # After runs that all passed: one that stops half-way has not used what it should.
+        if select.whole("rules") and not (report.failed and not select.words):
+            report.run("rules", policy.used_rules, not select.words)
         _optional(select, report)
     for word in [] if report.failed else select.unknown():
         report.bad(word, 0, "there is no such test")

@@ -8,6 +8,7 @@ import time
 
 from launcher.paths import BUILD, ROOT
 
+from . import policy
 from .report import Failure, differences
 
 CORES = ("xen", "bulkhead")
@@ -20,10 +21,14 @@ def names():
                   if path.stem == path.parent.name and "Needs a partner" not in path.read_text())
 
 
+def _source(name, folder):
+    source = ROOT / "tests" / folder / name / f"{name}.c"
+    return source.read_text() if source.exists() else ""
+
+
 def _head(name, folder):
     """What the kernel's comment asks for, in ` * KEY: value` lines: CPUS, CMDLINE and QEMU."""
-    source = ROOT / "tests" / folder / name / f"{name}.c"
-    text = source.read_text() if source.exists() else ""
+    text = _source(name, folder)
     return dict(re.findall(r"^ \* (CPUS|CMDLINE|QEMU): (.*)$", text, re.M))
 
 
@@ -34,7 +39,8 @@ def boot(name, core, folder="guests", timeout=90, cpus=2, cmdline="",
     log = BUILD / "log" / f"{folder}-{name}-{core}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     head = _head(name, folder)
-    options = " ".join([cmdline, head.get("CMDLINE", ""), "bootscrub=0" if core == "xen" else ""])
+    options = " ".join(["bootscrub=0" if core == "xen" else policy.CMDLINE if folder == "guests" else "",
+                        cmdline, head.get("CMDLINE", "")])
     done = subprocess.run(
         [sys.executable, ROOT / "run", "--no-build", "--core", core, "--kernel", kernel,
          "--icount", "--memory", "1024", "--cpus", head.get("CPUS", str(cpus)),
@@ -45,6 +51,8 @@ def boot(name, core, folder="guests", timeout=90, cpus=2, cmdline="",
     console = log.read_bytes().decode(errors="replace").replace("\r", "") if log.exists() else ""
     if done.returncode >= 124:
         raise Failure(done.stderr.strip(), console)
+    if core == "bulkhead":
+        policy.check_console(console, policy.declared(_source(name, folder)))
     lines = [match.group(0) for line in console.split("\n")
              for match in [_LINE.match(line)] if match]
     return lines, console

@@ -29,6 +29,7 @@ def boot(scenario, name, *options):
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
     if not log.exists():
         return done.returncode, done.stderr.decode(errors="replace")
+    scenario.saw(log.read_bytes())
     return done.returncode, log.read_text(errors="replace").replace("\r", "")
 
 

@@ -25,4 +25,5 @@ def run(scenario):
         result = emulator.batch(machine, log, 300, lambda text: None, stop=UP)
         if not UP.search(result.console):
             raise Failure(f"{name}: no Dom0: {result.why}", result.console)
+        scenario.saw(result.console)
         scenario.fact(f"{name} boots")

@@ -3,6 +3,7 @@
 # REQ core/5: two small guests (tests/guests/pair) exchange data through a granted page with events;
 # grants that are revoked, for another, read-only, of no domain or of a dying one are refused.
 # TIMEOUT: 240
+# DENIED: tenant_a_t xen_t:xen writeconsole
 # ADD: BUILD/tests/guests/pair:/tmp/pair
 . /etc/bulkhead/testlib.sh
 

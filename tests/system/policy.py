@@ -34,6 +34,7 @@ def boot(scenario, name, *options):
     failures = re.findall(r"^FAIL (.*)$", console, re.M)
     scenario.need(not failures, f"{name}: {len(failures)} fail: " + "; ".join(failures[:10]),
                   Outcome(console))
+    scenario.saw(console, ["*_t *_t:* *"])  # each is judged by the kernel
     scenario.need(f"DONE {name}" in console, f"{name} did not get to its end", Outcome(console))
     return console
 

@@ -318,7 +318,10 @@ static void read_table(struct reader *r, enum policy_symbols s)
 		p->level = value_array(r, s, sizeof(*p->level));
 	for (i = 0; !r->failed && i < nel; i++)
 		readers[s](r, t);
-	for (i = 1; !r->failed && i <= nprim; i++)
+	/* checkpolicy counts aliases of sensitivities and categories as values. */
+	while (s >= SYM_LEVELS && t->nprim && !t->name[t->nprim])
+		t->nprim--;
+	for (i = 1; !r->failed && i <= t->nprim; i++)
 		if (!t->name[i])
 			reader_fail(r, "a symbol table has a value without a name");
 	if (s == SYM_CATS && nprim > POLICY_CATS)

@@ -56,6 +56,11 @@ def main():
                 sys.exit(f'{rule} is not forbidden:\n{r.stdout}{r.stderr}')
         if call(build, '--try', 'allow netdom_t stordom_t:grant map_read').returncode:
             sys.exit('--try forbids a harmless rule')
+        r = subprocess.run([build, '--try', '-'], input='\n'.join(FORBIDDEN), capture_output=True,
+                           text=True, check=False)
+        for rule in FORBIDDEN:
+            if rule.rsplit(None, 1)[0] not in r.stderr:
+                sys.exit(f'--try - does not say that {rule} is forbidden:\n{r.stderr}')
         for names in (['guest'], ['sealed'], ['stubdom'], ['dom0']):
             if call(build, '--output', output, *names).returncode:
                 sys.exit(f'{names} alone does not build')

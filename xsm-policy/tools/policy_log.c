@@ -126,8 +126,7 @@ static void explain(const struct record *r)
 	if (!(av.by_rules & r->bit)) {
 		printf("  No rule allows it. This one would: ");
 		print_rule(r);
-		printf("  Whether a neverallow forbids that rule: xsm-policy/build --try "
-		       "'<rule>'\n");
+		printf("  Which neverallow forbids that rule: xsm-policy/build --try '<rule>'\n");
 		print_booleans(r);
 		return;
 	}

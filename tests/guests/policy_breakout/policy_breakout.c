@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * REQ flask/6: a domain that has been taken over tries every operation of xsm-policy/access_vectors on
- * the host, on Dom0 and on the domain made just before it; only what its label is granted may go
- * through. Writes to the debug port, as it may not write to the console. Needs a partner: it is a
- * guest with the label netdom_t, beside another one (tests/system/breakout.sh).
+ * the host, on Dom0 and on another guest (target=DOMID on its command line); only what its label is
+ * granted may go through. Writes to the debug port, as it may not write to the console. Needs a
+ * partner: it is a guest beside another one (tests/system/breakout.sh).
  */
 #include "guest.h"
 
+#include <xen/arch-x86/hvm/start_info.h>
 #include <xen/arch-x86/xen-mca.h>
 #include <xen/domctl.h>
 #include <xen/physdev.h>
@@ -293,13 +294,28 @@ static bool may(const struct entry *e)
 	return e->act == do_version;
 }
 
+/* The number behind `target=` on the command line. */
+static domid_t wanted_target(void)
+{
+	const struct hvm_start_info *info =
+		(const struct hvm_start_info *)(uintptr_t)start_info_address;
+	const char *text = (const char *)(uintptr_t)info->cmdline_paddr;
+	domid_t value = 0;
+
+	while (*text && memcmp(text, "target=", 7))
+		text++;
+	for (text += *text ? 7 : 0; *text >= '0' && *text <= '9'; text++)
+		value = (domid_t)(value * 10 + (domid_t)(*text - '0'));
+	return value;
+}
+
 void guest_main(void)
 {
 	unsigned int i, round, granted = 0;
 	bool good = true;
 
 	for (round = 0; round < 2; round++) {
-		target = round ? own_domid() - 1 : 0;
+		target = round ? wanted_target() : 0;
 		for (i = 0; i < ARRAY_SIZE(entries); i++) {
 			long r = entries[i].act(&entries[i]);
 
