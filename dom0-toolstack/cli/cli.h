@@ -37,6 +37,9 @@ struct life *need_host(void);
 int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int fail_error(const struct error *err);
 
+/* With --dry-run prints "would " and the text, and returns true. */
+bool would(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 /* Domain by name or id; exits with a message when there is none. */
 uint16_t need_domain(const char *name_or_id);
 /* Its name, or "(null)" (static storage of the call's own; valid until the next two calls). */
@@ -52,6 +55,8 @@ void need_args(int argc, int least, int most);
 unsigned long need_number(const char *text, unsigned long max);
 /* Sizes as xl takes them: MiB without a suffix; k, m, g, t. Returns KiB. */
 uint64_t need_size(const char *text);
+/* The same without exiting: -EINVAL. */
+int parse_size(const char *text, uint64_t *kib);
 
 void print_json(struct json_object *object);
 void print_command_help(const struct command *command);
@@ -74,9 +79,47 @@ int cmd_getenforce(int argc, char **argv), cmd_setenforce(int argc, char **argv)
 int cmd_loadpolicy(int argc, char **argv);
 int cmd_console(int argc, char **argv), cmd_store_quota(int argc, char **argv);
 int cmd_host_config(int argc, char **argv);
-int cmd_autostart(int argc, char **argv), cmd_help(int argc, char **argv);
+int cmd_autostart(int argc, char **argv), cmd_host_stop(int argc, char **argv);
+int cmd_help(int argc, char **argv);
 
-/* Attaches to a guest's console until Ctrl-] or its end (console.c). */
-int console_attach(uint16_t domid);
+/* ---- what files share ---- */
+
+/*
+ * Reads a guest's FILE (NULL: none) and KEY=VALUE overrides. 0, or a negative errno with a message
+ * in *err and nothing in *config.
+ */
+int load_config(const char *file, char **overrides, int n, struct domain_config *config,
+		struct error *err);
+/* Progress of long work on a terminal, for life_create(). */
+void show_progress(void *arg, const char *what, uint64_t done, uint64_t total);
+
+/* The domains that the arguments name, or all: *out is for free(). Exits on errors. */
+int chosen(int argc, char **argv, struct domain_info **out);
+/* What `xl list --json` tells of a domain; `whole`: its description as well. */
+struct json_object *domain_json(const struct domain_info *d, bool whole);
+/* State as `xl list` shows it ("rb----"), size in MiB, label ("-": none; of the call's own). */
+void state_letters(const struct domain_info *d, char out[7]);
+uint64_t memory_mib(const struct domain_info *d);
+const char *label_of(const struct domain_info *d);
+
+/* Settings of the host: bulkhead.conf(5), or an older xend-config.sxp (host_config.c). */
+struct host_config {
+	uint64_t memory_kib;	   /* 0: leave as it is */
+	uint32_t vcpus;		   /* 0: leave as it is */
+	uint32_t shutdown_seconds; /* that guests have to end when the host does */
+	char autostart[256];	   /* folder; empty: none */
+	char quotas[16][64];	   /* NAME=VALUE, of the store */
+	unsigned int n_quotas;
+};
+
+/* From @path, or the default place when NULL. Exits with a message when it is wrong. */
+void read_host_config(const char *path, struct host_config *out);
+
+/*
+ * A guest's console: console_open() joins it (then nothing is lost that the guest writes from now
+ * on), console_copy() copies until Ctrl-] or its end and closes. Negative: a message was printed.
+ */
+int console_open(uint16_t domid);
+int console_copy(int fd);
 
 #endif

@@ -22,19 +22,27 @@
 
 #define ESCAPE 0x1d /* Ctrl-] */
 
-/* Our daemon's end for @domid, or -1. */
+/*
+ * Our daemon's end for @domid, or -1: no such daemon, or it knows no such guest. It answers with one
+ * byte when the guest's output is on its way here.
+ */
 static int open_daemon(uint16_t domid)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX, .sun_path = CONSOLE_SOCKET };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char line[32];
+	struct timeval patience = { .tv_sec = 10 }, none = { 0 };
+	char line[32], answer;
 	int n = snprintf(line, sizeof(line), CONSOLE_ATTACH, domid);
 
-	if (fd >= 0 &&
-	    (connect(fd, (struct sockaddr *)&to, sizeof(to)) || write(fd, line, (size_t)n) != n)) {
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) || write(fd, line, (size_t)n) != n ||
+	    read(fd, &answer, 1) != 1) {
 		close(fd);
-		fd = -1;
+		return -1;
 	}
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
 	return fd;
 }
 
@@ -45,7 +53,8 @@ static int open_tty(uint16_t domid)
 	int fd = -1;
 
 	snprintf(path, sizeof(path), "/local/domain/%u/console/tty", domid);
-	for (int i = 0; i < 50 && fd < 0; i++) {
+	/* Where our daemon runs there will be none. */
+	for (int i = 0; i < (access(CONSOLE_SOCKET, F_OK) ? 50 : 1) && fd < 0; i++) {
 		if (i)
 			usleep(100000);
 		if (xs_client_read(life_store(need_life()), XS_CLIENT_NO_TX, path, &tty, NULL))
@@ -103,17 +112,24 @@ static void copy(int fd)
 	}
 }
 
-int console_attach(uint16_t domid)
+int console_open(uint16_t domid)
 {
-	struct termios old, raw;
-	bool terminal = tcgetattr(STDIN_FILENO, &old) == 0;
 	int fd = open_daemon(domid);
 
 	if (fd < 0)
 		fd = open_tty(domid);
 	if (fd < 0)
-		return fail("%s has no console that can be reached: is the console daemon running?",
-			    domain_name(domid));
+		fail("%s has no console that can be reached: is the console daemon (xenconsoled) "
+		     "running?",
+		     domain_name(domid));
+	return fd;
+}
+
+int console_copy(int fd)
+{
+	struct termios old, raw;
+	bool terminal = tcgetattr(STDIN_FILENO, &old) == 0;
+
 	if (terminal) {
 		raw = old;
 		cfmakeraw(&raw);
@@ -128,7 +144,7 @@ int console_attach(uint16_t domid)
 
 int cmd_console(int argc, char **argv)
 {
-	int option;
+	int option, fd;
 
 	while ((option = next_option(argc, argv, "t:n:e:s:", false)) != -1) {
 		if (option == 't' && strcmp(optarg, "pv") && strcmp(optarg, "pvh"))
@@ -139,5 +155,6 @@ int cmd_console(int argc, char **argv)
 			return fail("guests have one console, number 0");
 	}
 	need_args(argc, 1, 1);
-	return console_attach(need_domain(argv[optind]));
+	fd = console_open(need_domain(argv[optind]));
+	return fd < 0 ? EXIT_FAILURE : console_copy(fd);
 }

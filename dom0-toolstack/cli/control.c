@@ -11,12 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* With --dry-run says what would be done and returns true. */
-static bool would(const char *what, uint16_t domid)
+/* With --dry-run says what would be done to a domain, and returns true. */
+static bool would_do(const char *what, uint16_t domid)
 {
-	if (dry_run)
-		printf("would %s %s (domain %u)\n", what, domain_name(domid), domid);
-	return dry_run;
+	return would("%s %s (domain %u)", what, domain_name(domid), domid);
 }
 
 static void no_options(int argc, char **argv, int least, int most)
@@ -35,7 +33,7 @@ static int simple(int argc, char **argv, const char *what,
 
 	no_options(argc, argv, 1, 1);
 	domid = need_domain(argv[optind]);
-	if (would(what, domid))
+	if (would_do(what, domid))
 		return EXIT_SUCCESS;
 	return act(need_life(), domid, &err) ? fail_error(&err) : EXIT_SUCCESS;
 }
@@ -64,7 +62,7 @@ int cmd_destroy(int argc, char **argv)
 
 		if (domid == 0 && !force)
 			return fail("Cannot destroy privileged domain 0.");
-		if (!would("destroy", domid) && life_destroy(need_life(), domid, &err))
+		if (!would_do("destroy", domid) && life_destroy(need_life(), domid, &err))
 			rc = fail_error(&err);
 	}
 	return rc;
@@ -131,7 +129,7 @@ static int stop_guests(int argc, char **argv, enum life_shutdown_kind kind)
 			domids[i] = need_domain(argv[optind + i]);
 	}
 	for (int i = 0; domids && i < n; i++) {
-		if (would(kind == LIFE_SHUTDOWN_REBOOT ? "reboot" : "shut down", domids[i]))
+		if (would_do(kind == LIFE_SHUTDOWN_REBOOT ? "reboot" : "shut down", domids[i]))
 			continue;
 		fprintf(stderr, "%s domain %u\n", doing, domids[i]);
 		if (life_shutdown(need_life(), domids[i], kind, fallback, &err))
@@ -160,7 +158,7 @@ int cmd_rename(int argc, char **argv)
 
 	no_options(argc, argv, 2, 2);
 	domid = need_domain(argv[optind]);
-	if (would("rename", domid))
+	if (would_do("rename", domid))
 		return EXIT_SUCCESS;
 	return life_rename(need_life(), domid, argv[optind + 1], &err) ? fail_error(&err)
 								       : EXIT_SUCCESS;
@@ -175,7 +173,7 @@ int cmd_sysrq(int argc, char **argv)
 	domid = need_domain(argv[optind]);
 	if (strlen(argv[optind + 1]) != 1)
 		return fail("a SysRq key is one letter");
-	if (would("send a SysRq key to", domid))
+	if (would_do("send a SysRq key to", domid))
 		return EXIT_SUCCESS;
 	return life_sysrq(need_life(), domid, *argv[optind + 1], &err) ? fail_error(&err)
 								       : EXIT_SUCCESS;
@@ -197,7 +195,7 @@ int cmd_trigger(int argc, char **argv)
 			    argv[optind + 1]);
 	if (argc - optind == 3)
 		vcpu = (unsigned int)need_number(argv[optind + 2], DOMAIN_VCPUS_MAX - 1);
-	if (would("trigger", domid))
+	if (would_do("trigger", domid))
 		return EXIT_SUCCESS;
 	rc = hyper_domain_trigger(life_hyper(need_life()), domid, (enum domain_trigger)which, vcpu);
 	if (rc == -EOPNOTSUPP || rc == -ENOSYS)
@@ -216,7 +214,7 @@ int cmd_vcpu_set(int argc, char **argv)
 	no_options(argc, argv, 2, 2);
 	domid = need_domain(argv[optind]);
 	count = (uint32_t)need_number(argv[optind + 1], DOMAIN_VCPUS_MAX);
-	if (would("set the vCPUs of", domid))
+	if (would_do("set the vCPUs of", domid))
 		return EXIT_SUCCESS;
 	return life_set_vcpus(need_life(), domid, count, &err) ? fail_error(&err) : EXIT_SUCCESS;
 }
@@ -257,7 +255,7 @@ int cmd_vcpu_pin(int argc, char **argv)
 	hard = pin_set(argv[optind + 2], &hard_set);
 	if (argc - optind == 4)
 		soft = pin_set(argv[optind + 3], &soft_set);
-	if (would("pin vCPUs of", domid))
+	if (would_do("pin vCPUs of", domid))
 		return EXIT_SUCCESS;
 	for (uint32_t vcpu = first; vcpu <= last; vcpu++) {
 		rc = hyper_vcpu_affinity_set(h, domid, vcpu, hard, soft, force);
@@ -282,7 +280,7 @@ static int set_memory(int argc, char **argv, bool limit)
 	no_options(argc, argv, 2, 2);
 	domid = need_domain(argv[optind]);
 	kib = need_size(argv[optind + 1]);
-	if (would(limit ? "set the memory limit of" : "set the memory of", domid))
+	if (would_do(limit ? "set the memory limit of" : "set the memory of", domid))
 		return EXIT_SUCCESS;
 	rc = limit ? life_set_max_memory(need_life(), domid, kib, &err)
 		   : life_set_memory(need_life(), domid, kib, true, &err);
@@ -297,89 +295,4 @@ int cmd_mem_set(int argc, char **argv)
 int cmd_mem_max(int argc, char **argv)
 {
 	return set_memory(argc, argv, true);
-}
-
-static int print_sched(const struct domain_info *list, int n)
-{
-	struct json_object *array = json ? json_object_new_array() : NULL;
-	uint32_t us = 0;
-
-	hyper_sched_ratelimit_get(life_hyper(need_life()), 0, &us);
-	if (!json) {
-		printf("Cpupool Pool-0: ratelimit=%uus\n", us);
-		printf("%-33s %4s %6s %4s\n", "Name", "ID", "Weight", "Cap");
-	}
-	for (int i = 0; i < n; i++) {
-		struct json_object *o;
-		struct sched_params p;
-
-		if (hyper_sched_get(life_hyper(need_life()), list[i].domid, &p))
-			continue;
-		if (!json) {
-			printf("%-33s %4u %6u %4u\n", domain_name(list[i].domid), list[i].domid,
-			       p.weight, p.cap);
-			continue;
-		}
-		o = json_object_new_object();
-		json_object_object_add(o, "name",
-				       json_object_new_string(domain_name(list[i].domid)));
-		json_object_object_add(o, "domid", json_object_new_int(list[i].domid));
-		json_object_object_add(o, "weight", json_object_new_int(p.weight));
-		json_object_object_add(o, "cap", json_object_new_int(p.cap));
-		json_object_array_add(array, o);
-	}
-	if (json)
-		print_json(array);
-	return EXIT_SUCCESS;
-}
-
-int cmd_sched_credit2(int argc, char **argv)
-{
-	const char *name = NULL, *weight = NULL, *cap = NULL, *rate = NULL;
-	struct hyper *h = life_hyper(need_life());
-	struct domain_info *list;
-	struct sched_params p;
-	uint16_t domid;
-	int option, n, rc;
-
-	while ((option = next_option(argc, argv, "d:w:c:p:sr:", true)) != -1) {
-		if (option == 'd')
-			name = optarg;
-		else if (option == 'w')
-			weight = optarg;
-		else if (option == 'c')
-			cap = optarg;
-		else if (option == 'r')
-			rate = optarg;
-	}
-	need_args(argc, 0, 0);
-	if (rate) {
-		rc = dry_run ? 0
-			     : hyper_sched_ratelimit_set(h, 0, (uint32_t)need_number(rate, 500000));
-		return rc ? fail("can't set the rate limit: %s", strerror(-rc)) : EXIT_SUCCESS;
-	}
-	if (!name) {
-		if (weight || cap)
-			return fail("Must specify a domain: -d DOMAIN");
-		n = hyper_domain_list_all(h, &list);
-		return n < 0 ? fail("can't list domains: %s", strerror(-n)) : print_sched(list, n);
-	}
-	domid = need_domain(name);
-	rc = hyper_sched_get(h, domid, &p);
-	if (rc)
-		return fail("can't ask for the weight of %s: %s", name, strerror(-rc));
-	if (!weight && !cap) {
-		struct domain_info one = { .domid = domid };
-
-		return print_sched(&one, 1);
-	}
-	if (weight)
-		p.weight = (uint16_t)need_number(weight, 65535);
-	if (cap)
-		p.cap = (uint16_t)need_number(cap, 65535);
-	if (would("set weight and cap of", domid))
-		return EXIT_SUCCESS;
-	rc = hyper_sched_set(h, domid, &p);
-	return rc ? fail("weight is 1 to 65535, cap 0 to 100 for each vCPU: %s", strerror(-rc))
-		  : EXIT_SUCCESS;
 }

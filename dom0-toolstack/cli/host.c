@@ -105,17 +105,56 @@ static void info_hypervisor(struct hyper *h, const struct version_info *v)
 	text_line("build_id", v->build_id);
 }
 
+static void info_topology(struct hyper *h)
+{
+	struct cpu_topology cpus[CPU_SET_MAX];
+	int n = hyper_cpu_topology(h, cpus, CPU_SET_MAX);
+
+	printf("cpu_topology           :\ncpu:    core    socket     node\n");
+	for (int i = 0; i < n; i++)
+		if (cpus[i].core != UINT32_MAX)
+			printf("%3d:    %4u     %4u     %4u\n", i, cpus[i].core, cpus[i].socket,
+			       cpus[i].node);
+	printf("device topology        :\ndevice           node\n");
+	printf("No device topology data available\n");
+}
+
+#define NODES_MAX 64
+
 static void info_numa(struct hyper *h)
 {
-	struct numa_node nodes[64];
-	int n = hyper_numa_info(h, nodes, NULL, 64);
+	struct json_object *array = info_json ? json_object_new_array() : NULL;
+	static uint32_t distance[NODES_MAX * NODES_MAX];
+	struct numa_node nodes[NODES_MAX];
+	int n = hyper_numa_info(h, nodes, distance, NODES_MAX);
 
-	if (info_json)
-		return;
-	printf("numa_info              :\nnode:    memsize    memfree\n");
-	for (int i = 0; i < n; i++)
-		printf("%4d:  %8llu   %8llu\n", i, (unsigned long long)nodes[i].memory_bytes >> 20,
-		       (unsigned long long)nodes[i].free_bytes >> 20);
+	if (!array) {
+		info_topology(h);
+		printf("numa_info              :\nnode:    memsize    memfree    distances\n");
+	}
+	for (int i = 0; i < n; i++) {
+		unsigned long long size = nodes[i].memory_bytes >> 20,
+				   rest = nodes[i].free_bytes >> 20;
+		struct json_object *o;
+
+		if (nodes[i].memory_bytes == UINT64_MAX)
+			continue;
+		if (array) {
+			o = json_object_new_object();
+			json_object_object_add(o, "node", json_object_new_int(i));
+			json_object_object_add(o, "memory_mib",
+					       json_object_new_int64((int64_t)size));
+			json_object_object_add(o, "free_mib", json_object_new_int64((int64_t)rest));
+			json_object_array_add(array, o);
+			continue;
+		}
+		printf("%4d:    %6llu     %6llu      ", i, size, rest);
+		for (int k = 0; k < n; k++)
+			printf("%s%u", k ? "," : "", distance[i * NODES_MAX + k]);
+		printf("\n");
+	}
+	if (array)
+		json_object_object_add(info_json, "nodes", array);
 }
 
 int cmd_info(int argc, char **argv)
@@ -161,7 +200,9 @@ int cmd_dmesg(int argc, char **argv)
 	while ((option = next_option(argc, argv, "c", true)) != -1)
 		clear = option == 'c';
 	need_args(argc, 0, 0);
-	rc = hyper_console_read(life_hyper(need_host()), clear && !dry_run, &text, &length);
+	if (clear)
+		clear = !would("clear the core's messages, which are:");
+	rc = hyper_console_read(life_hyper(need_host()), clear, &text, &length);
 	if (rc)
 		return fail("can't read the core's messages: %s", strerror(-rc));
 	fwrite(text, 1, length, stdout);
@@ -176,7 +217,9 @@ int cmd_debug_keys(int argc, char **argv)
 	while (next_option(argc, argv, "", true) != -1)
 		;
 	need_args(argc, 1, 1);
-	rc = dry_run ? 0 : hyper_debug_keys(life_hyper(need_host()), argv[optind]);
+	if (would("send the debug keys %s to the core", argv[optind]))
+		return EXIT_SUCCESS;
+	rc = hyper_debug_keys(life_hyper(need_host()), argv[optind]);
 	return rc ? fail("cannot send debug keys: %s: %s", argv[optind], strerror(-rc))
 		  : EXIT_SUCCESS;
 }
@@ -225,7 +268,9 @@ int cmd_setenforce(int argc, char **argv)
 	on = !strcmp(word, "1") || !strcasecmp(word, "enforcing");
 	if (!on && strcmp(word, "0") && strcasecmp(word, "permissive"))
 		return fail("%s is none of 1, 0, Enforcing, Permissive", word);
-	rc = dry_run ? 0 : hyper_flask_setenforce(life_hyper(need_host()), on);
+	if (would(on ? "enforce the policy" : "only log what the policy denies"))
+		return EXIT_SUCCESS;
+	rc = hyper_flask_setenforce(life_hyper(need_host()), on);
 	return rc < 0 ? no_engine(rc, "setenforce") : EXIT_SUCCESS;
 }
 
@@ -249,8 +294,12 @@ int cmd_loadpolicy(int argc, char **argv)
 		free(policy);
 		return fail("%s is empty or longer than %u bytes", argv[optind], POLICY_MAX - 1);
 	}
-	rc = dry_run ? 0 : hyper_flask_load(life_hyper(need_host()), policy, size);
+	rc = would("load %s, %zu bytes", argv[optind], size)
+		     ? 0
+		     : hyper_flask_load(life_hyper(need_host()), policy, size);
 	free(policy);
+	if (dry_run)
+		return EXIT_SUCCESS;
 	if (rc == -EINVAL)
 		return fail("%s is not a policy that the core accepts: `xl dmesg` says where it is "
 			    "wrong",
@@ -259,6 +308,22 @@ int cmd_loadpolicy(int argc, char **argv)
 		return no_engine(rc, "loadpolicy");
 	printf("Successfully loaded policy.\n");
 	return EXIT_SUCCESS;
+}
+
+/* Lines "NAME VALUE" of the store's answer as an object. */
+static void print_quotas_json(char *answer)
+{
+	struct json_object *o = json_object_new_object();
+	char *line, *rest = answer;
+
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		char name[64];
+		long long value;
+
+		if (sscanf(line, " %63[^ :=]%*[ :=]%lld", name, &value) == 2)
+			json_object_object_add(o, name, json_object_new_int64(value));
+	}
+	print_json(o);
 }
 
 int cmd_store_quota(int argc, char **argv)
@@ -278,16 +343,21 @@ int cmd_store_quota(int argc, char **argv)
 		words[count++] = "set";
 		words[count++] = argv[optind];
 		words[count++] = argv[optind + 1];
-		if (dry_run)
+		if (would("set the store's quota %s to %s", argv[optind], argv[optind + 1]))
 			return EXIT_SUCCESS;
 	}
 	rc = xs_client_control(life_store(need_life()), words, count, &answer);
 	if (rc)
-		return fail("the store does not know its quotas, or not this one: %s",
+		return fail("the store does not know its quotas, or not this one "
+			    "(`xl store-quota` lists them): %s",
 			    strerror(-rc));
-	fputs(answer, stdout);
-	if (*answer && answer[strlen(answer) - 1] != '\n')
-		putchar('\n');
+	if (json && count == 1) {
+		print_quotas_json(answer);
+	} else {
+		fputs(answer, stdout);
+		if (*answer && answer[strlen(answer) - 1] != '\n')
+			putchar('\n');
+	}
 	free(answer);
 	return EXIT_SUCCESS;
 }

@@ -34,8 +34,9 @@ const struct command commands[] = {
 	    "paused,\n"
 	    "    -d: only print what would be created, -n: only check that it could be)"),
 	RUN("config-check", cmd_config_check, "FILE [KEY=VALUE ...]", "Check a configuration file"),
-	RUN("list", cmd_list, "[-lvZ] [DOMAIN ...]",
-	    "List guests (-l: all there is to know, as JSON; -v: also UUID, reason, label)"),
+	RUN("list", cmd_list, "[-lvZcn] [DOMAIN ...]",
+	    "List guests (-l: all there is to know, as JSON; -v: also UUID, reason, label;\n"
+	    "    -Z: labels, -c: CPU pools, -n: memory nodes)"),
 	RUN("destroy", cmd_destroy, "DOMAIN ...",
 	    "Kill guests at once (-f: also Dom0's own check is skipped)"),
 	RUN("shutdown", cmd_shutdown, "[-wFa] [DOMAIN ...]",
@@ -62,7 +63,13 @@ const struct command commands[] = {
 	RUN("trigger", cmd_trigger, "DOMAIN nmi|reset|init|power|sleep [VCPU]",
 	    "Send a guest a hardware event"),
 	RUN("uptime", cmd_uptime, "[-s] [DOMAIN ...]", "Print how long guests have run"),
-	RUN("top", cmd_top, "[-b]", "Watch the load of guests (-b: one plain sample)"),
+	RUN("top", cmd_top, "[-bfvz] [-d SECONDS] [-i COUNT] [-s COLUMN]",
+	    "Watch the load of guests (-b: plain samples, one unless -i says more; -d: between\n"
+	    "    samples; -s: sort by domid, name, state, cpu, time, mem or vcpus; -f: full "
+	    "names;\n"
+	    "    -v: vCPUs; -z: Dom0 first). Keys: S sort, R reverse, V vCPUs, D delay, arrows "
+	    "scroll,\n"
+	    "    Q quit"),
 	RUN("info", cmd_info, "[-n]", "Print what the host is"),
 	RUN("dmesg", cmd_dmesg, "[-c]", "Print the core's messages (-c: and forget them)"),
 	RUN("debug-keys", cmd_debug_keys, "KEYS", "Send debug keys to the core (h lists them)"),
@@ -73,7 +80,11 @@ const struct command commands[] = {
 	RUN("loadpolicy", cmd_loadpolicy, "FILE", "Load a compiled policy"),
 	RUN("store-quota", cmd_store_quota, "[NAME VALUE]", "Show the store's quotas, or set one"),
 	RUN("autostart", cmd_autostart, "[DIRECTORY]",
-	    "Create the guests of a directory (default /etc/xen/auto) in the order of depends="),
+	    "Create the guests of a directory (default: autostart= of bulkhead.conf(5), or\n"
+	    "    /etc/xen/auto), those that others name in depends= first"),
+	RUN("host-stop", cmd_host_stop, "[-t SECONDS]",
+	    "Shut all guests down for the host's end: those that depend on others first; what\n"
+	    "    does not end in time is destroyed"),
 	RUN("host-config", cmd_host_config, "[FILE]",
 	    "Bring Dom0 to the size that bulkhead.conf(5) or xend-config.sxp asks for"),
 	RUN("help", cmd_help, "[COMMAND]", "List the commands, or explain one"),
@@ -207,6 +218,20 @@ const char *domain_name(uint16_t domid)
 	return out;
 }
 
+bool would(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!dry_run)
+		return false;
+	va_start(ap, fmt);
+	printf("would ");
+	vprintf(fmt, ap);
+	putchar('\n');
+	va_end(ap);
+	return true;
+}
+
 void print_command_help(const struct command *command)
 {
 	if (!command->run) {
@@ -227,44 +252,80 @@ static void usage_error(void)
 	exit(2);
 }
 
+/*
+ * The stock tool's long options. One counts for a command when the command has its letter, with an
+ * argument or without as here: so one name may stand for different letters.
+ */
+static const struct option all_longs[] = {
+	{ "all", no_argument, NULL, 'a' },
+	{ "batch", no_argument, NULL, 'b' },
+	{ "cap", required_argument, NULL, 'c' },
+	{ "clear", no_argument, NULL, 'c' },
+	{ "context", no_argument, NULL, 'Z' },
+	{ "cpupool", no_argument, NULL, 'c' },
+	{ "cpupool", required_argument, NULL, 'p' },
+	{ "defconfig", required_argument, NULL, 'f' },
+	{ "delay", required_argument, NULL, 'd' },
+	{ "dom0-first", no_argument, NULL, 'z' },
+	{ "domain", required_argument, NULL, 'd' },
+	{ "dryrun", no_argument, NULL, 'd' },
+	{ "force", no_argument, NULL, 'f' },
+	{ "full-name", no_argument, NULL, 'f' },
+	{ "iterations", required_argument, NULL, 'i' },
+	{ "long", no_argument, NULL, 'l' },
+	{ "numa", no_argument, NULL, 'n' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "ratelimit_us", required_argument, NULL, 'r' },
+	{ "schedparam", no_argument, NULL, 's' },
+	{ "short", no_argument, NULL, 's' },
+	{ "sort", required_argument, NULL, 's' },
+	{ "timeout", required_argument, NULL, 't' },
+	{ "type", required_argument, NULL, 't' },
+	{ "vcpus", no_argument, NULL, 'v' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "wait", no_argument, NULL, 'w' },
+	{ "weight", required_argument, NULL, 'w' },
+};
+
+#define N_LONGS (sizeof(all_longs) / sizeof(all_longs[0]))
+
+/* The long options of a command with the letters `shorts`, and those that all have. */
+static void long_options(const char *shorts, struct option out[N_LONGS + 4])
+{
+	unsigned int n = 0;
+
+	out[n++] = (struct option) { "help", no_argument, NULL, 'h' };
+	out[n++] = (struct option) { "dry-run", no_argument, NULL, 'N' };
+	out[n++] = (struct option) { "json", no_argument, NULL, 'J' };
+	for (size_t i = 0; i < N_LONGS; i++) {
+		const char *letter = strchr(shorts, all_longs[i].val);
+
+		if (letter && (letter[1] == ':') == (all_longs[i].has_arg == required_argument))
+			out[n++] = all_longs[i];
+	}
+	out[n] = (struct option) { 0 };
+}
+
 int next_option(int argc, char **argv, const char *shorts, bool changes)
 {
-	static const struct option longs[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ "dry-run", no_argument, NULL, 'N' },
-		{ "json", no_argument, NULL, 'J' },
-		{ "long", no_argument, NULL, 'l' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "context", no_argument, NULL, 'Z' },
-		{ "all", no_argument, NULL, 'a' },
-		{ "wait", no_argument, NULL, 'w' },
-		{ "defconfig", required_argument, NULL, 'f' },
-		{ "dryrun", no_argument, NULL, 'd' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "clear", no_argument, NULL, 'c' },
-		{ "domain", required_argument, NULL, 'd' },
-		{ "weight", required_argument, NULL, 'w' },
-		{ "cap", required_argument, NULL, 'c' },
-		{ "short", no_argument, NULL, 's' },
-		{ NULL, 0, NULL, 0 },
-	};
+	struct option longs[N_LONGS + 4];
+	bool plain_n = changes && !strchr(shorts, 'n');
 	char all[64];
 	int option;
 
-	snprintf(all, sizeof(all), "%sh%s", shorts, changes && !strchr(shorts, 'n') ? "n" : "");
+	snprintf(all, sizeof(all), "%sh%s", shorts, plain_n ? "n" : "");
+	long_options(shorts, longs);
 	for (;;) {
 		option = getopt_long(argc, argv, all, longs, NULL);
 		if (option == 'h') {
 			print_command_help(current);
 			exit(EXIT_SUCCESS);
 		}
-		if (option == 'N' || (option == 'n' && !strchr(shorts, 'n')))
+		if ((option == 'N' && changes) || (option == 'n' && plain_n))
 			dry_run = true;
 		else if (option == 'J')
 			json = true;
-		else if (option == -1)
-			return -1;
-		else if (option == '?' || !strchr(shorts, option))
+		else if (option == '?' || option == 'N')
 			usage_error();
 		else
 			return option;
@@ -289,39 +350,38 @@ unsigned long need_number(const char *text, unsigned long max)
 	return value;
 }
 
-uint64_t need_size(const char *text)
+int parse_size(const char *text, uint64_t *kib)
 {
+	static const char units[] = "kmgt";
+	const char *unit;
 	char *end;
 	unsigned long long value;
+	int shift = 10;
 
 	errno = 0;
 	value = strtoull(text, &end, 10);
 	if (errno || !isdigit((unsigned char)*text) || value > DOMAIN_MEMORY_MAX)
-		exit(fail("%s is not a size: a number of MiB, or one with k, m, g or t", text));
-	switch (tolower((unsigned char)*end)) {
-	case 'k':
+		return -EINVAL;
+	unit = *end ? strchr(units, tolower((unsigned char)*end)) : NULL;
+	if (unit) {
+		shift = 10 * (int)(unit - units);
 		end++;
-		break;
-	case 'm':
-		end++;
-		/* fall through */
-	case '\0':
-		value *= 1024;
-		break;
-	case 'g':
-		end++;
-		value *= 1024 * 1024;
-		break;
-	case 't':
-		end++;
-		value *= 1024ull * 1024 * 1024;
-		break;
+		if (tolower((unsigned char)*end) == 'b')
+			end++;
 	}
-	if (tolower((unsigned char)*end) == 'b')
-		end++;
 	if (*end)
+		return -EINVAL;
+	*kib = (uint64_t)value << shift;
+	return 0;
+}
+
+uint64_t need_size(const char *text)
+{
+	uint64_t kib;
+
+	if (parse_size(text, &kib))
 		exit(fail("%s is not a size: a number of MiB, or one with k, m, g or t", text));
-	return value;
+	return kib;
 }
 
 void print_json(struct json_object *object)

@@ -28,6 +28,7 @@
 #include <xenevtchn.h>
 #include <xenforeignmemory.h>
 #include <xengnttab.h>
+#include <xen/xen.h>
 #include <xen/grant_table.h>
 #include <xen/io/console.h>
 
@@ -121,7 +122,20 @@ static bool is_writer(const struct viewer *v)
 	return true;
 }
 
-/* The first line names the guest. False: the viewer has to go. */
+static void guest_add(uint16_t domid);
+
+static struct guest *guest_find(unsigned int domid)
+{
+	for (unsigned int i = 0; i < n_guests; i++)
+		if (guests[i]->domid == domid)
+			return guests[i];
+	return NULL;
+}
+
+/*
+ * The first line names the guest; a byte says that it is known. False: the viewer has to go. A guest
+ * made just now may not have been seen yet.
+ */
 static bool viewer_attach(struct viewer *v, char c)
 {
 	unsigned int domid;
@@ -134,10 +148,17 @@ static bool viewer_attach(struct viewer *v, char c)
 	}
 	if (sscanf(v->line, "attach %u", &domid) != 1)
 		return false;
-	for (unsigned int i = 0; i < n_guests; i++)
-		if (guests[i]->domid == domid)
-			v->guest = guests[i];
+	v->guest = guest_find(domid);
+	if (!v->guest && domid < DOMID_FIRST_RESERVED &&
+	    xs_client_is_introduced(store, domid) == 1) {
+		guest_add((uint16_t)domid);
+		v->guest = guest_find(domid);
+	}
 	v->attached = attach_count++;
+	if (v->guest) {
+		v->held[v->n_held++] = CONSOLE_ATTACHED;
+		viewer_flush(v);
+	}
 	return v->guest;
 }
 
@@ -243,10 +264,7 @@ static void guest_add(uint16_t domid)
 	uint64_t gfn, port;
 	struct guest *g;
 
-	for (unsigned int i = 0; i < n_guests; i++)
-		if (guests[i]->domid == domid)
-			return;
-	if (n_guests == MAX_GUESTS || read_number(domid, "ring-ref", &gfn) ||
+	if (guest_find(domid) || n_guests == MAX_GUESTS || read_number(domid, "ring-ref", &gfn) ||
 	    read_number(domid, "port", &port))
 		return;
 	g = calloc(1, sizeof(*g));

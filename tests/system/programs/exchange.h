@@ -8,6 +8,7 @@
 #define ROUNDS 500
 
 struct exchange {
+	uint32_t port;	   /* the granter's event channel, once it has one */
 	uint32_t question; /* from the mapper, ROUNDS of them, none zero */
 	uint32_t answer;   /* from the granter: answer_to(question) */
 };

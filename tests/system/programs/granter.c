@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * granter PEER: grants a page to domain PEER, and another for reading only, says their references
- * and an event channel, and answers what the peer writes until all rounds are done. Then it
- * revokes the grants, says so, and waits for ever: its end is its domain's.
+ * granter PEER: grants a page to domain PEER, and another for reading only, and says their
+ * references; as soon as PEER is there, it opens an event channel for it and writes its number into the
+ * page. It answers what the peer writes until all rounds are done. Then it revokes the second grant,
+ * says so, and waits for ever: its end is its domain's.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,20 @@ static void *share(xengntshr_handle *shr, uint32_t peer, int writable, uint32_t 
 		exit(1);
 	}
 	return page;
+}
+
+/* A policy in force lets nobody offer a port to a domain that is not there. */
+static int offer_port(xenevtchn_handle *evtchn, uint32_t peer)
+{
+	int port, tries = 0;
+
+	while ((port = xenevtchn_bind_unbound_port(evtchn, peer)) < 0 && tries++ < 1000)
+		usleep(100000);
+	if (port < 0) {
+		perror("granter: bind");
+		exit(1);
+	}
+	return port;
 }
 
 /* Answers one event; returns how many rounds are done. */
@@ -47,7 +62,7 @@ int main(int argc, char **argv)
 	uint32_t ref, readonly_ref, round = 0;
 	xenevtchn_handle *evtchn = xenevtchn_open(NULL, 0);
 	xengntshr_handle *shr = xengntshr_open(NULL, 0);
-	struct exchange *exchange;
+	volatile struct exchange *exchange;
 	char *text;
 	int port;
 
@@ -58,13 +73,10 @@ int main(int argc, char **argv)
 	exchange = share(shr, peer, 1, &ref);
 	text = share(shr, peer, 0, &readonly_ref);
 	strcpy(text, "read, don't write");
-	port = xenevtchn_bind_unbound_port(evtchn, peer);
-	if (port < 0) {
-		perror("granter: bind");
-		return 1;
-	}
-	printf("granter: ref %u readonly %u port %d end\n", ref, readonly_ref, port);
+	printf("granter: ref %u readonly %u end\n", ref, readonly_ref);
 	fflush(stdout);
+	port = offer_port(evtchn, peer);
+	exchange->port = (uint32_t)port;
 	while (round < ROUNDS)
 		round = answer(evtchn, (evtchn_port_t)port, exchange);
 	printf("granter: answered %u rounds\n", round);

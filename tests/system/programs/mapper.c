@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mapper PEER REF READONLY_REF PORT: does the rounds with a granter in domain PEER, then tries what
- * must be refused. Prints PASS and FAIL lines.
+ * mapper PEER REF READONLY_REF: does the rounds with a granter in domain PEER, then tries what must
+ * be refused. Prints PASS and FAIL lines.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -80,10 +80,10 @@ int main(int argc, char **argv)
 	xenevtchn_handle *evtchn = xenevtchn_open(NULL, 0);
 	xengnttab_handle *gnttab = xengnttab_open(NULL, 0);
 	uint32_t peer, ref, readonly_ref;
-	struct exchange *exchange;
+	volatile struct exchange *exchange;
 	int port, tries;
 
-	if (argc < 5 || !evtchn || !gnttab) {
+	if (argc < 4 || !evtchn || !gnttab) {
 		perror("mapper: open");
 		return 1;
 	}
@@ -92,9 +92,13 @@ int main(int argc, char **argv)
 	readonly_ref = (uint32_t)atoi(argv[3]);
 	exchange = xengnttab_map_grant_ref(gnttab, peer, ref, PROT_READ | PROT_WRITE);
 	report("map", exchange != NULL);
-	port = xenevtchn_bind_interdomain(evtchn, peer, (evtchn_port_t)atoi(argv[4]));
+	if (!exchange)
+		return 1;
+	for (tries = 0; !exchange->port && tries < 1000; tries++)
+		usleep(100000);
+	port = xenevtchn_bind_interdomain(evtchn, peer, exchange->port);
 	report("bind", port > 0);
-	if (!exchange || port <= 0)
+	if (port <= 0)
 		return 1;
 	try_refusals(gnttab, peer, ref, readonly_ref);
 	report("rounds", do_rounds(evtchn, (evtchn_port_t)port, exchange));
@@ -114,7 +118,7 @@ int main(int argc, char **argv)
 	sleep(20);
 	/* The page of a domain that is gone stays with its mapping; a new mapping is refused. */
 	report("its page is still there", exchange->question == ROUNDS);
-	report("unmap", xengnttab_unmap(gnttab, exchange, 1) == 0);
+	report("unmap", xengnttab_unmap(gnttab, (void *)(uintptr_t)exchange, 1) == 0);
 	report("grant of a domain that is gone",
 	       !xengnttab_map_grant_ref(gnttab, peer, ref, PROT_READ | PROT_WRITE));
 	printf("mapper: done\n");

@@ -133,12 +133,6 @@ int hyper_domain_destroy(struct hyper *h, uint16_t domid)
 	return 0;
 }
 
-int hyper_domain_trigger(struct hyper *h, uint16_t domid, enum domain_trigger trigger,
-			 uint32_t vcpu)
-{
-	return -ENOSYS;
-}
-
 int hyper_domain_set_max_memory(struct hyper *h, uint16_t domid, uint64_t kib)
 {
 	int rc = step();
@@ -301,21 +295,45 @@ int xs_client_read_u64(struct xs_client *client, xs_client_tx_t tx, const char *
 	return 0;
 }
 
+void fake_write(const char *path, const char *value)
+{
+	struct fake_node *n = node(path);
+
+	if (!n)
+		n = node("");
+	snprintf(n->path, sizeof(n->path), "%s", path);
+	snprintf(n->value, sizeof(n->value), "%s", value);
+}
+
+/* What domains do when their entries change. */
+static void react(const char *path, const char *value)
+{
+	unsigned int domid;
+	char entry[64];
+
+	if (sscanf(path, "/local/domain/%u/%63s", &domid, entry) != 2 || domid >= FAKE_DOMAINS_MAX)
+		return;
+	if (fake->balloon && !domid && !strcmp(entry, "memory/target"))
+		fake->domains[0].info.total_pages = strtoull(value, NULL, 10) / 4;
+	if (fake->obedient && !fake->domains[domid].deaf && !strcmp(entry, "control/shutdown") &&
+	    *value)
+		fake_guest_stops((uint16_t)domid,
+				 *value == 'r' ? SHUTDOWN_REASON_REBOOT : SHUTDOWN_REASON_POWEROFF);
+}
+
 int xs_client_write(struct xs_client *client, xs_client_tx_t tx, const char *path,
 		    const void *value, size_t len)
 {
-	struct fake_node *n;
+	char text[sizeof(fake->nodes[0].value)];
 	int rc = step();
 
 	if (rc)
 		return rc;
 	if (path[0] != '/' || !path[1] || path[strlen(path) - 1] == '/')
 		return -EINVAL;
-	n = node(path);
-	if (!n)
-		n = node("");
-	snprintf(n->path, sizeof(n->path), "%s", path);
-	snprintf(n->value, sizeof(n->value), "%.*s", (int)len, (const char *)value);
+	snprintf(text, sizeof(text), "%.*s", (int)len, (const char *)value);
+	fake_write(path, text);
+	react(path, text);
 	return 0;
 }
 
@@ -401,11 +419,18 @@ int xs_client_next_event(struct xs_client *client, int timeout_ms, char **path, 
 
 int xs_client_introduce(struct xs_client *client, uint32_t domid, uint64_t gfn, uint32_t port)
 {
+	static const char *const says[] = { "poweroff", "reboot" };
+	char path[64];
 	int rc = step();
 
-	if (!rc)
-		find(domid)->introduced = true;
-	return rc;
+	if (rc)
+		return rc;
+	find(domid)->introduced = true;
+	for (int i = 0; i < 2 && fake->obedient; i++) {
+		snprintf(path, sizeof(path), "/local/domain/%u/control/feature-%s", domid, says[i]);
+		fake_write(path, "1");
+	}
+	return 0;
 }
 
 int xs_client_release(struct xs_client *client, uint32_t domid)

@@ -17,6 +17,7 @@
 
 struct fake_domain {
 	bool exists, filled, introduced;
+	bool deaf; /* does not do what control/shutdown says */
 	struct domain_info info;
 };
 
@@ -33,6 +34,8 @@ struct fake_platform {
 	bool killed;	  /* and it did */
 	uint16_t next_domid;
 	uint32_t builds; /* that were completed */
+	bool obedient;	 /* guests do what control/shutdown says, and say that they do */
+	bool balloon;	 /* Domain-0's memory follows its target */
 };
 
 /* Shared between processes; NULL before fake_reset(). */
@@ -43,6 +46,8 @@ void fake_reset(void);
 
 /* Value of a node, or NULL. */
 const char *fake_read(const char *path);
+
+void fake_write(const char *path, const char *value);
 
 /* How many domains besides Domain-0 there are, and nodes outside of /local/domain/0. */
 unsigned int fake_domains_left(void);
