@@ -29,8 +29,8 @@
 #define ATTR_LONG    (1u << 9)
 #define ATTR_DEFAULT (1u << 10)
 
-/* So many bytes at most of a repeated string instruction in one exit. */
-#define STRING_BYTES PAGE_SIZE
+/* So many elements at most of a repeated string instruction in one exit: a fraction of a millisecond. */
+#define STRING_STEPS 512
 
 /* One access that is being emulated. */
 struct access {
@@ -279,7 +279,7 @@ static bool string_step(struct access *a, bool mmio_source, int64_t step)
 }
 
 /*
- * Runs elements until the count is 0, the page ends or STRING_BYTES are done; when some are left
+ * Runs elements until the count is 0, the page ends or STRING_STEPS are done; when some are left
  * rip stays, and the guest executes the instruction again. *@done: the instruction is complete.
  */
 static bool string_operation(struct access *a, bool write, bool *done)
@@ -293,11 +293,11 @@ static bool string_operation(struct access *a, bool write, bool *done)
 		return false;
 	if (!i->rep)
 		return string_step(a, !write, step);
-	for (unsigned int bytes = 0; emulate_get_reg(a->regs, &count); bytes += i->size) {
+	for (unsigned int steps = 0; emulate_get_reg(a->regs, &count); steps++) {
 		uint64_t page = a->gpa.v & PAGE_MASK, last = a->gpa.v + i->size - 1;
 
 		/* Beyond the page the mapping is another one: let nested paging name it. */
-		if (bytes && (bytes >= STRING_BYTES || (last & PAGE_MASK) != page)) {
+		if (steps && (steps >= STRING_STEPS || (last & PAGE_MASK) != page)) {
 			*done = false;
 			return true;
 		}
@@ -353,6 +353,14 @@ bool hvm_mmio(struct vcpu *v, gpa_t gpa, bool write)
 		return false;
 	}
 	a.linear = linear_address(v, a.insn.segment, emulate_offset(a.regs, &a.insn));
+	/*
+	 * The core reaches memory with the rights of the guest's kernel. Its user land may name none: the
+	 * instruction may be another one by now than the CPU had checked.
+	 */
+	if (vm_ops->get_cpl(v) == 3 && (a.insn.op == OP_MOVS || bytes_in_memory(&a))) {
+		vm_ops->inject_exception(v, TRAP_GP, 0);
+		return true;
+	}
 	return emulate(&a, write);
 }
 

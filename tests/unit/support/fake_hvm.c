@@ -369,12 +369,18 @@ static uint64_t get_xcr0(struct vcpu *v)
 	return state_of(v)->xcr0;
 }
 
+static unsigned int get_cpl(struct vcpu *v)
+{
+	return fake_state[v->id].cpl;
+}
+
 static const struct vm_ops ops = {
 	.get_xcr0 = get_xcr0,
 	.name = "fake",
 	.regs = regs,
 	.get_cr = get_cr,
 	.get_segment = get_segment,
+	.get_cpl = get_cpl,
 	.long_mode = long_mode,
 	.inject_exception = inject_exception,
 	.get_hvm_cpu = get_hvm_cpu,

@@ -25,6 +25,7 @@ struct fake_vcpu {
 	struct guest_segment segment[10];
 	uint64_t cr4, xcr0;
 	bool long_mode;
+	unsigned int cpl;
 	bool upcall_pending; /* in its vcpu_info */
 	unsigned int unblocked, woken, slept;
 	int exception; /* last injected vector, -1: none */
