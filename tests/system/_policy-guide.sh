@@ -39,7 +39,7 @@ need "check" bulkhead-flask check $t:tenant_a_t
 refuses "domains can have:" bulkhead-flask check $t:nosuch_t
 grep -q "  $t:tenant_b_t" /tmp/said || fail "no list of labels: $(cat /tmp/said)"
 refuses "Operation not permitted" bulkhead-flask label domain 0 $t:domU_t
-guest wrong 'memory = 32' "seclabel = \"$t:nosuch_t\""
+guest wrong 'memory = 100' "seclabel = \"$t:nosuch_t\""
 refuses "has no label \"$t:nosuch_t\"; guests can have .*$t:domU_t" xl create -q /tmp/wrong.cfg
 [ "$(xl list | wc -l)" = 2 ] || fail "a refused guest stays"
 

@@ -366,7 +366,7 @@ static void labels_of_hardware_are_told(void **state)
 	op.u.ocontext.sid = sid("system_u:object_r:nic_t");
 	host_fail_after = 4;
 	assert_int_equal(call(&op), -ENOMEM);
-	host_fail_after = 6;
+	host_fail_after = 5;
 	assert_int_equal(call(&op), -ENOMEM);
 	host_fail_after = 0;
 	assert_int_equal(call(&op), 0);

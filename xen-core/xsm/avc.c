@@ -76,13 +76,12 @@ static uint32_t may_say(uint32_t source, uint32_t target, enum xsm_perm perm, ui
 		if (!empty && s->until <= now)
 			empty = s;
 	}
-	if (i == SAID_PROBES && empty) {
+	if (i == SAID_PROBES) {
 		s = empty;
-		*s = (struct said) { 0, source, target, perm + salt, 0 };
-	} else if (i == SAID_PROBES) {
-		s = NULL;
-		lost = !salt && lost_until <= now;
+		lost = !s && !salt && lost_until <= now;
 		lost_until = lost ? now + SAID_INTERVAL : lost_until;
+		if (s)
+			*s = (struct said) { 0, source, target, perm + salt, 0 };
 	}
 	if (s && s->until <= now) {
 		times = s->times + 1;

@@ -32,21 +32,16 @@ bool level_valid(const struct policy *p, const struct mls_level *l)
 	return true;
 }
 
-static bool range_valid(const struct policy *p, const struct context *c)
+bool range_valid(const struct policy *p, const struct mls_range *r)
 {
-	const struct mls_range *r = &c->range, *u = &p->user[c->user].range;
-
-	if (!p->mls)
-		return true;
-	if (!level_valid(p, &r->low) || !level_valid(p, &r->high) ||
-	    !level_dominates(&r->high, &r->low))
-		return false;
-	return c->role == OBJECT_R ||
-	       (level_dominates(&r->low, &u->low) && level_dominates(&u->high, &r->high));
+	return level_valid(p, &r->low) && level_valid(p, &r->high) &&
+	       level_dominates(&r->high, &r->low);
 }
 
 bool context_valid(const struct policy *p, const struct context *c)
 {
+	const struct mls_range *u;
+
 	if (!c->user || c->user > p->sym[SYM_USERS].nprim || !c->role ||
 	    c->role > p->sym[SYM_ROLES].nprim || !c->type || c->type > p->sym[SYM_TYPES].nprim ||
 	    p->type[c->type].attribute)
@@ -54,7 +49,10 @@ bool context_valid(const struct policy *p, const struct context *c)
 	if (c->role != OBJECT_R && (!ebitmap_get(&p->role[c->role].types, c->type - 1) ||
 				    !ebitmap_get(&p->user[c->user].roles, c->role - 1)))
 		return false;
-	return range_valid(p, c);
+	u = &p->user[c->user].range;
+	return !p->mls || (range_valid(p, &c->range) &&
+			   (c->role == OBJECT_R || (level_dominates(&c->range.low, &u->low) &&
+						    level_dominates(&u->high, &c->range.high))));
 }
 
 bool context_of_type(const struct policy *p, uint32_t type, struct context *c)

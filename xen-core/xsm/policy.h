@@ -241,9 +241,8 @@ struct policy {
 /* What a policy says of one (source, target, class); the permissions are in its own bits. */
 struct av {
 	uint32_t allowed, auditallow, auditdeny;
-	uint32_t
-		by_rules; /* what type rules allow, before constraints, roles and bounds take away */
-	bool permissive;  /* the source's type is permissive */
+	uint32_t by_rules; /* what type rules allow; constraints, roles and bounds take away */
+	bool permissive;   /* the source's type is permissive */
 };
 
 /* Why a policy was refused. */
@@ -261,8 +260,11 @@ void policy_free(struct policy *p);
 /* For policy_read's parts: zeroed memory that lives as long as @p; NULL when there is none. */
 void *policy_alloc(struct policy *p, size_t n, size_t size);
 
-/* Finds the policy's numbers of the core's classes and permissions, prints what either lacks. */
-void policy_map_names(struct policy *p, bool quiet);
+/*
+ * Finds the policy's numbers of the core's classes and permissions, prints what either lacks. Whether
+ * the policy lacks any.
+ */
+bool policy_map_names(struct policy *p, bool quiet);
 
 /* Value of @name, or 0. */
 uint32_t symbol_find(const struct symtab *t, const char *name, size_t len);
@@ -282,6 +284,7 @@ bool context_valid(const struct policy *p, const struct context *c);
 bool context_of_type(const struct policy *p, uint32_t type, struct context *c);
 bool context_equal(const struct context *a, const struct context *b);
 bool level_valid(const struct policy *p, const struct mls_level *l);
+bool range_valid(const struct policy *p, const struct mls_range *r);
 bool level_dominates(const struct mls_level *a, const struct mls_level *b);
 /* 0, or -EINVAL: not text of a valid context. */
 int context_parse(const struct policy *p, const char *text, struct context *c);

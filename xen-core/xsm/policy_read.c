@@ -320,20 +320,21 @@ static void list_foreign(const char *class, const struct class_perms *perms, uin
 			       class, perms->name[i]);
 }
 
-void policy_map_names(struct policy *p, bool quiet)
+bool policy_map_names(struct policy *p, bool quiet)
 {
 	const struct symtab *classes = &p->sym[SYM_CLASSES];
 	uint32_t known[XSM_CLASSES + 1] = { 0 }, c, b, v;
 	const char *name;
+	bool lacks = false;
 
 	for (c = 1; c <= XSM_CLASSES; c++) {
 		name = xsm_classes[c].name;
 		v = p->class_of[c] = symbol_find(classes, name, strlen(name));
-		if (!v && !quiet)
-			printk(KERN_WARNING "FLASK: the policy lacks the class %s\n", name);
-		for (b = 0; v && b < xsm_classes[c].perms; b++) {
-			p->perm_bit[c][b] = perm_find(&p->class[v].perms, xsm_classes[c].perm[b]);
+		for (b = 0; b < xsm_classes[c].perms; b++) {
+			p->perm_bit[c][b] =
+				v ? perm_find(&p->class[v].perms, xsm_classes[c].perm[b]) : 0;
 			known[c] |= p->perm_bit[c][b];
+			lacks |= !p->perm_bit[c][b];
 			if (!p->perm_bit[c][b] && !quiet)
 				printk(KERN_WARNING "FLASK: the policy lacks %s:%s\n", name,
 				       xsm_classes[c].perm[b]);
@@ -344,4 +345,5 @@ void policy_map_names(struct policy *p, bool quiet)
 			;
 		list_foreign(classes->name[v], &p->class[v].perms, c > XSM_CLASSES ? 0 : known[c]);
 	}
+	return lacks;
 }

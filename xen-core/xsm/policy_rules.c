@@ -282,9 +282,7 @@ static void read_range_transitions(struct reader *r)
 		t->target = type_value(r);
 		t->tclass = class_value(r);
 		read_range(r, &t->range);
-		if (!r->failed &&
-		    (!p->mls || !level_valid(p, &t->range.low) || !level_valid(p, &t->range.high) ||
-		     !level_dominates(&t->range.high, &t->range.low)))
+		if (!r->failed && (!p->mls || !range_valid(p, &t->range)))
 			reader_fail_at(r, "a range transition's range is not valid", at);
 	}
 	p->range_transitions = n;

@@ -286,38 +286,30 @@ static void read_category(struct reader *r, struct symtab *t)
 	symtab_add(r, t, read_name(r, len), value, alias);
 }
 
-static void *value_array(struct reader *r, enum policy_symbols s, size_t size)
-{
-	return reader_alloc(r, (size_t)r->p->sym[s].nprim + 1, size);
-}
-
 static void read_table(struct reader *r, enum policy_symbols s)
 {
-	static void (*const readers[SYM_TABLES])(struct reader *, struct symtab *) = {
-		read_common, read_class, read_role,	   read_type,
-		read_user,   read_bool,	 read_sensitivity, read_category,
+	/* How a symbol is read, and the array by value that goes with the table. */
+	static const struct {
+		void (*read)(struct reader *, struct symtab *);
+		size_t array, size;
+	} tables[SYM_TABLES] = {
+#define ARRAY(field) offsetof(struct policy, field), sizeof(*((struct policy *)0)->field)
+		{ read_common, ARRAY(common) },	    { read_class, ARRAY(class) },
+		{ read_role, ARRAY(role) },	    { read_type, ARRAY(type) },
+		{ read_user, ARRAY(user) },	    { read_bool, ARRAY(boolean) },
+		{ read_sensitivity, ARRAY(level) }, { read_category, 0, 0 },
 	};
 	struct policy *p = r->p;
 	struct symtab *t = &p->sym[s];
 	uint32_t nprim = read32(r), nel = read_count(r, 13), i;
+	void *array;
 
 	symtab_init(r, t, nprim, nel);
-	if (s == SYM_COMMONS)
-		p->common = value_array(r, s, sizeof(*p->common));
-	if (s == SYM_CLASSES)
-		p->class = value_array(r, s, sizeof(*p->class));
-	if (s == SYM_ROLES)
-		p->role = value_array(r, s, sizeof(*p->role));
-	if (s == SYM_TYPES)
-		p->type = value_array(r, s, sizeof(*p->type));
-	if (s == SYM_USERS)
-		p->user = value_array(r, s, sizeof(*p->user));
-	if (s == SYM_BOOLS)
-		p->boolean = value_array(r, s, sizeof(*p->boolean));
-	if (s == SYM_LEVELS)
-		p->level = value_array(r, s, sizeof(*p->level));
+	array = tables[s].size ? reader_alloc(r, (size_t)t->nprim + 1, tables[s].size) : NULL;
+	if (array)
+		memcpy((char *)p + tables[s].array, &array, sizeof(array));
 	for (i = 0; !r->failed && i < nel; i++)
-		readers[s](r, t);
+		tables[s].read(r, t);
 	/* checkpolicy counts aliases of sensitivities and categories as values. */
 	while (s >= SYM_LEVELS && t->nprim && !t->name[t->nprim])
 		t->nprim--;
@@ -380,8 +372,7 @@ static void check_symbols(struct reader *r)
 		const struct policy_user *u = &p->user[i];
 
 		check_ebitmap(r, &u->roles, p->sym[SYM_ROLES].nprim);
-		if (p->mls && (!level_valid(p, &u->range.low) || !level_valid(p, &u->range.high) ||
-			       !level_dominates(&u->range.high, &u->range.low)))
+		if (p->mls && !range_valid(p, &u->range))
 			reader_fail_at(r, "a user's range is not valid", u->pos);
 	}
 }

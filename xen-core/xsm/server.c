@@ -69,38 +69,29 @@ static bool compare(uint32_t op, bool equal, bool a_dominates, bool b_dominates)
 	}
 }
 
-static bool compare_levels(uint32_t op, const struct mls_level *a, const struct mls_level *b)
-{
-	bool ab = level_dominates(a, b), ba = level_dominates(b, a);
-
-	return compare(op, ab && ba, ab, ba);
-}
-
 static bool cexpr_attr(const struct policy *p, const struct cexpr *e, const struct context *a,
 		       const struct context *b)
 {
-	switch (e->attr) {
-	case CEXPR_USER:
+	const struct mls_level *first, *second;
+	bool ab, ba;
+
+	if (e->attr == CEXPR_USER)
 		return compare(e->op, a->user == b->user, false, false);
-	case CEXPR_TYPE:
+	if (e->attr == CEXPR_TYPE)
 		return compare(e->op, a->type == b->type, false, false);
-	case CEXPR_ROLE:
+	if (e->attr == CEXPR_ROLE)
 		return compare(e->op, a->role == b->role,
 			       ebitmap_get(&p->role[a->role].dominates, b->role - 1),
 			       ebitmap_get(&p->role[b->role].dominates, a->role - 1));
-	case CEXPR_L1L2:
-		return compare_levels(e->op, &a->range.low, &b->range.low);
-	case CEXPR_L1H2:
-		return compare_levels(e->op, &a->range.low, &b->range.high);
-	case CEXPR_H1L2:
-		return compare_levels(e->op, &a->range.high, &b->range.low);
-	case CEXPR_H1H2:
-		return compare_levels(e->op, &a->range.high, &b->range.high);
-	case CEXPR_L1H1:
-		return compare_levels(e->op, &a->range.low, &a->range.high);
-	default: /* CEXPR_L2H2 */
-		return compare_levels(e->op, &b->range.low, &b->range.high);
-	}
+	first = e->attr & (CEXPR_H1L2 | CEXPR_H1H2) ? &a->range.high
+		: e->attr == CEXPR_L2H2		    ? &b->range.low
+						    : &a->range.low;
+	second = e->attr & (CEXPR_L1L2 | CEXPR_H1L2) ? &b->range.low
+		 : e->attr == CEXPR_L1H1	     ? &a->range.high
+						     : &b->range.high;
+	ab = level_dominates(first, second);
+	ba = level_dominates(second, first);
+	return compare(e->op, ab && ba, ab, ba);
 }
 
 static bool cexpr_names(const struct cexpr *e, const struct context *a, const struct context *b,

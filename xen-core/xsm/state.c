@@ -65,22 +65,15 @@ static void state_free_epoch(struct epoch_node *n)
 	state_free(container_of(n, struct xsm_state, epoch));
 }
 
-static struct local_ocons *local_copy(const struct local_ocons *old, uint32_t n)
+/*
+ * A state for @p with what @like has: booleans (by name, where it is another policy's), local labels
+ * with room for @more, SIDs when the policy is the same; pending booleans are in force when @commit.
+ */
+static struct xsm_state *state_new(struct policy *p, const struct xsm_state *like, uint32_t more,
+				   bool commit)
 {
-	struct local_ocons *l = xzalloc(sizeof(*l) + n * sizeof(l->item[0]));
-
-	if (l && old) {
-		l->n = old->n;
-		memcpy(l->item, old->item, min(old->n, n) * sizeof(l->item[0]));
-	}
-	return l;
-}
-
-/* A state for @p, with the booleans that @like has (by name, where it is another policy's). */
-static struct xsm_state *state_new(struct policy *p, const struct xsm_state *like)
-{
-	size_t n = p->sym[SYM_BOOLS].nprim + 1;
 	struct xsm_state *s = xzalloc(sizeof(*s));
+	size_t n = p->sym[SYM_BOOLS].nprim + 1, had = like ? like->local->n : 0;
 	uint32_t i, was;
 
 	if (!s)
@@ -89,7 +82,7 @@ static struct xsm_state *state_new(struct policy *p, const struct xsm_state *lik
 	s->boolean = xmalloc(n);
 	s->pending = xmalloc(n);
 	s->cond = xzalloc((size_t)p->conditionals + 1);
-	s->local = local_copy(like ? like->local : NULL, like && like->local ? like->local->n : 0);
+	s->local = xzalloc(sizeof(*s->local) + (had + more) * sizeof(s->local->item[0]));
 	if (!s->boolean || !s->pending || !s->cond || !s->local) {
 		state_free(s);
 		return NULL;
@@ -99,10 +92,17 @@ static struct xsm_state *state_new(struct policy *p, const struct xsm_state *lik
 		const char *name = p->sym[SYM_BOOLS].name[i];
 
 		was = symbol_find(&like->policy->sym[SYM_BOOLS], name, strlen(name));
-		if (was)
-			s->boolean[i] = like->policy == p ? like->pending[i] : like->boolean[was];
+		s->boolean[i] = was ? like->boolean[was] : s->boolean[i];
 	}
-	memcpy(s->pending, s->boolean, n);
+	if (like && like->policy == p) {
+		s->sids = like->sids;
+		memcpy(s->pending, like->pending, n);
+		memcpy(s->boolean, commit ? like->pending : like->boolean, n);
+	} else {
+		memcpy(s->pending, s->boolean, n);
+	}
+	if (like)
+		memcpy(s->local, like->local, sizeof(*s->local) + had * sizeof(s->local->item[0]));
 	policy_cond_eval(p, s->boolean, s->cond);
 	s->seq = like ? like->seq + 1 : 1;
 	s->seq += !s->seq;
@@ -217,18 +217,6 @@ static int state_activate(struct xsm_state *s)
 	return 0;
 }
 
-/* A policy that goes against what it says itself of unknown permissions. */
-static bool lacks_permission(const struct policy *p)
-{
-	uint32_t c, b;
-
-	for (c = 1; c <= XSM_CLASSES; c++)
-		for (b = 0; b < xsm_classes[c].perms; b++)
-			if (!p->perm_bit[c][b])
-				return true;
-	return false;
-}
-
 int xsm_load(const void *data, size_t len)
 {
 	struct policy_error why = { "", 0 };
@@ -241,14 +229,13 @@ int xsm_load(const void *data, size_t len)
 		       len);
 		return err;
 	}
-	policy_map_names(p, false);
-	if (p->unknown == UNKNOWN_REJECT && lacks_permission(p)) {
+	if (policy_map_names(p, false) && p->unknown == UNKNOWN_REJECT) {
 		printk(KERN_ERR
 		       "FLASK: policy refused: it lacks permissions, and says to reject then\n");
 		policy_free(p);
 		return -EINVAL;
 	}
-	s = state_new(p, xsm_state());
+	s = state_new(p, xsm_state(), 0, false);
 	err = s ? state_activate(s) : -ENOMEM;
 	if (!err) {
 		printk(KERN_INFO
@@ -267,20 +254,9 @@ int xsm_load(const void *data, size_t len)
 	return err;
 }
 
-/* A copy of the state in force, to be changed and published. */
-static struct xsm_state *state_copy(void)
+/* Puts @s in force, which differs from the old one in booleans or labels. NULL: there was no memory. */
+static int state_replace(struct xsm_state *s)
 {
-	struct xsm_state *old = xsm_state(), *s = state_new(old->policy, old);
-
-	if (s)
-		s->sids = old->sids;
-	return s;
-}
-
-int xsm_commit_booleans(void)
-{
-	struct xsm_state *s = state_copy();
-
 	if (!s)
 		return -ENOMEM;
 	state_retire(state_publish(s));
@@ -288,25 +264,9 @@ int xsm_commit_booleans(void)
 	return 0;
 }
 
-/* A copy of the state that keeps pending booleans pending, with room for @more local labels. */
-static struct xsm_state *state_copy_local(uint32_t more)
+int xsm_commit_booleans(void)
 {
-	struct xsm_state *old = xsm_state(), *s = state_copy();
-	struct local_ocons *l;
-	size_t n = old->policy->sym[SYM_BOOLS].nprim + 1;
-
-	if (!s)
-		return NULL;
-	l = local_copy(old->local, old->local->n + more);
-	if (!l) {
-		state_free(s);
-		return NULL;
-	}
-	xfree(s->local);
-	s->local = l;
-	memcpy(s->boolean, old->boolean, n);
-	policy_cond_eval(s->policy, s->boolean, s->cond);
-	return s;
+	return state_replace(state_new(xsm_state()->policy, xsm_state(), 0, true));
 }
 
 int xsm_add_local(const struct local_ocon *o)
@@ -323,12 +283,10 @@ int xsm_add_local(const struct local_ocon *o)
 		}
 	if (have->n >= XSM_LOCAL_MAX)
 		return -ENOSPC;
-	s = state_copy_local(1);
-	if (!s)
-		return -ENOMEM;
-	s->local->item[s->local->n++] = *o;
-	state_retire(state_publish(s));
-	return 0;
+	s = state_new(xsm_state()->policy, xsm_state(), 1, false);
+	if (s)
+		s->local->item[s->local->n++] = *o;
+	return state_replace(s);
 }
 
 int xsm_del_local(const struct local_ocon *o)
@@ -343,12 +301,10 @@ int xsm_del_local(const struct local_ocon *o)
 			break;
 	if (i == have->n)
 		return -ENOENT;
-	s = state_copy_local(0);
-	if (!s)
-		return -ENOMEM;
-	s->local->item[i] = s->local->item[--s->local->n];
-	state_retire(state_publish(s));
-	return 0;
+	s = state_new(xsm_state()->policy, xsm_state(), 0, false);
+	if (s)
+		s->local->item[i] = s->local->item[--s->local->n];
+	return state_replace(s);
 }
 
 bool sid_exists(uint32_t sid)

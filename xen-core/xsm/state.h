@@ -44,12 +44,12 @@ struct xsm_state {
 	struct epoch_node epoch;
 	uint32_t seq; /* never 0 */
 	struct policy *policy;
-	struct sidtab *sids;	   /* one for one with the policy */
-	struct local_ocons *local; /* or NULL */
-	uint8_t *boolean;	   /* [1 … ] */
-	uint8_t *pending;	   /* booleans to be committed; under the update lock */
-	uint8_t *cond;		   /* value of each conditional */
-	bool last;		   /* the policy and SIDs go with this state */
+	struct sidtab *sids; /* one for one with the policy */
+	struct local_ocons *local;
+	uint8_t *boolean; /* [1 … ] */
+	uint8_t *pending; /* booleans to be committed; under the update lock */
+	uint8_t *cond;	  /* value of each conditional */
+	bool last;	  /* the policy and SIDs go with this state */
 };
 
 extern struct xsm_state *xsm_state_ptr;
