@@ -51,6 +51,12 @@ def policy_modules(core):
     return [(require(BUILD / "xsm-policy" / "bulkhead.policy", "the policy"), "")]
 
 
+def is_bzimage(path):
+    """Linux: Documentation/x86/boot.rst."""
+    with open(path, "rb") as file:
+        return file.read(0x206)[0x202:] == b"HdrS"
+
+
 def loader_modules(core):
     """What unpacks a bzImage in Dom0's place; Xen does it by itself."""
     if core == "xen":
@@ -136,7 +142,7 @@ def dom0_machine(core, tools, cpus, memory, dom0_memory=1024, cmdline="", dom0_c
     kernel = content.vmlinux() if unpacked else content.vmlinuz
     modules = [(kernel, f"{DOM0_CMDLINE} {dom0_cmdline}".strip()), (image, ""),
                *policy_modules(core)]
-    if not unpacked:
+    if is_bzimage(kernel):
         modules += loader_modules(core)
     machine = Machine(core=core_file(core, content),
                       cmdline=core_cmdline(core, cpus, dom0_memory, cmdline), modules=modules,
@@ -152,6 +158,8 @@ def kernel_machine(core, kernel, ramdisk, cpus, memory, dom0_memory=128, cmdline
     if ramdisk:
         modules.append((require(pathlib.Path(ramdisk), "the ramdisk"), ""))
     modules += policy_modules(core)
+    if is_bzimage(kernel):
+        modules += loader_modules(core)
     return Machine(core=core_path, cmdline=core_cmdline(core, cpus, dom0_memory, cmdline),
                    modules=modules, cpus=cpus, memory=memory, **more)
 
