@@ -5,7 +5,6 @@
  * milliseconds, whatever its arguments. On the deterministic clock that is a count of instructions.
  */
 #include "guest.h"
-#define LATENCY_SHOW
 
 #include <xen/hvm/hvm_op.h>
 
@@ -27,6 +26,7 @@
 #define BIG	      0x140000000UL /* memory of 2 MiB pages, made and given back */
 #define SMALL	      0x180000000UL /* the same in small pages */
 #define BIG_EXTENTS   8
+#define OWN	      (48UL << 20) /* of the domain's own memory, given back for what is made above */
 #define LIST	      2048
 #define FIFO_PAGES    16 /* of 1024 ports */
 #define FIFO_PORTS    8000
@@ -313,8 +313,8 @@ static void ports_reset(void)
 static void ports_busy(void)
 {
 	memset(words, 0x20, sizeof(words));
-	for (unsigned int i = 1; i < FIFO_PORTS; i++)
-		event_close(i);
+	for (uint32_t i = 1; i < FIFO_PORTS; i++)
+		evtchn_op(EVTCHNOP_close, &i);
 	for (unsigned int i = 0; i < 20; i++)
 		event_bind_ipi(0);
 }
@@ -334,8 +334,14 @@ static bool fifo_start(void)
 	return true;
 }
 
+static void release_own(void)
+{
+	reservation(XENMEM_decrease_reservation, OWN, 24, EXTENT_2M);
+}
+
 static void check_memory(void)
 {
+	measure("release-own", release_own);
 	measure("populate-2m", populate_big);
 	measure("release-2m", release_big);
 	measure("populate-order-8", populate_odd);
