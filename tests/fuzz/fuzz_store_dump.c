@@ -67,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(stream, data, size);
 	memcpy(stream + size, &record, sizeof(record));
-	end.checksum = hash_more(HASH_SEED, stream, size);
+	end.checksum = checksum_more(CHECKSUM_SEED, stream, size);
 	memcpy(stream + size + sizeof(record), &end, sizeof(end));
 	harness_init(&harness);
 	running = &harness;

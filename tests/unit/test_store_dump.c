@@ -389,7 +389,7 @@ static void test_damage(void **state)
 static void seal(struct stream *stream)
 {
 	size_t end = stream->len - sizeof(struct dump_record) - sizeof(struct dump_end);
-	struct dump_end fixed = { hash_more(HASH_SEED, stream->bytes, end) };
+	struct dump_end fixed = { checksum_more(CHECKSUM_SEED, stream->bytes, end) };
 
 	memcpy(stream->bytes + stream->len - sizeof(fixed), &fixed, sizeof(fixed));
 }

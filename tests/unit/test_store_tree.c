@@ -36,9 +36,9 @@ static struct perms *root_perms(void)
 
 static int create(struct node **root, const char *path)
 {
-	struct node *leaf;
+	struct node *top;
 
-	return tree_create(harness.store, root, path, strlen(path), root_perms(), &leaf);
+	return tree_create(harness.store, root, path, strlen(path), root_perms(), &top);
 }
 
 static struct node *lookup(struct node *root, const char *path)

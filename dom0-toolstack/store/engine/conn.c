@@ -6,16 +6,27 @@
  * turn serves one request at most, and none while its last answer has not been taken. So nobody
  * gets more by asking more, and what a connection that does not read can make the store hold is
  * one answer, one buffer of events, and the events that its quota allows.
+ *
+ * A request that is known to be dear, the end of a long transaction, is served when all that wait
+ * have had a turn since the last dear one. So what a request waits for is one of these at most,
+ * and one turn of each other connection.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "internal.h"
 
+/* The end of a transaction that touched more than this is dear. */
+#define DEAR_TOUCHES 8
+/* How many nodes are freed at a time, of those that nobody uses any more. */
+#define FREE_NODES   1000
+
 void conn_schedule(struct conn *conn)
 {
-	if (list_empty(&conn->ready))
-		list_add_tail(&conn->ready, &conn->store->ready);
+	if (!list_empty(&conn->ready))
+		return;
+	list_add_tail(&conn->ready, &conn->store->ready);
+	conn->store->ready_count++;
 }
 
 void store_conn_kick(struct conn *conn)
@@ -67,8 +78,7 @@ static void buffer_free(struct store *store, char **buffer, uint32_t *len, uint3
 	*room = 0;
 }
 
-/* Ends what a connection set up: its watches with their events, its transactions. */
-static void conn_forget(struct conn *conn)
+void conn_forget(struct conn *conn)
 {
 	struct watch *watch, *next_watch;
 	struct tx *tx, *next_tx;
@@ -80,9 +90,19 @@ static void conn_forget(struct conn *conn)
 		tx_drop(tx);
 }
 
+/* The events of a transaction that is public are due all the same, but no answer is. */
+static void conn_forget_firing(struct conn *conn)
+{
+	if (conn->firing)
+		conn->firing->conn = NULL;
+	conn->firing = NULL;
+	conn->delayed.type = 0;
+}
+
 void store_conn_reset(struct conn *conn)
 {
 	conn_forget(conn);
+	conn_forget_firing(conn);
 	buffer_free(conn->store, &conn->in, &conn->in_len, &conn->in_room);
 	buffer_free(conn->store, &conn->out, &conn->out_len, &conn->out_room);
 	store_conn_kick(conn);
@@ -93,9 +113,12 @@ void conn_close(struct conn *conn)
 	struct store *store = conn->store;
 
 	conn_forget(conn);
+	conn_forget_firing(conn);
+	if (!list_empty(&conn->ready) && !conn->held)
+		store->ready_count--;
+	list_del(&conn->ready);
 	buffer_free(store, &conn->in, &conn->in_len, &conn->in_room);
 	buffer_free(store, &conn->out, &conn->out_len, &conn->out_room);
-	list_del(&conn->ready);
 	list_del(&conn->link);
 	if (conn->domain->conn == conn)
 		conn->domain->conn = NULL;
@@ -229,6 +252,30 @@ static bool conn_receive(struct conn *conn)
 	return size && !conn->broken;
 }
 
+/* Whether the message in store->in, `header` its header, asks for much work at once. */
+static bool message_dear(struct conn *conn, const struct xsd_sockmsg *header)
+{
+	struct tx *tx;
+
+	if (header->type != XS_TRANSACTION_END || conn->store->in[sizeof(*header)] != 'T')
+		return false;
+	tx = tx_find(conn, header->tx_id);
+	return tx && tx->touch_count > DEAR_TOUCHES;
+}
+
+/* Puts the message in store->in back before what was received after it. */
+static void message_put_back(struct conn *conn, size_t len)
+{
+	struct store *store = conn->store;
+
+	if (conn->in_len)
+		memcpy(store->in + len, conn->in, conn->in_len);
+	len += conn->in_len;
+	buffer_free(store, &conn->in, &conn->in_len, &conn->in_room);
+	if (buffer_append(store, &conn->in, &conn->in_len, &conn->in_room, store->in, len))
+		conn->broken = true;
+}
+
 /* One turn of a connection. */
 static void conn_turn(struct conn *conn)
 {
@@ -236,6 +283,7 @@ static void conn_turn(struct conn *conn)
 	struct xsd_sockmsg header;
 	size_t len;
 
+	store->since_dear++;
 	if (!conn_flush(conn))
 		return;
 	if (conn->event_count || conn->overflowed) {
@@ -244,9 +292,16 @@ static void conn_turn(struct conn *conn)
 		if (conn->blocked)
 			return;
 	}
-	if (conn->broken || !conn_receive(conn))
+	if (conn->broken || conn->firing || !conn_receive(conn))
 		return;
 	memcpy(&header, store->in, sizeof(header));
+	if (message_dear(conn, &header)) {
+		if (store->since_dear <= store->ready_count) {
+			message_put_back(conn, sizeof(header) + header.len);
+			return;
+		}
+		store->since_dear = 0;
+	}
 	/* Requests may rely on a NUL behind the payload. */
 	store->in[sizeof(header) + header.len] = '\0';
 	store->stats.requests++;
@@ -257,26 +312,89 @@ static bool conn_has_work(const struct conn *conn)
 {
 	if (conn->blocked)
 		return false;
-	return conn->readable || conn->out_len || conn->event_count || conn->overflowed ||
-	       message_whole(conn->in, conn->in_len);
+	if (conn->out_len || conn->event_count || conn->overflowed)
+		return true;
+	return !conn->firing && (conn->readable || message_whole(conn->in, conn->in_len));
+}
+
+/* What need not be done at once: a part of it, when each connection has had a turn. */
+static void background(struct store *store)
+{
+	if (store->since_background++ < store->ready_count)
+		return;
+	store->since_background = 0;
+	tx_fire_some(store);
+	if (store->reaping)
+		domains_reap(store);
+	node_free_some(store, FREE_NODES);
+	tx_relieve(store);
+}
+
+/* Lets those be served again who have waited long enough. */
+static void release_held(struct store *store)
+{
+	uint64_t now = store->host->now(store->host->ctx);
+	struct conn *conn, *tmp;
+
+	list_for_each_entry_safe (conn, tmp, &store->held, ready) {
+		if (domain_held_until(conn->domain) > now)
+			continue;
+		list_del(&conn->ready);
+		conn->held = false;
+		conn_schedule(conn);
+	}
+}
+
+int64_t store_wait(const struct store *store)
+{
+	uint64_t now, until, wait = UINT64_MAX;
+	struct conn *conn;
+
+	if (list_empty(&store->held))
+		return -1;
+	now = store->host->now(store->host->ctx);
+	list_for_each_entry (conn, &store->held, ready) {
+		until = domain_held_until(conn->domain);
+		if (until <= now)
+			return 0;
+		wait = until - now < wait ? until - now : wait;
+	}
+	return (int64_t)wait;
+}
+
+/* The connection whose turn it is, or NULL. */
+static struct conn *next_conn(struct store *store)
+{
+	struct conn *conn;
+
+	while (!list_empty(&store->ready)) {
+		conn = list_entry(store->ready.next, struct conn, ready);
+		list_del(&conn->ready);
+		store->ready_count--;
+		if (!domain_held_until(conn->domain) ||
+		    domain_held_until(conn->domain) <= store->host->now(store->host->ctx))
+			return conn;
+		conn->held = true;
+		list_add_tail(&conn->ready, &store->held);
+	}
+	return NULL;
 }
 
 bool store_run(struct store *store)
 {
 	struct conn *conn;
 
-	if (store->reaping)
-		domains_reap(store);
-	if (store->stats.requests % 256 == 0)
-		tx_relieve(store);
-	if (list_empty(&store->ready))
-		return store->reaping;
-	conn = list_entry(store->ready.next, struct conn, ready);
-	list_del(&conn->ready);
-	conn_turn(conn);
-	if (conn->broken)
-		conn_close(conn);
-	else if (conn_has_work(conn))
-		conn_schedule(conn);
-	return store->reaping || !list_empty(&store->ready);
+	background(store);
+	if (!list_empty(&store->held))
+		release_held(store);
+	conn = next_conn(store);
+	if (conn) {
+		conn_turn(conn);
+		if (conn->broken)
+			conn_close(conn);
+		else if (conn_has_work(conn))
+			conn_schedule(conn);
+	}
+	return store->trash || store->reaping || !list_empty(&store->firing) ||
+	       !list_empty(&store->ready);
 }

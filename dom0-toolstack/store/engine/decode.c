@@ -6,37 +6,46 @@
 
 #include "request.h"
 
+static const bool name_chars[256] = {
+	['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true,
+	['-'] = true,	      ['_'] = true,	    ['@'] = true,
+};
+
+unsigned int path_levels(const char *path, size_t len)
+{
+	const char *pos = path, *name;
+	unsigned int levels = 0;
+	size_t name_len;
+
+	while (path_step(&pos, path + len, &name, &name_len))
+		levels++;
+	return levels;
+}
+
 bool path_valid(const char *path, size_t len)
 {
 	if (!len || path[0] != '/' || len > XENSTORE_ABS_PATH_MAX)
 		return false;
-	for (size_t i = 1; i < len; i++) {
-		char c = path[i];
-		bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			    (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '@';
-
-		if (!fine && (c != '/' || path[i - 1] == '/'))
+	for (size_t i = 1; i < len; i++)
+		if (!name_chars[(unsigned char)path[i]] && (path[i] != '/' || path[i - 1] == '/'))
 			return false;
-	}
 	return len == 1 || path[len - 1] != '/';
 }
 
 /* Guests' paths have limits of their own; their own folder's path does not count for the length. */
 static bool path_within_quota(struct conn *conn, const char *path, size_t len)
 {
-	uint64_t levels = 0;
 	size_t home_len;
 	char home[32];
 
 	if (conn_privileged(conn))
 		return true;
-	for (size_t i = 0; i < len; i++)
-		levels += path[i] == '/';
+	if (!quota_allows(conn, QUOTA_PATH_LEVELS, path_levels(path, len)))
+		return false;
 	home_len = (size_t)snprintf(home, sizeof(home), "/local/domain/%u/", conn->domain->domid);
 	if (len > home_len && !memcmp(path, home, home_len))
 		len -= home_len;
-	return quota_allows(conn, QUOTA_PATH_LEN, len) &&
-	       quota_allows(conn, QUOTA_PATH_LEVELS, levels);
+	return quota_allows(conn, QUOTA_PATH_LEN, len);
 }
 
 int path_canonical(struct conn *conn, const char *path, char *out, size_t *len, uint32_t *relative)

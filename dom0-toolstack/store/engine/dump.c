@@ -20,7 +20,7 @@ static void put(struct dump *dump, const void *bytes, size_t len)
 {
 	if (dump->err || !len)
 		return;
-	dump->checksum = hash_more(dump->checksum, bytes, len);
+	dump->checksum = checksum_more(dump->checksum, bytes, len);
 	dump->err = dump->sink(dump->ctx, bytes, len);
 }
 
@@ -220,12 +220,15 @@ static void dump_nodes(struct dump *dump)
 int store_dump(struct store *store, int (*sink)(void *ctx, const void *bytes, size_t len),
 	       void *ctx)
 {
-	struct dump dump = { .store = store, .sink = sink, .ctx = ctx, .checksum = HASH_SEED };
+	struct dump dump = { .store = store, .sink = sink, .ctx = ctx, .checksum = CHECKSUM_SEED };
 	struct dump_end end;
 	struct domain *domain;
 	struct conn *conn;
 	struct tx *tx;
 
+	/* What is public must have been told, and answered. */
+	while (tx_fire_some(store))
+		;
 	dump_settings(&dump);
 	for (size_t i = 0; i < DOMAIN_BUCKETS; i++)
 		list_for_each_entry (domain, &store->domains[i], link)

@@ -126,7 +126,7 @@ struct dump_delta {
 	int64_t nodes, memory;
 };
 
-/* `checksum` is that of all bytes before this record (hash_bytes() of the engine). */
+/* `checksum` is that of all bytes before this record (checksum_more() of the engine). */
 struct dump_end {
 	uint32_t checksum;
 };

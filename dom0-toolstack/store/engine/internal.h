@@ -38,6 +38,10 @@ struct domain {
 	uint64_t quota[QUOTA_COUNT]; /* valid where has_quota has the bit */
 	uint32_t has_quota;
 	uint32_t quota_logged; /* bits of quotas whose exceeding has been logged */
+	/* What changes that made others' transactions fail cost it (tx_fine()): a time, and the
+	 * change that was fined last. */
+	uint64_t fine, fined;
+	uint64_t counted_nodes, counted_memory; /* by store_check() */
 };
 
 /* A change of one domain's account that is not public yet. */
@@ -70,6 +74,7 @@ struct touch {
 	struct list_head link; /* in tx->touched, in order of first use */
 	struct touch *hash_next;
 	unsigned int flags;
+	uint32_t hash; /* of the path */
 	struct blob *path;
 	/* The permissions before the first change of them, to tell who could read it. */
 	struct perms *old_perms;
@@ -77,12 +82,12 @@ struct touch {
 
 struct tx {
 	struct list_head conn_link;  /* in conn->txs */
-	struct list_head store_link; /* in store->txs, oldest first */
-	struct conn *conn;
+	struct list_head store_link; /* in store->txs, oldest first; public: in store->firing */
+	struct conn *conn;	     /* public: NULL once it is gone */
 	uint32_t id;
 	bool doomed;	   /* will end with EAGAIN: its view was given up */
-	struct node *base; /* the version that it began with */
-	struct node *root; /* its own version */
+	struct node *base; /* the version that it began with; public: the store's before it */
+	struct node *root; /* its own version; public: the store's after it */
 	struct delta *deltas;
 	struct list_head touched;
 	uint32_t touch_count;
@@ -92,7 +97,9 @@ struct tx {
 /* A watch; `text` holds the path, a NUL, the token, a NUL. */
 struct watch {
 	struct list_head link; /* in conn->watches */
-	struct watch *next;    /* at the same node of the index, or in store->specials */
+	/* At the same node of the index, or in store->specials: the next connection's first one;
+	 * the next one of this connection. */
+	struct watch *next, *more;
 	struct conn *conn;
 	int64_t depth;	   /* levels below the path that count, -1: all */
 	uint32_t relative; /* bytes that are cut off the front of event paths */
@@ -108,20 +115,23 @@ struct event {
 	struct event *hash_next;
 	struct watch *watch;
 	struct blob *path; /* NULL: the watch's own path */
+	uint32_t hash;	   /* of the path */
 };
 
 struct conn {
 	struct list_head link;	/* in store->conns */
-	struct list_head ready; /* in store->ready, or empty */
+	struct list_head ready; /* in store->ready or store->held, or empty */
 	struct store *store;
 	struct domain *domain;
-	uint32_t id; /* for logs */
+	uint32_t id;	 /* for logs */
+	uint32_t failed; /* transactions in a row that failed with EAGAIN */
 	unsigned int flags;
 	const struct conn_ops *ops;
 	void *transport;
 	bool readable; /* recv may have something */
 	bool blocked;  /* send had no room */
 	bool broken;   /* to be closed at the end of its turn */
+	bool held;     /* in store->held */
 	uint32_t in_len, in_room, out_len, out_room;
 	char *in;  /* the beginning of messages not yet complete */
 	char *out; /* what the transport has not taken yet */
@@ -131,6 +141,10 @@ struct conn {
 	uint64_t event_count;
 	struct event *event_hash[EVENT_BUCKETS];
 	struct list_head txs;
+	/* A transaction of its own whose events are being fired; then this is answered, and only
+	 * then the next request is taken. */
+	struct tx *firing;
+	struct xsd_sockmsg delayed;
 };
 
 struct store {
@@ -147,8 +161,15 @@ struct store {
 	struct list_head domains[DOMAIN_BUCKETS];
 	struct domain *dom0;
 	struct list_head conns;
-	struct list_head ready;
+	struct list_head ready; /* in the order of their turns */
+	uint32_t ready_count;
+	uint32_t since_dear, since_background; /* turns */
+	struct list_head held;		       /* of domains that wait until their fine is paid */
 	struct list_head txs;
+	struct list_head firing; /* public transactions whose events are due, oldest first */
+	struct node *trash;	 /* nodes to be freed, chained by `left` */
+	uint16_t actor;		 /* whose request is being served */
+	uint32_t hash_seed;
 	struct store_stats stats;
 	/* The removal of what gone domains owned, a piece at a time. */
 	bool reaping;
@@ -164,10 +185,11 @@ struct store {
 void *store_alloc(struct store *store, size_t size);
 void store_free(struct store *store, void *memory, size_t size);
 void store_log(struct store *store, const char *format, ...) __attribute__((format(printf, 2, 3)));
-#define HASH_SEED 2166136261u
-uint32_t hash_bytes(const void *data, size_t len);
-/* Goes on with a hash, which began with HASH_SEED. */
-uint32_t hash_more(uint32_t hash, const void *data, size_t len);
+/* A checksum, which begins with CHECKSUM_SEED, goes on over more bytes. */
+#define CHECKSUM_SEED 2166136261u
+uint32_t checksum_more(uint32_t sum, const void *data, size_t len);
+/* A hash that outsiders can't predict. */
+uint32_t hash_path(const struct store *store, const char *path, size_t len);
 /* A store without any node; store_destroy() takes it too. */
 int store_new(const struct store_host *host, struct store **store);
 
@@ -220,19 +242,20 @@ void watch_remove(struct watch *watch);
 void watch_confirm(struct watch *watch);
 /*
  * Fires for a change of `path`. `node` and `parent` are what may be read by those who are told;
- * old_perms (may be NULL) are what a change of permissions replaced.
+ * old_perms (may be NULL) are what a change of permissions replaced. Returns what it cost, where 16
+ * stands for an event.
  */
-void watch_fire(struct store *store, const char *path, size_t len, const struct node *node,
-		const struct node *parent, const struct perms *old_perms);
+unsigned int watch_fire(struct store *store, const char *path, size_t len, const struct node *node,
+			const struct node *parent, const struct perms *old_perms);
 /* Fires for a node removed with all below it; it must still be whole. */
-void watch_fire_removed(struct store *store, const char *path, size_t len, struct node *removed,
-			const struct node *parent);
+unsigned int watch_fire_removed(struct store *store, const char *path, size_t len,
+				struct node *removed, const struct node *parent);
 /* Fires a special watch ("@releaseDomain") for a domain. */
 void watch_fire_special(struct store *store, const char *name, uint32_t domid);
-/* Queues an event, or folds it; NULL as the path stands for the watch's own. */
-void event_add(struct watch *watch, struct blob *path);
+/* Queues an event, or folds it; NULL as the path, with hash 0, stands for the watch's own. */
+void event_add(struct watch *watch, struct blob *path, uint32_t hash);
 /* The same for one that came before those that were folded. */
-void event_queue(struct watch *watch, struct blob *path);
+void event_queue(struct watch *watch, struct blob *path, uint32_t hash);
 /* Moves events into `to` as messages, as many as fit; returns the bytes. */
 size_t events_take(struct conn *conn, char *to, size_t room);
 void events_drop(struct conn *conn, struct watch *watch);
@@ -241,17 +264,26 @@ struct perms **special_perms(struct store *store, const char *name);
 
 /* transaction.c */
 int tx_start(struct conn *conn, struct tx **tx);
+/* When a domain is to be served again; 0 or a time that is over: now. */
+uint64_t domain_held_until(const struct domain *domain);
 struct tx *tx_find(struct conn *conn, uint32_t id);
-/* Makes it public: 0, -EAGAIN, -ENOSPC, -ENOMEM. The transaction is over in any case. */
+/*
+ * Makes it public: 0, -EAGAIN, -ENOSPC, -ENOMEM. The transaction is over in any case; when many
+ * events are to be fired conn->firing is set until all are.
+ */
 int tx_commit(struct tx *tx);
 void tx_drop(struct tx *tx);
+/* Fires some of the events that are due; true while more are. */
+bool tx_fire_some(struct store *store);
 /* Notes a use of a path; a no-op outside transactions. Errors: -ENOMEM, -ENOSPC (quota). */
 int tx_touch(struct conn *conn, struct view *view, const char *path, size_t len,
 	     unsigned int flags);
-int tx_touch_perms(struct view *view, const char *path, size_t len, struct perms *old);
+/* Notes the permissions before the first change of them. */
+void tx_touch_perms(struct store *store, struct view *view, const char *path, size_t len,
+		    struct perms *old);
 struct tx *tx_new(struct conn *conn, uint32_t id, struct node *base, struct node *root);
 struct touch *touch_add(struct tx *tx, const char *path, size_t len, unsigned int flags);
-/* Gives up old versions when they hold too much memory. */
+/* Gives up an old version when they hold too much memory. */
 void tx_relieve(struct store *store);
 
 /* change.c: changes of the tree with their accounts, for requests and for commits. */
@@ -259,6 +291,9 @@ int change_write(struct store *store, struct view *view, const char *path, size_
 		 struct blob *value);
 int change_perms(struct store *store, struct view *view, const char *path, size_t len,
 		 struct perms *perms);
+/* Both, or creates it so. */
+int change_put(struct store *store, struct view *view, const char *path, size_t len,
+	       struct perms *perms, struct blob *value);
 int change_create(struct store *store, struct view *view, const char *path, size_t len,
 		  struct perms *perms, struct blob *value);
 /* *removed (may be NULL) gets the reference to what was removed. */
@@ -267,10 +302,14 @@ int change_remove(struct store *store, struct view *view, const char *path, size
 
 /* request.c, control.c */
 void request_serve(struct conn *conn, const struct xsd_sockmsg *header, char *payload);
+/* Gives the answer that had to wait for events to be fired. */
+void request_answer_delayed(struct conn *conn);
 int control_serve(struct conn *conn, const char *payload, size_t len, char *answer, size_t room);
 /* Checks a path's form and makes it absolute in `out` (XENSTORE_ABS_PATH_MAX + 1 bytes). */
 int path_canonical(struct conn *conn, const char *path, char *out, size_t *len, uint32_t *relative);
 bool path_valid(const char *path, size_t len);
+/* The components of a path. */
+unsigned int path_levels(const char *path, size_t len);
 /* Cuts NUL-ended strings out of a payload; -EINVAL when the last one has no end. */
 int split_strings(const char *payload, size_t len, const char **strings, size_t max);
 int parse_number(const char *text, uint64_t max, uint64_t *number);
@@ -278,6 +317,8 @@ int parse_number(const char *text, uint64_t max, uint64_t *number);
 /* conn.c */
 void conn_schedule(struct conn *conn);
 void conn_close(struct conn *conn);
+/* Ends what a connection set up: its watches with their events, its transactions. */
+void conn_forget(struct conn *conn);
 /* Hands bytes to the transport, keeping what it does not take. */
 void conn_send(struct conn *conn, const void *bytes, size_t len);
 

@@ -98,6 +98,26 @@ static bool answers_ok(uint32_t type)
 	}
 }
 
+static void answer_send(struct conn *conn, struct xsd_sockmsg *header, size_t len)
+{
+	struct store *store = conn->store;
+
+	header->len = (uint32_t)len;
+	memcpy(store->out, header, sizeof(*header));
+	conn_send(conn, store->out, sizeof(*header) + len);
+}
+
+void request_answer_delayed(struct conn *conn)
+{
+	if (conn->delayed.type != XS_TRANSACTION_END)
+		return;
+	memcpy(conn->store->out + sizeof(conn->delayed), "OK", 3);
+	answer_send(conn, &conn->delayed, 3);
+	conn->delayed.type = 0;
+	/* What came meanwhile is served now, and if it is broken it is seen to. */
+	conn_schedule(conn);
+}
+
 void request_serve(struct conn *conn, const struct xsd_sockmsg *header, char *payload)
 {
 	struct store *store = conn->store;
@@ -114,14 +134,18 @@ void request_serve(struct conn *conn, const struct xsd_sockmsg *header, char *pa
 	req.view = (struct view) { .root = &store->root };
 	req.path_len = 0;
 	req.relative = 0;
+	store->actor = (uint16_t)conn->domain->domid;
 	err = request_dispatch(&req, header);
+	store->actor = 0;
+	if (conn->firing) {
+		conn->delayed = answer;
+		return;
+	}
 	if (err) {
 		answer.type = XS_ERROR;
 		reply_text(&req, error_name(err));
 	} else if (!req.reply_len && answers_ok(header->type)) {
 		reply_text(&req, "OK");
 	}
-	answer.len = (uint32_t)req.reply_len;
-	memcpy(store->out, &answer, sizeof(answer));
-	conn_send(conn, store->out, sizeof(answer) + req.reply_len);
+	answer_send(conn, &answer, req.reply_len);
 }

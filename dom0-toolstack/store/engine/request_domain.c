@@ -72,14 +72,7 @@ int serve_unwatch(struct request *req)
 
 int serve_reset_watches(struct request *req)
 {
-	struct watch *watch, *next_watch;
-	struct tx *tx, *next_tx;
-
-	events_drop(req->conn, NULL);
-	list_for_each_entry_safe (watch, next_watch, &req->conn->watches, link)
-		watch_remove(watch);
-	list_for_each_entry_safe (tx, next_tx, &req->conn->txs, conn_link)
-		tx_drop(tx);
+	conn_forget(req->conn);
 	return 0;
 }
 

@@ -115,15 +115,14 @@ static int touch_created(struct request *req, size_t from)
 /* Creates the request's node, which does not exist, and its missing ancestors. */
 static int create_node(struct request *req, struct blob *value)
 {
-	uint64_t levels = 0, memory = value ? value->len : 0;
+	uint64_t levels, memory = value ? value->len : 0;
 	struct node *parent;
 	struct perms *perms;
 	size_t found;
 	int err;
 
 	parent = tree_nearest(*req->view.root, req->path, req->path_len, &found);
-	for (size_t i = found == 1 ? 0 : found; i < req->path_len; i++)
-		levels += req->path[i] == '/';
+	levels = path_levels(req->path, req->path_len) - path_levels(req->path, found);
 	memory += levels * (sizeof(struct node) + perms_size(parent->perms));
 	err = check_usage(req, levels, memory + req->path_len - found);
 	if (err)
@@ -286,10 +285,10 @@ static int set_node_perms(struct request *req, struct node *node, struct perms *
 	if (!err)
 		err = tx_touch(req->conn, &req->view, req->path, req->path_len,
 			       TOUCH_WRITE | TOUCH_EVENT);
-	if (!err)
-		err = tx_touch_perms(&req->view, req->path, req->path_len, old);
-	if (!err)
+	if (!err) {
+		tx_touch_perms(req->store, &req->view, req->path, req->path_len, old);
 		err = change_perms(req->store, &req->view, req->path, req->path_len, perms);
+	}
 	if (!err)
 		fire(req, old);
 	perms_put(req->store, old);

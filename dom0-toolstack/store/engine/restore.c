@@ -268,7 +268,7 @@ static int read_event(struct restore *restore)
 		if (!blob)
 			return -ENOMEM;
 	}
-	event_queue(found, blob);
+	event_queue(found, blob, blob ? hash_path(restore->store, path, fixed.path_len) : 0);
 	blob_put(restore->store, blob);
 	return 0;
 }
@@ -387,7 +387,9 @@ static int read_all(struct restore *restore, const char *begin)
 	    !restore->have_root || !restore->store->introduce_perms ||
 	    !restore->store->release_perms)
 		return -EBADMSG;
-	return end.checksum == hash_more(HASH_SEED, begin, (size_t)(record - begin)) ? 0 : -EBADMSG;
+	return end.checksum == checksum_more(CHECKSUM_SEED, begin, (size_t)(record - begin))
+		       ? 0
+		       : -EBADMSG;
 }
 
 /* Closes the connections whose transports are lost. */

@@ -11,7 +11,7 @@
 static const uint64_t quota_defaults[QUOTA_COUNT] = {
 	[QUOTA_NODES] = 1000,	   [QUOTA_NODE_SIZE] = 2048,
 	[QUOTA_PERMS] = 5,	   [QUOTA_PATH_LEN] = XENSTORE_REL_PATH_MAX,
-	[QUOTA_PATH_LEVELS] = 32,  [QUOTA_WATCHES] = 128,
+	[QUOTA_PATH_LEVELS] = 24,  [QUOTA_WATCHES] = 128,
 	[QUOTA_TRANSACTIONS] = 10, [QUOTA_TX_NODES] = 256,
 	[QUOTA_EVENTS] = 1024,	   [QUOTA_MEMORY] = 2 << 20,
 };
@@ -42,18 +42,29 @@ void store_log(struct store *store, const char *format, ...)
 	store->host->log(store->host->ctx, text);
 }
 
-uint32_t hash_more(uint32_t hash, const void *data, size_t len)
+uint32_t checksum_more(uint32_t sum, const void *data, size_t len)
 {
 	const unsigned char *bytes = data;
 
 	while (len--)
-		hash = (hash ^ *bytes++) * 16777619u;
-	return hash;
+		sum = (sum ^ *bytes++) * 16777619u;
+	return sum;
 }
 
-uint32_t hash_bytes(const void *data, size_t len)
+uint32_t hash_path(const struct store *store, const char *path, size_t len)
 {
-	return hash_more(HASH_SEED, data, len);
+	uint64_t hash = store->hash_seed + len, word;
+
+	for (; len; path += sizeof(word)) {
+		size_t part = len < sizeof(word) ? len : sizeof(word);
+
+		word = 0;
+		memcpy(&word, path, part);
+		hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+		hash ^= hash >> 32;
+		len -= part;
+	}
+	return (uint32_t)hash;
 }
 
 /* Creates the nodes that every store has: the root and the place where tools look for a store. */
@@ -93,7 +104,10 @@ int store_new(const struct store_host *host, struct store **out)
 		list_init(&store->domains[i]);
 	list_init(&store->conns);
 	list_init(&store->ready);
+	list_init(&store->held);
 	list_init(&store->txs);
+	list_init(&store->firing);
+	store->hash_seed = host->random(host->ctx);
 	store->dom0 = domain_get(store, 0);
 	if (!store->dom0) {
 		host->free(host->ctx, store, sizeof(*store));
@@ -128,8 +142,12 @@ void store_destroy(struct store *store)
 
 	list_for_each_entry_safe (conn, tmp, &store->conns, link)
 		conn_close(conn);
+	while (tx_fire_some(store))
+		;
 	node_put(store, store->root);
 	node_put(store, store->watch_index);
+	while (node_free_some(store, UINT32_MAX))
+		;
 	perms_put(store, store->introduce_perms);
 	perms_put(store, store->release_perms);
 	domains_free(store);
@@ -165,10 +183,7 @@ void store_get_stats(const struct store *store, struct store_stats *stats)
 /* What the self-check counts. */
 struct check {
 	struct store *store;
-	struct node *before; /* the sibling before */
 	uint64_t nodes;
-	uint64_t mine, memory; /* of the domain that is being checked */
-	uint32_t domid, life;
 	bool bad;
 };
 
@@ -176,6 +191,7 @@ static bool check_node(struct node *node, void *arg)
 {
 	struct check *check = arg;
 	const struct perm *owner = &node->perms->list[0];
+	struct domain *domain = domain_find_life(check->store, owner->domid, owner->life);
 	uint32_t span = node->name_len + 1u;
 
 	span += node->left ? node->left->span : 0;
@@ -185,69 +201,69 @@ static bool check_node(struct node *node, void *arg)
 	    (node->right && node->right->priority > node->priority))
 		check->bad = true;
 	check->nodes++;
-	if (owner->domid == check->domid && owner->life == check->life) {
-		check->mine++;
-		check->memory += node_cost(node);
+	if (domain) {
+		domain->counted_nodes++;
+		domain->counted_memory += node_cost(node);
 	}
 	return siblings_visit(node->children, check_node, arg);
 }
 
-/* What a domain's connections hold. */
-static uint64_t check_conns(struct check *check, const struct domain *domain, uint64_t *memory)
+/* Adds what a connection holds, and returns its watches. */
+static uint64_t check_conn(const struct conn *conn, uint64_t *memory)
 {
-	struct conn *conn;
 	struct watch *watch;
 	struct event *event;
 	struct tx *tx;
 	struct touch *touch;
 	uint64_t watches = 0;
 
-	list_for_each_entry (conn, &check->store->conns, link) {
-		if (conn->domain != domain)
-			continue;
-		list_for_each_entry (watch, &conn->watches, link) {
-			watches++;
-			*memory += sizeof(*watch) + watch->path_len + watch->token_len + 2;
-		}
-		list_for_each_entry (event, &conn->events, link)
-			*memory += event_cost(event);
-		list_for_each_entry (tx, &conn->txs, conn_link) {
-			*memory += sizeof(*tx);
-			list_for_each_entry (touch, &tx->touched, link)
-				*memory += sizeof(*touch) + sizeof(*touch->path) + touch->path->len;
-		}
+	list_for_each_entry (watch, &conn->watches, link) {
+		watches++;
+		*memory += sizeof(*watch) + watch->path_len + watch->token_len + 2;
+	}
+	list_for_each_entry (event, &conn->events, link)
+		*memory += event_cost(event);
+	list_for_each_entry (tx, &conn->txs, conn_link) {
+		*memory += sizeof(*tx);
+		list_for_each_entry (touch, &tx->touched, link)
+			*memory += sizeof(*touch) + sizeof(*touch->path) + touch->path->len;
 	}
 	return watches;
+}
+
+/* Compares a domain's account with what was counted. */
+static bool check_domain(const struct store *store, const struct domain *domain)
+{
+	uint64_t watches = 0, memory = domain->counted_memory;
+	struct conn *conn;
+
+	list_for_each_entry (conn, &store->conns, link)
+		if (conn->domain == domain)
+			watches += check_conn(conn, &memory);
+	return domain->counted_nodes == domain->nodes && memory == domain->memory &&
+	       watches == domain->watches;
 }
 
 int store_check(struct store *store)
 {
 	struct check check = { .store = store };
 	struct domain *domain;
-	uint64_t watches;
 
+	for (size_t i = 0; i < DOMAIN_BUCKETS; i++)
+		list_for_each_entry (domain, &store->domains[i], link)
+			domain->counted_nodes = domain->counted_memory = 0;
+	check_node(store->root, &check);
 	for (size_t i = 0; i < DOMAIN_BUCKETS; i++) {
 		list_for_each_entry (domain, &store->domains[i], link) {
-			check.domid = domain->domid;
-			check.life = domain->life;
-			check.nodes = check.mine = check.memory = 0;
-			check_node(store->root, &check);
-			watches = check_conns(&check, domain, &check.memory);
-			if (check.mine != domain->nodes || check.memory != domain->memory ||
-			    watches != domain->watches) {
-				store_log(store,
-					  "check: domain %u: nodes %llu (%llu), memory %llu (%llu)",
-					  domain->domid, (unsigned long long)domain->nodes,
-					  (unsigned long long)check.mine,
-					  (unsigned long long)domain->memory,
-					  (unsigned long long)check.memory);
-				check.bad = true;
-			}
+			if (check_domain(store, domain))
+				continue;
+			store_log(store, "check: the account of domain %u is wrong", domain->domid);
+			check.bad = true;
 		}
 	}
 	if (check.bad || check.nodes != store->stats.nodes) {
 		store_log(store, "check: the tree is not in order (%llu nodes, %llu counted)",
-			  (unsigned long long)check.nodes, (unsigned long long)store->stats.nodes);
+			  (unsigned long long)store->stats.nodes, (unsigned long long)check.nodes);
 		return -EILSEQ;
 	}
 	return 0;

@@ -44,6 +44,8 @@ struct store_host {
 	void (*free)(void *ctx, void *memory, size_t size);
 	/* One line of text for the administrator, without a line end. */
 	void (*log)(void *ctx, const char *text);
+	/* A clock in microseconds that never goes back; from when is all the same. */
+	uint64_t (*now)(void *ctx);
 	/* Unpredictable 32 bits (the shape of the tree depends on them). */
 	uint32_t (*random)(void *ctx);
 	/* Whether the machine has a domain of this number now. */
@@ -114,10 +116,16 @@ void store_disconnect(struct conn *conn);
 void store_conn_kick(struct conn *conn);
 
 /*
- * Serves the connection that has waited longest, for at most one request. Returns whether there
- * is more to do at once; when not, the next call is due after a store_conn_kick().
+ * Serves the connection that has waited longest, for at most one request, and does a part of the
+ * work that need not be done at once. Returns whether there is more to do at once; when not, the
+ * next call is due after a store_conn_kick(), or when store_wait() says.
  */
 bool store_run(struct store *store);
+
+/*
+ * When store_run() returned false: after how many microseconds it is due again all the same, or -1.
+ */
+int64_t store_wait(const struct store *store);
 
 /* The ring connection of a domain, or NULL. */
 struct conn *store_domain_conn(struct store *store, uint32_t domid);

@@ -64,6 +64,18 @@ static size_t node_bytes(size_t name_len)
 	return sizeof(struct node) + name_len;
 }
 
+void node_stamp(struct store *store, struct node *node)
+{
+	node->generation = ++store->generation;
+	node->writer = store->actor;
+}
+
+static void list_stamp(struct store *store, struct node *node)
+{
+	node->list_generation = ++store->generation;
+	node->list_writer = store->actor;
+}
+
 struct node *node_new(struct store *store, const char *name, size_t len, struct perms *perms)
 {
 	struct node *node = store_alloc(store, node_bytes(len));
@@ -74,8 +86,8 @@ struct node *node_new(struct store *store, const char *name, size_t len, struct 
 	node->refs = 1;
 	node->priority = store->host->random(store->host->ctx);
 	node->perms = perms_get(perms);
-	node->generation = ++store->generation;
-	node->list_generation = node->generation;
+	node_stamp(store, node);
+	list_stamp(store, node);
 	node->span = (uint32_t)len + 1;
 	node->name_len = (uint16_t)len;
 	memcpy(node->name, name, len);
@@ -90,8 +102,8 @@ struct node *node_get(struct node *node)
 }
 
 /*
- * Drops a reference from within node_put(): a node without references joins its chain. Recurses
- * along smaller siblings only, so to a depth in the logarithm of their number.
+ * Drops a reference: a node without any joins the chain of those to be freed. Recurses along
+ * smaller siblings only, so to a depth in the logarithm of their number.
  */
 static void put_later(struct node *node, struct node **chain)
 {
@@ -107,19 +119,25 @@ static void put_later(struct node *node, struct node **chain)
 	}
 }
 
-void node_put(struct store *store, struct node *node)
+bool node_free_some(struct store *store, unsigned int count)
 {
-	struct node *chain = NULL;
+	struct node *node;
 
-	put_later(node, &chain);
-	while ((node = chain)) {
-		chain = node->left;
-		put_later(node->right, &chain);
-		put_later(node->children, &chain);
+	for (; count && (node = store->trash); count--) {
+		store->trash = node->left;
+		put_later(node->right, &store->trash);
+		put_later(node->children, &store->trash);
 		blob_put(store, node->value);
 		perms_put(store, node->perms);
 		store_free(store, node, node_bytes(node->name_len));
 	}
+	return store->trash;
+}
+
+void node_put(struct store *store, struct node *node)
+{
+	put_later(node, &store->trash);
+	node_free_some(store, 32);
 }
 
 size_t node_cost(const struct node *node)
@@ -231,20 +249,28 @@ struct node *tree_lookup(struct node *root, const char *path, size_t len)
 	return found == len ? node : NULL;
 }
 
-int tree_edit(struct store *store, struct node **root, const char *path, size_t len,
-	      struct node **out)
+/*
+ * Makes the nodes of a path fit to be changed as far as they exist: *out is the last of them, *found
+ * the length of its path. -ENOMEM: the tree is as it was, to the reader.
+ */
+static int edit_nearest(struct store *store, struct node **root, const char *path, size_t len,
+			size_t *found, struct node **out)
 {
 	const char *pos = path, *end = path + len, *name;
-	struct node **slot = root;
+	struct node **slot;
 	size_t name_len;
 	int err, diff;
 
-	err = node_own(store, slot);
-	while (!err && path_step(&pos, end, &name, &name_len)) {
-		slot = &(*slot)->children;
+	err = node_own(store, root);
+	if (err)
+		return err;
+	*out = *root;
+	*found = 1;
+	while (path_step(&pos, end, &name, &name_len)) {
+		slot = &(*out)->children;
 		for (diff = 1; diff;) {
 			if (!*slot)
-				return -ENOENT;
+				return 0;
 			err = node_own(store, slot);
 			if (err)
 				return err;
@@ -252,10 +278,19 @@ int tree_edit(struct store *store, struct node **root, const char *path, size_t 
 			if (diff)
 				slot = diff < 0 ? &(*slot)->left : &(*slot)->right;
 		}
-	}
-	if (!err)
 		*out = *slot;
-	return err;
+		*found = (size_t)(pos - path);
+	}
+	return 0;
+}
+
+int tree_edit(struct store *store, struct node **root, const char *path, size_t len,
+	      struct node **node)
+{
+	size_t found;
+	int err = edit_nearest(store, root, path, len, &found, node);
+
+	return !err && found != len ? -ENOENT : err;
 }
 
 /* Lifts the left child over its parent; both must be owned. */
@@ -320,18 +355,23 @@ static int treap_sink(struct store *store, struct node **slot, struct node **out
 		*out = node;
 		return 0;
 	}
+	/* Without memory each rotation is taken back. */
 	if (node->left->priority > node->right->priority) {
 		err = node_own(store, &node->left);
 		if (err)
 			return err;
 		rotate_right(slot);
 		err = treap_sink(store, &(*slot)->right, out);
+		if (err)
+			rotate_left(slot);
 	} else {
 		err = node_own(store, &node->right);
 		if (err)
 			return err;
 		rotate_left(slot);
 		err = treap_sink(store, &(*slot)->left, out);
+		if (err)
+			rotate_right(slot);
 	}
 	span_fix(*slot);
 	return err;
@@ -356,51 +396,44 @@ static int treap_del(struct store *store, struct node **slot, const char *name, 
 	return err;
 }
 
-/*
- * Builds the missing end of a path as a chain of nodes that hangs on nothing yet. *top gets its
- * first node, *leaf its last.
- */
+/* Builds the missing end of a path as a chain of nodes that hangs on nothing yet. */
 static int chain_build(struct store *store, const char *pos, const char *end, struct perms *perms,
-		       struct node **top, struct node **leaf)
+		       struct node **top)
 {
-	struct node **slot = top, *node;
+	struct node **slot = top;
 	const char *name;
 	size_t len;
 
 	*top = NULL;
 	while (path_step(&pos, end, &name, &len)) {
-		node = node_new(store, name, len, perms);
-		if (!node) {
+		*slot = node_new(store, name, len, perms);
+		if (!*slot) {
 			node_put(store, *top);
 			return -ENOMEM;
 		}
-		*slot = node;
-		*leaf = node;
-		slot = &node->children;
+		slot = &(*slot)->children;
 	}
 	return 0;
 }
 
 int tree_create(struct store *store, struct node **root, const char *path, size_t len,
-		struct perms *perms, struct node **leaf)
+		struct perms *perms, struct node **top)
 {
-	struct node *parent, *top;
+	struct node *parent;
 	size_t found;
 	int err;
 
-	tree_nearest(*root, path, len, &found);
-	err = chain_build(store, path + found, path + len, perms, &top, leaf);
+	err = edit_nearest(store, root, path, len, &found, &parent);
+	if (!err)
+		err = chain_build(store, path + found, path + len, perms, top);
 	if (err)
 		return err;
-	err = tree_edit(store, root, path, found, &parent);
-	if (!err)
-		err = treap_add(store, &parent->children, top);
-	if (err) {
-		node_put(store, top);
-		return err;
-	}
-	parent->list_generation = ++store->generation;
-	return 0;
+	err = treap_add(store, &parent->children, *top);
+	if (err)
+		node_put(store, *top);
+	else
+		list_stamp(store, parent);
+	return err;
 }
 
 int tree_remove(struct store *store, struct node **root, const char *path, size_t len,
@@ -416,7 +449,7 @@ int tree_remove(struct store *store, struct node **root, const char *path, size_
 		return err;
 	err = treap_del(store, &parent->children, path + start, len - start, removed);
 	if (!err)
-		parent->list_generation = ++store->generation;
+		list_stamp(store, parent);
 	return err;
 }
 

@@ -66,6 +66,8 @@ struct node {
 	uint64_t list_generation; /* stamp of the last child added or removed */
 	uint32_t span;		  /* bytes of the names (with a NUL each) here, left and right */
 	uint32_t dump_id;	  /* used while a dump is written */
+	/* Who (domid) made the last change of value or permissions, of the children. */
+	uint16_t writer, list_writer;
 	uint16_t name_len;
 	char name[]; /* not NUL-ended */
 };
@@ -81,8 +83,15 @@ void perms_put(struct store *store, struct perms *perms);
 /* A node without parent, siblings, value; it takes a reference to perms. NULL: no memory. */
 struct node *node_new(struct store *store, const char *name, size_t len, struct perms *perms);
 struct node *node_get(struct node *node);
-/* Drops a reference; with the last one all goes that only this node held. */
+/*
+ * Drops a reference; with the last one all goes that only this node held, a part at once, the rest
+ * by node_free_some().
+ */
 void node_put(struct store *store, struct node *node);
+/* Frees up to `count` nodes that nobody refers to; true while there are more. */
+bool node_free_some(struct store *store, unsigned int count);
+/* Notes a change of value or permissions by whose request is being served. */
+void node_stamp(struct store *store, struct node *node);
 /* What a node is charged with: its own memory, value and permissions. */
 size_t node_cost(const struct node *node);
 
@@ -109,11 +118,12 @@ int tree_edit(struct store *store, struct node **root, const char *path, size_t 
 	      struct node **node);
 
 /*
- * Creates a node that does not exist, with its missing ancestors; all get `perms`. On failure
- * (-ENOMEM) nothing was created.
+ * Creates a node that does not exist, with its missing ancestors; all get `perms`. *top is the
+ * first that was missing, each has the next one as its only child. On failure (-ENOMEM) nothing was
+ * created.
  */
 int tree_create(struct store *store, struct node **root, const char *path, size_t len,
-		struct perms *perms, struct node **leaf);
+		struct perms *perms, struct node **top);
 
 /*
  * Takes out a node that exists, with all below it; the caller gets the reference. On failure

@@ -50,9 +50,44 @@ static struct watch **index_slot(struct store *store, const char *path, size_t l
 {
 	struct node *node = tree_lookup(store->watch_index, path, len);
 
-	if (!node && tree_create(store, &store->watch_index, path, len, NULL, &node))
+	if (node)
+		return &node->watches;
+	if (tree_create(store, &store->watch_index, path, len, NULL, &node))
 		return NULL;
+	while (node->children)
+		node = node->children;
 	return &node->watches;
+}
+
+/* The place of a connection's watches among those that hang at one node. */
+static struct watch **slot_of(struct watch **slot, const struct conn *conn)
+{
+	while (*slot && (*slot)->conn != conn)
+		slot = &(*slot)->next;
+	return slot;
+}
+
+static void slot_add(struct watch **slot, struct watch *watch)
+{
+	slot = slot_of(slot, watch->conn);
+	watch->more = *slot;
+	if (*slot) {
+		watch->next = (*slot)->next;
+		(*slot)->next = NULL;
+	}
+	*slot = watch;
+}
+
+static void slot_remove(struct watch **slot, struct watch *watch)
+{
+	slot = slot_of(slot, watch->conn);
+	if (*slot == watch && watch->more)
+		watch->more->next = watch->next;
+	else if (*slot == watch)
+		watch->more = watch->next;
+	while (*slot != watch)
+		slot = &(*slot)->more;
+	*slot = watch->more;
 }
 
 /* Removes index nodes that lead to no watch any more. */
@@ -96,8 +131,7 @@ int watch_add(struct conn *conn, const char *path, size_t path_len, uint32_t rel
 	memcpy(watch->text, path, path_len);
 	watch->text[path_len] = '\0';
 	memcpy(watch->text + path_len + 1, token, token_len + 1);
-	watch->next = *slot;
-	*slot = watch;
+	slot_add(slot, watch);
 	list_add_tail(&watch->link, &conn->watches);
 	conn->domain->watches++;
 	conn->domain->memory += watch_bytes(path_len, token_len);
@@ -117,9 +151,7 @@ void watch_remove(struct watch *watch)
 		conn->overflowed--;
 	if (!watch->special)
 		slot = index_slot(store, watch->text, watch->path_len);
-	while (*slot != watch)
-		slot = &(*slot)->next;
-	*slot = watch->next;
+	slot_remove(slot, watch);
 	if (!watch->special)
 		index_prune(store, watch->text, watch->path_len);
 	list_del(&watch->link);
@@ -135,18 +167,16 @@ size_t event_cost(const struct event *event)
 	return sizeof(*event) + (event->path ? sizeof(*event->path) + event->path->len : 0);
 }
 
-static struct event **event_bucket(struct conn *conn, const struct watch *watch,
-				   const struct blob *path)
+static struct event **event_bucket(struct conn *conn, const struct watch *watch, uint32_t hash)
 {
-	uint32_t hash = path ? hash_bytes(path->data, path->len) : 0;
-
 	hash ^= (uint32_t)((uintptr_t)watch >> 5);
 	return &conn->event_hash[hash % EVENT_BUCKETS];
 }
 
-static bool event_is(const struct event *event, const struct watch *watch, const struct blob *path)
+static bool event_is(const struct event *event, const struct watch *watch, const struct blob *path,
+		     uint32_t hash)
 {
-	if (event->watch != watch || !event->path != !path)
+	if (event->watch != watch || event->hash != hash || !event->path != !path)
 		return false;
 	return !path ||
 	       (event->path->len == path->len && !memcmp(event->path->data, path->data, path->len));
@@ -172,24 +202,29 @@ static uint64_t event_limit(const struct conn *conn)
 	return conn_privileged(conn) ? limit * DOM0_EVENTS_FACTOR : limit;
 }
 
-void event_add(struct watch *watch, struct blob *path)
+void event_add(struct watch *watch, struct blob *path, uint32_t hash)
 {
 	/* The folded event will say it; this also bounds what many watches on one change cost. */
 	if (!watch->overflowed)
-		event_queue(watch, path);
+		event_queue(watch, path, hash);
 }
 
-void event_queue(struct watch *watch, struct blob *path)
+void event_queue(struct watch *watch, struct blob *path, uint32_t hash)
 {
 	struct conn *conn = watch->conn;
 	struct store *store = conn->store;
-	struct event **bucket = event_bucket(conn, watch, path), *event;
+	struct event **bucket = event_bucket(conn, watch, hash), *event;
+	uint64_t cost = sizeof(*event) + (path ? sizeof(*path) + path->len : 0);
 
 	for (event = *bucket; event; event = event->hash_next)
-		if (event_is(event, watch, path))
+		if (event_is(event, watch, path, hash))
 			return;
 	if (conn->event_count >= event_limit(conn)) {
 		quota_allows(conn, QUOTA_EVENTS, conn->event_count + 1);
+		watch_overflow(watch);
+		return;
+	}
+	if (!quota_allows(conn, QUOTA_MEMORY, conn->domain->memory + cost)) {
 		watch_overflow(watch);
 		return;
 	}
@@ -200,6 +235,7 @@ void event_queue(struct watch *watch, struct blob *path)
 	}
 	event->watch = watch;
 	event->path = blob_get(path);
+	event->hash = hash;
 	event->hash_next = *bucket;
 	*bucket = event;
 	list_add_tail(&event->link, &conn->events);
@@ -210,7 +246,7 @@ void event_queue(struct watch *watch, struct blob *path)
 
 static void event_free(struct conn *conn, struct event *event)
 {
-	struct event **bucket = event_bucket(conn, event->watch, event->path);
+	struct event **bucket = event_bucket(conn, event->watch, event->hash);
 
 	while (*bucket != event)
 		bucket = &(*bucket)->hash_next;
@@ -233,7 +269,7 @@ void events_drop(struct conn *conn, struct watch *watch)
 
 void watch_confirm(struct watch *watch)
 {
-	event_add(watch, NULL);
+	event_add(watch, NULL, 0);
 }
 
 /* Writes one event as a message; returns its bytes, or 0 when it does not fit. */
@@ -306,6 +342,8 @@ struct change {
 	const struct node *node, *parent;
 	const struct perms *old_perms;
 	struct blob *blob; /* the path, once somebody wants it */
+	uint32_t hash;
+	unsigned int cost; /* in sixteenths of an event */
 };
 
 /*
@@ -323,34 +361,35 @@ static bool change_visible(const struct change *change, const struct conn *conn)
 	return change->parent && perms_access(conn, change->parent->perms) & PERM_READ;
 }
 
-/* Fires the watches at one node of the index, `below` levels above the change. */
+/* Fires one watch, `below` levels above the change. */
+static void change_fire(struct change *change, struct watch *watch, unsigned int below)
+{
+	if (watch->depth >= 0 && below > (uint64_t)watch->depth)
+		return;
+	change->cost += 16;
+	if (!below) {
+		event_add(watch, NULL, 0);
+		return;
+	}
+	if (!change->blob) {
+		change->blob = blob_new(change->store, change->path, change->len);
+		change->hash = hash_path(change->store, change->path, change->len);
+	}
+	if (change->blob)
+		event_add(watch, change->blob, change->hash);
+	else
+		watch_overflow(watch);
+}
+
+/* Fires the watches at one node of the index. */
 static void fire_list(struct change *change, struct watch *watch, unsigned int below)
 {
 	for (; watch; watch = watch->next) {
-		if (watch->depth >= 0 && below > (uint64_t)watch->depth)
-			continue;
-		if (!change_visible(change, watch->conn))
-			continue;
-		if (!below) {
-			event_add(watch, NULL);
-			continue;
-		}
-		if (!change->blob)
-			change->blob = blob_new(change->store, change->path, change->len);
-		if (change->blob)
-			event_add(watch, change->blob);
-		else
-			watch_overflow(watch);
+		change->cost++;
+		if (change_visible(change, watch->conn))
+			for (struct watch *each = watch; each; each = each->more)
+				change_fire(change, each, below);
 	}
-}
-
-static unsigned int path_levels(const char *path, size_t len)
-{
-	unsigned int levels = 0;
-
-	for (size_t i = 0; len > 1 && i < len; i++)
-		levels += path[i] == '/';
-	return levels;
 }
 
 /* Fires the watches on the way to a path; returns the index node of the path itself. */
@@ -372,12 +411,18 @@ static struct node *fire_path(struct change *change)
 	return node;
 }
 
-void watch_fire(struct store *store, const char *path, size_t len, const struct node *node,
-		const struct node *parent, const struct perms *old_perms)
+unsigned int watch_fire(struct store *store, const char *path, size_t len, const struct node *node,
+			const struct node *parent, const struct perms *old_perms)
 {
-	struct change change = { store, path, len, node, parent, old_perms, NULL };
+	struct change change = { .store = store,
+				 .path = path,
+				 .len = len,
+				 .node = node,
+				 .parent = parent,
+				 .old_perms = old_perms };
 
 	fire_path(&change);
+	return change.cost;
 }
 
 /* Where the index and a removed tree are compared. */
@@ -397,18 +442,24 @@ static bool fire_below(struct node *index, void *arg)
 	below.change.parent = removal->dir;
 	below.dir = below.change.node;
 	fire_list(&below.change, index->watches, 0);
-	return siblings_visit(index->children, fire_below, &below);
+	siblings_visit(index->children, fire_below, &below);
+	removal->change.cost = below.change.cost;
+	return true;
 }
 
-void watch_fire_removed(struct store *store, const char *path, size_t len, struct node *removed,
-			const struct node *parent)
+unsigned int watch_fire_removed(struct store *store, const char *path, size_t len,
+				struct node *removed, const struct node *parent)
 {
-	struct removal removal = { { store, path, len, removed, parent, NULL, NULL }, removed };
+	struct removal removal = {
+		{ .store = store, .path = path, .len = len, .node = removed, .parent = parent },
+		removed
+	};
 	struct node *index = fire_path(&removal.change);
 
 	removal.change.blob = NULL;
 	if (index)
 		siblings_visit(index->children, fire_below, &removal);
+	return removal.change.cost;
 }
 
 void watch_fire_special(struct store *store, const char *name, uint32_t domid)
@@ -419,20 +470,22 @@ void watch_fire_special(struct store *store, const char *name, uint32_t domid)
 	size_t len;
 
 	len = (size_t)snprintf(numbered, sizeof(numbered), "%s/%u", name, domid);
-	for (struct watch *watch = store->specials; watch; watch = watch->next) {
-		if (!(perms_access(watch->conn, perms) & PERM_READ))
+	for (struct watch *first = store->specials; first; first = first->next) {
+		if (!(perms_access(first->conn, perms) & PERM_READ))
 			continue;
-		if (!strcmp(watch->text, numbered) ||
-		    (!strcmp(watch->text, name) && watch->depth < 1)) {
-			event_add(watch, NULL);
-		} else if (!strcmp(watch->text, name)) {
-			/* With a depth the watcher is told which domain it is. */
-			if (!blob)
-				blob = blob_new(store, numbered, len);
-			if (blob)
-				event_add(watch, blob);
-			else
-				watch_overflow(watch);
+		for (struct watch *watch = first; watch; watch = watch->more) {
+			if (!strcmp(watch->text, numbered) ||
+			    (!strcmp(watch->text, name) && watch->depth < 1)) {
+				event_add(watch, NULL, 0);
+			} else if (!strcmp(watch->text, name)) {
+				/* With a depth the watcher is told which domain it is. */
+				if (!blob)
+					blob = blob_new(store, numbered, len);
+				if (blob)
+					event_add(watch, blob, hash_path(store, numbered, len));
+				else
+					watch_overflow(watch);
+			}
 		}
 	}
 	blob_put(store, blob);

@@ -11,11 +11,13 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon.h"
 
-#define TURNS_PER_ROUND 32
+/* Turns between two looks at who else has something to say. */
+#define TURNS_PER_ROUND 4
 
 static volatile sig_atomic_t stop_signal;
 
@@ -45,6 +47,15 @@ static void host_free(void *ctx, void *memory, size_t size)
 	(void)ctx;
 	(void)size;
 	free(memory);
+}
+
+static uint64_t host_now(void *ctx)
+{
+	struct timespec ts;
+
+	(void)ctx;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
 /* Numbers that clients can't guess before they have seen none: xorshift on a secret state. */
@@ -359,10 +370,14 @@ static void loop(struct store_daemon *daemon)
 {
 	struct epoll_event events[64];
 	bool more = true;
+	int64_t wait;
 	int count;
 
 	while (!stop_signal) {
-		count = epoll_wait(daemon->epoll, events, 64, more ? 0 : -1);
+		wait = more ? 0 : store_wait(daemon->store);
+		/* In whole milliseconds, and not too early. */
+		count = epoll_wait(daemon->epoll, events, 64,
+				   wait > 0 ? (int)(wait / 1000) + 1 : (int)wait);
 		for (int i = 0; i < count; i++) {
 			struct source *source = events[i].data.ptr;
 
@@ -408,9 +423,10 @@ int daemon_main(int argc, char **argv, const struct domains_backend *domains)
 	int err;
 
 	daemon.run_dir = place ? place : "/run/xenstored";
-	daemon.host = (struct store_host) { &daemon,	    host_alloc,	 host_free,
-					    daemon_log,	    host_random, host_domain_exists,
-					    host_introduce, host_control };
+	daemon.host =
+		(struct store_host) { &daemon,	   host_alloc,	host_free,	    daemon_log,
+				      host_now,	   host_random, host_domain_exists, host_introduce,
+				      host_control };
 	if (parse_options(&daemon, argc, argv, &line)) {
 		usage(stderr);
 		return 2;

@@ -25,9 +25,10 @@
 #include "ring.h"
 #include "xen.h"
 
-#define PAGE_BYTES 4096
-#define DOM0_PAGE  "/proc/xen/xsd_kva"
-#define DOM0_PORT  "/proc/xen/xsd_port"
+#define PAGE_BYTES	4096
+#define PORTS_PER_ROUND 256
+#define DOM0_PAGE	"/proc/xen/xsd_kva"
+#define DOM0_PORT	"/proc/xen/xsd_port"
 
 /* How a ring's page was mapped, which says how to unmap it. */
 enum mapping {
@@ -324,13 +325,17 @@ static void handle_port(struct store_daemon *daemon, evtchn_port_t port)
 static void evtchn_ready(struct store_daemon *daemon, struct source *source)
 {
 	struct xen_state *state = state_of(daemon);
-	int port = xenevtchn_pending(state->evtchn);
+	int port;
 
 	(void)source;
-	if (port < 0)
-		return;
-	xenevtchn_unmask(state->evtchn, (evtchn_port_t)port);
-	handle_port(daemon, (evtchn_port_t)port);
+	/* All that is there now: one that is left waits for all turns of this round. */
+	for (int i = 0; i < PORTS_PER_ROUND; i++) {
+		port = xenevtchn_pending(state->evtchn);
+		if (port < 0)
+			return;
+		xenevtchn_unmask(state->evtchn, (evtchn_port_t)port);
+		handle_port(daemon, (evtchn_port_t)port);
+	}
 }
 
 /* Connects Dom0's own kernel. */
@@ -381,6 +386,8 @@ static int xen_start(struct store_daemon *daemon, const struct inherited *inheri
 	state->source.fd = xenevtchn_fd(state->evtchn);
 	state->source.ready = evtchn_ready;
 	fd_keep(state->source.fd, false);
+	if (fcntl(state->source.fd, F_SETFL, O_NONBLOCK))
+		return -errno;
 	err = source_watch(daemon, &state->source);
 	if (err)
 		return err;

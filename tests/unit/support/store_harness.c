@@ -48,6 +48,13 @@ static uint32_t harness_random(void *ctx)
 	return (uint32_t)(harness->seed >> 33);
 }
 
+static uint64_t harness_now(void *ctx)
+{
+	struct harness *harness = ctx;
+
+	return harness->now;
+}
+
 static bool harness_exists(void *ctx, uint32_t domid)
 {
 	struct harness *harness = ctx;
@@ -82,9 +89,9 @@ static int harness_control(void *ctx, const char *const *words, size_t count, ch
 void harness_init(struct harness *harness)
 {
 	memset(harness, 0, sizeof(*harness));
-	harness->host = (struct store_host) { harness,		 harness_alloc,	 harness_free,
-					      harness_log,	 harness_random, harness_exists,
-					      harness_introduce, harness_control };
+	harness->host = (struct store_host) { harness,	      harness_alloc,	 harness_free,
+					      harness_log,    harness_now,	 harness_random,
+					      harness_exists, harness_introduce, harness_control };
 	harness->allocations_left = UINT64_MAX;
 	harness->last_domid = 1000;
 	harness->seed = 1;

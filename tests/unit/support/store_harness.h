@@ -39,6 +39,7 @@ struct harness {
 	uint64_t live; /* allocations not yet freed */
 	uint64_t live_bytes;
 	uint64_t seed;
+	uint64_t now;	     /* the clock; stands still unless a test moves it */
 	uint32_t last_domid; /* domains 1 to this exist */
 	int introduce_error;
 	unsigned int log_lines;
