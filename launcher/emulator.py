@@ -220,6 +220,8 @@ def _ended(child, text, log, status, token):
 def script_lines(console, token):
     """What the script printed: the lines between its marks, without the core's own messages."""
     text = console.decode(errors="replace").replace("\r", "")
+    # What flask=uses logs comes in the middle of lines, too.
+    text = re.sub(r"\(core\) FLASK: used: [^\n]*\n", "", text)
     begin = text.find(f"bulkhead-script {token} begin\n")
     if begin < 0:
         return []

@@ -53,6 +53,7 @@ def boot(name, core, folder="guests", timeout=90, cpus=2, cmdline="",
         raise Failure(done.stderr.strip(), console)
     if core == "bulkhead":
         policy.check_console(console, policy.declared(_source(name, folder)))
+    console = policy.without_uses(console)
     lines = [match.group(0) for line in console.split("\n")
              for match in [_LINE.match(line)] if match]
     return lines, console

@@ -38,6 +38,11 @@ def declared(text):
     return re.findall(r"^(?:#| \*) DENIED: *(.*\S)", text, re.M)
 
 
+def without_uses(console):
+    """CONSOLE without those lines, which come in the middle of others."""
+    return re.sub(r"\(core\) FLASK: used: [^\n]*\n", "", console)
+
+
 def _parse(declaration):
     source, rest, *perms = declaration.split()
     target, _, tclass = rest.partition(":")
