@@ -31,23 +31,16 @@ enum {
 	MB2_TAG_MMAP = 6,
 	MB2_TAG_RSDP_V1 = 14,
 	MB2_TAG_RSDP_V2 = 15,
-	MB2_TAG_EFI_MMAP = 17,
 };
 
-#define MB2_INFO_MAX  (1U << 20) /* more than any loader writes */
-#define MB1_MMAP_MAX  (1U << 16)
-#define MB2_TAG_HEAD  8
-#define E820_RAM      1
-#define E820_RESERVED 2
-#define E820_ACPI     3
-#define E820_NVS      4
-#define E820_UNUSABLE 5
+#define MB2_INFO_MAX (1U << 20) /* more than any loader writes */
+#define MB1_MMAP_MAX (1U << 16)
+#define MB2_TAG_HEAD 8
 
 struct parser {
 	const struct phys_access *acc;
 	struct boot_info *out;
 	bool loader_is_grub; /* GRUB 2 leaves file names out of command lines */
-	bool have_e820;
 };
 
 /* Copies the string at @addr, cut to fit. -EFAULT where it can't be read. */
@@ -231,50 +224,8 @@ static int mb2_mmap(struct parser *p, const uint8_t *tag, uint32_t size)
 	entry = read_le32(tag + 8);
 	if (entry < 20)
 		return -EINVAL;
-	p->out->nr_mem = 0; /* it is preferred to the firmware's map */
-	p->have_e820 = true;
 	for (at = 16; size - at >= entry; at += entry)
 		add_mem(p, read_le64(tag + at), read_le64(tag + at + 8), read_le32(tag + at + 16));
-	return 0;
-}
-
-/* UEFI Specification 2.10, section 7.2 (memory types) */
-static uint32_t efi_to_e820(uint32_t type)
-{
-	switch (type) {
-	case 1: /* loader code and data: ours, with the modules in it */
-	case 2:
-	case 3: /* boot services code and data */
-	case 4:
-	case 7: /* conventional */
-		return E820_RAM;
-	case 8:
-		return E820_UNUSABLE;
-	case 9:
-		return E820_ACPI;
-	case 10:
-		return E820_NVS;
-	default:
-		return E820_RESERVED;
-	}
-}
-
-static int mb2_efi_mmap(const struct parser *p, const uint8_t *tag, uint32_t size)
-{
-	uint32_t entry, at;
-
-	if (size < 16)
-		return -EINVAL;
-	entry = read_le32(tag + 8);
-	if (entry < 40)
-		return -EINVAL;
-	for (at = 16; !p->have_e820 && size - at >= entry; at += entry) {
-		uint64_t pages = read_le64(tag + at + 24);
-
-		if (pages < 1UL << (64 - PAGE_SHIFT))
-			add_mem(p, read_le64(tag + at + 8), pages << PAGE_SHIFT,
-				efi_to_e820(read_le32(tag + at)));
-	}
 	return 0;
 }
 
@@ -304,8 +255,6 @@ static int mb2_tag(struct parser *p, uint64_t addr, const uint8_t *tag, uint32_t
 		return mb2_module(p, tag, size);
 	case MB2_TAG_MMAP:
 		return mb2_mmap(p, tag, size);
-	case MB2_TAG_EFI_MMAP:
-		return mb2_efi_mmap(p, tag, size);
 	case MB2_TAG_RSDP_V1:
 		return mb2_rsdp(p, addr, size, 20, false);
 	case MB2_TAG_RSDP_V2:
