@@ -32,6 +32,7 @@ enum key_kind {
 	KEY_LIST,    /* a function for each item; a string counts as a list of one */
 	KEY_SPECIAL, /* a function for the value */
 	KEY_REFUSED, /* `why` */
+	KEY_OFF,     /* 0 is what guests have; else refused, `why` */
 	KEY_DROPPED, /* of no effect here, `why`: a warning would only be noise */
 };
 
@@ -331,6 +332,12 @@ static int read_empty(struct reader *r, const struct cfg_value *v)
 		name, KEY_DROPPED, 0, NULL, reason \
 	}
 
+#define OFF(name, reason)                      \
+	{                                      \
+		name, KEY_OFF, 0, NULL, reason \
+	}
+
+#define CREDIT2	  "the scheduler is credit2: use cpu_weight= and cap="
 #define HVM_ONLY  "it is for type=\"hvm\", which needs a device-model domain"
 #define NO_DEVICE "guests have disks, network interfaces and a console only"
 #define NO_RAW	  "hardware is given to guests as whole PCI devices only (pci=)"
@@ -396,19 +403,19 @@ static const struct key keys[] = {
 	BOOL("localtime", localtime),
 	BOOL("apic", apic),
 	BOOL("acpi", acpi),
-	BOOL("acpi_s3", acpi_s3),
-	BOOL("acpi_s4", acpi_s4),
+	OFF("acpi_s3", HVM_ONLY),
+	OFF("acpi_s4", HVM_ONLY),
 	BOOL("nx", nx),
 	BOOL("pae", pae),
 	BOOL("hpet", hpet),
-	BOOL("viridian", viridian),
+	OFF("viridian", HVM_ONLY),
 	BOOL("hap", hap),
 	BOOL("nestedhvm", nested_hvm),
 	BOOL("vpmu", vpmu),
 	BOOL("pvshim", pvshim),
 	BOOL("nomigrate", nomigrate),
-	BOOL("suspend_evtchn_compat", xend_suspend_evtchn_compat),
-	TEXT("cpuid", cpuid),
+	OFF("suspend_evtchn_compat", "guests are not suspended"),
+	REFUSED("cpuid", "guests have the hypervisor's default CPU policy"),
 	I32("max_grant_frames", max_grant_frames),
 	I32("max_maptrack_frames", max_maptrack_frames),
 	I32("max_grant_version", max_grant_version),
@@ -434,36 +441,58 @@ static const struct key keys[] = {
 	REFUSED("rdm", NO_RAW),
 	REFUSED("rdm_mem_boundary", NO_RAW),
 	REFUSED("passthrough", "devices are always behind the IOMMU; list them in pci="),
-	REFUSED("gfx_passthru", HVM_ONLY),
+	OFF("gfx_passthru", HVM_ONLY),
 	REFUSED("bios", HVM_ONLY),
 	REFUSED("bios_path_override", HVM_ONLY),
 	REFUSED("smbios_firmware", HVM_ONLY),
 	REFUSED("acpi_firmware", HVM_ONLY),
 	REFUSED("ms_vm_genid", HVM_ONLY),
 	REFUSED("hdtype", HVM_ONLY),
-	REFUSED("sdl", HVM_ONLY),
-	REFUSED("vnc", HVM_ONLY),
+	OFF("sdl", HVM_ONLY),
+	OFF("vnc", HVM_ONLY),
 	REFUSED("vnclisten", HVM_ONLY),
 	REFUSED("vncdisplay", HVM_ONLY),
 	REFUSED("vncpasswd", HVM_ONLY),
 	REFUSED("vncunused", HVM_ONLY),
-	REFUSED("opengl", HVM_ONLY),
+	OFF("opengl", HVM_ONLY),
 	REFUSED("keymap", HVM_ONLY),
-	REFUSED("nographic", HVM_ONLY),
-	REFUSED("spice", HVM_ONLY),
-	REFUSED("stdvga", HVM_ONLY),
+	OFF("nographic", HVM_ONLY),
+	OFF("spice", HVM_ONLY),
+	OFF("stdvga", HVM_ONLY),
 	REFUSED("vga", HVM_ONLY),
-	REFUSED("usb", HVM_ONLY),
+	OFF("usb", HVM_ONLY),
 	REFUSED("usbdevice", HVM_ONLY),
 	REFUSED("usbversion", HVM_ONLY),
 	REFUSED("soundhw", HVM_ONLY),
 	REFUSED("vkb_device", HVM_ONLY),
 	REFUSED("xen_platform_pci", HVM_ONLY),
 	REFUSED("mmio_hole", HVM_ONLY),
-	REFUSED("dm_restrict", HVM_ONLY),
+	OFF("dm_restrict", HVM_ONLY),
 	REFUSED("stubdomain_cmdline", HVM_ONLY),
 	REFUSED("vpt_align", HVM_ONLY),
 	REFUSED("mca_caps", HVM_ONLY),
+	REFUSED("spicehost", HVM_ONLY),
+	REFUSED("spiceport", HVM_ONLY),
+	REFUSED("spicetls_port", HVM_ONLY),
+	REFUSED("spicepasswd", HVM_ONLY),
+	REFUSED("spicedisable_ticketing", HVM_ONLY),
+	REFUSED("spiceagent_mouse", HVM_ONLY),
+	REFUSED("spicevdagent", HVM_ONLY),
+	REFUSED("spice_clipboard_sharing", HVM_ONLY),
+	REFUSED("spice_image_compression", HVM_ONLY),
+	REFUSED("spice_streaming_video", HVM_ONLY),
+	REFUSED("spiceusbredirection", HVM_ONLY),
+	REFUSED("display", HVM_ONLY),
+	REFUSED("xauthority", HVM_ONLY),
+	REFUSED("acpi_laptop_slate", HVM_ONLY),
+	REFUSED("firmware_override", HVM_ONLY),
+	REFUSED("device_model", "write device_model_override= (xl.cfg(5))"),
+	REFUSED("vendor_device", HVM_ONLY),
+	REFUSED("period", CREDIT2),
+	REFUSED("slice", CREDIT2),
+	REFUSED("budget", CREDIT2),
+	REFUSED("extratime", CREDIT2),
+	REFUSED("latency", CREDIT2),
 	REFUSED("bootloader_args",
 		"bootloader= is not offered: it would read the guest's disk with Dom0's rights"),
 	REFUSED("bootloader_restrict", "bootloader= is not offered"),
@@ -553,6 +582,10 @@ static int read_key(struct reader *r, const struct key *key, const struct cfg_va
 		return read_list(r, key, v);
 	case KEY_SPECIAL:
 		return key->fn(r, v);
+	case KEY_OFF:
+		if (v->kind != CFG_LIST && !strcmp(v->text, "0"))
+			return 0;
+		/* fall through */
 	case KEY_REFUSED:
 		return cfg_error(v, r->err, "%s is not offered: %s", r->name, key->why);
 	case KEY_DROPPED:
@@ -628,6 +661,34 @@ static int join_cmdline(struct reader *r)
 	return 0;
 }
 
+/* A contradiction is told at the line of the first key that its message names, if the file has it. */
+static void add_place(const struct cfg *cfg, struct error *err)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz_0123456789";
+	const struct cfg_value *v = NULL;
+	char word[64];
+
+	if (!err)
+		return;
+	for (const char *at = err->text; *at && !v;) {
+		size_t n = strspn(at, letters);
+
+		if (n && n < sizeof(word)) {
+			memcpy(word, at, n);
+			word[n] = '\0';
+			v = cfg_get(cfg, word);
+			if (!v && !strcmp(word, "type"))
+				v = cfg_get(cfg, "builder");
+		}
+		at += n;
+		at += strcspn(at, letters);
+	}
+	if (v)
+		error_prefix(err, "%s:%u", v->source, v->line);
+	else
+		error_prefix(err, "%s", cfg->source);
+}
+
 int guest_config(const struct cfg *cfg, struct domain_config *config, struct error *err)
 {
 	struct reader r = { .cfg = cfg, .c = config, .err = err };
@@ -643,7 +704,7 @@ int guest_config(const struct cfg *cfg, struct domain_config *config, struct err
 	if (!rc) {
 		rc = domain_config_check(config, err);
 		if (rc)
-			error_prefix(err, "%s", cfg->source);
+			add_place(cfg, err);
 	}
 	if (rc)
 		domain_config_free(config);

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "config/guest.h"
+#include "support/fail_alloc.h"
 
 static char expected[512];
 
@@ -130,6 +131,68 @@ static void bad_files(void **state)
 	each_file("bad", check_bad);
 }
 
+/* Whichever allocation fails: an error, and nothing leaks (the sanitizer would tell). */
+static void check_memory(const char *path)
+{
+	struct domain_config config;
+	unsigned int n = 0;
+	struct cfg cfg;
+	bool reached = true;
+
+	while (reached) {
+		struct error err = { 0 };
+		int rc;
+
+		fail_alloc_at(++n);
+		rc = cfg_init(&cfg, path);
+		if (!rc)
+			rc = cfg_parse_file(&cfg, path, &err);
+		if (!rc)
+			rc = guest_config(&cfg, &config, &err);
+		reached = fail_alloc_count() >= n;
+		fail_alloc_at(0);
+		cfg_free(&cfg);
+		if (!rc)
+			domain_config_free(&config);
+		/* Only where less memory will do it goes on. */
+		else if (!reached)
+			fail_msg("%s: %s", path, err.text);
+	}
+	assert_true(n > 10);
+}
+
+static void memory_runs_out(void **state)
+{
+	(void)state;
+	each_file("good", check_memory);
+}
+
+static void limits_hold(void **state)
+{
+	static char text[CFG_TEXT_MAX + 1];
+	struct error err = { 0 };
+	struct cfg cfg;
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(cfg_init(&cfg, "limits"), 0);
+	memset(text, ' ', sizeof(text));
+	assert_int_equal(cfg_parse(&cfg, text, sizeof(text), &err), -EINVAL);
+	assert_non_null(strstr(err.text, "limits:1: longer than"));
+	assert_int_equal(cfg_parse(&cfg, "a = \"x\0y\"", 9, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "zero byte"));
+	n = (size_t)sprintf(text, "a = [");
+	for (int i = 0; i < 1025; i++)
+		n += (size_t)sprintf(text + n, "1,");
+	assert_int_equal(cfg_parse(&cfg, text, n, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "items"));
+	assert_int_equal(cfg_parse_file(&cfg, "/nonexistent", &err), -ENOENT);
+	assert_int_equal(cfg_parse_file(&cfg, "/", &err), -EIO);
+	assert_int_equal(cfg_parse(&cfg, "b = [1]; b += []\n;;b += [2]", 27, &err), 0);
+	assert_int_equal(cfg_get(&cfg, "b")->n_items, 2);
+	cfg_free(&cfg);
+}
+
 static void disk_syntaxes(void **state)
 {
 	static const struct {
@@ -153,6 +216,12 @@ static void disk_syntaxes(void **state)
 		  false, true },
 		{ "vdev=hdc,cdrom", NULL, "hdc", DISK_FORMAT_EMPTY, DISK_BACKEND_UNKNOWN, true,
 		  true },
+		{ "raw:/x=y , sda , r", "/x=y", "sda", DISK_FORMAT_RAW, DISK_BACKEND_UNKNOWN, false,
+		  false },
+		{ "vhd:/x,xvda,w,discard,direct-io-safe", "/x", "xvda", DISK_FORMAT_VHD,
+		  DISK_BACKEND_UNKNOWN, true, false },
+		{ "/x,qed,xvda,r,no-discard,devtype=disk", "/x", "xvda", DISK_FORMAT_QED,
+		  DISK_BACKEND_UNKNOWN, false, false },
 		{ "backendtype=qdisk,backend=stor,script=s,vdev=xvda,target=/x", "/x", "xvda",
 		  DISK_FORMAT_RAW, DISK_BACKEND_QDISK, true, false },
 	};
@@ -161,7 +230,11 @@ static void disk_syntaxes(void **state)
 					   "/x,raw,xvda,rw,more",
 					   "/x,raw,xvda,maybe",
 					   "nonsense=1,vdev=xvda,target=/x",
-					   "backendtype=x,vdev=a,target=/x" };
+					   "backendtype=x,vdev=a,target=/x",
+					   "devtype=tape,vdev=a,target=/x",
+					   "format=x,vdev=a,target=/x",
+					   "vdev=xvda",
+					   "target=/x" };
 	struct error err;
 
 	(void)state;
@@ -220,12 +293,29 @@ static void vif_and_pci(void **state)
 	assert_int_equal(vif_spec_parse("mtu=5", &vif, &err), -EINVAL);
 	assert_int_equal(vif_spec_parse("rate=fast", &vif, &err), -EINVAL);
 	assert_int_equal(vif_spec_parse("bridge", &vif, &err), -EINVAL);
+	assert_int_equal(vif_spec_parse("colour=red", &vif, &err), -EINVAL);
+	assert_int_equal(vif_spec_parse("type=tap", &vif, &err), -EINVAL);
+	assert_int_equal(vif_spec_parse("mtu=99999", &vif, &err), -EINVAL);
+	assert_int_equal(vif_spec_parse("mac=00:16:3e:01:02", &vif, &err), -EINVAL);
+	assert_int_equal(vif_spec_parse("rate=10Mb/s@9s", &vif, &err), -EINVAL);
+	assert_int_equal(vif_spec_parse("rate=10Mx/s", &vif, &err), -EINVAL);
+	assert_int_equal(vif_spec_parse("rate=0Kb/s", &vif, &err), -EINVAL);
+	assert_int_equal(vif_spec_parse("trusted=no,rate=1GB/s@1s,type=vif", &vif, &err), 0);
+	assert_true(!vif.trusted && vif.rate_bytes == 1000000000);
+	assert_int_equal(vif_spec_parse("rate=8Kb/s@500us", &vif, &err), 0);
+	assert_int_equal(vif.rate_interval_us, 500);
 
 	assert_int_equal(pci_spec_parse("0000:03:1f.7@5,permissive=1,seize=0", &pci, &err), 0);
 	assert_true(pci.bus == 3 && pci.device == 0x1f && pci.function == 7 && pci.vslot == 5);
 	assert_true(pci.permissive && !pci.seize);
 	assert_int_equal(pci_spec_parse("04:00.*", &pci, &err), 0);
 	assert_true(pci.all_functions && pci.vslot == -1);
+	assert_int_equal(
+		pci_spec_parse("bdf=04:00.0,name=n,rdm_policy=relaxed,power_mgmt=1", &pci, &err),
+		0);
+	assert_true(pci.rdm_relaxed && pci.power_mgmt);
+	free(pci.name);
+	assert_int_equal(pci_spec_parse("04:00.0,quiet", &pci, &err), -EINVAL);
 	assert_int_equal(pci_spec_parse("04:20.0", &pci, &err), -EINVAL);
 	assert_int_equal(pci_spec_parse("04:00.8", &pci, &err), -EINVAL);
 	assert_int_equal(pci_spec_parse("04:00.0,what=1", &pci, &err), -EINVAL);
@@ -247,6 +337,8 @@ static void cpu_lists(void **state)
 	assert_int_equal(cpu_list_parse("1024", &set, &all), -EINVAL);
 	assert_int_equal(cpu_list_parse("x", &set, &all), -EINVAL);
 	assert_int_equal(cpu_list_parse("1-", &set, &all), -EINVAL);
+	assert_int_equal(cpu_list_parse("none,3", &set, &all), 0);
+	assert_int_equal(set.bits[0], 8);
 }
 
 int main(void)
@@ -254,7 +346,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_files),	 cmocka_unit_test(bad_files),
 		cmocka_unit_test(disk_syntaxes), cmocka_unit_test(vif_and_pci),
-		cmocka_unit_test(cpu_lists),
+		cmocka_unit_test(cpu_lists),	 cmocka_unit_test(memory_runs_out),
+		cmocka_unit_test(limits_hold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

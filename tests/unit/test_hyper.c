@@ -31,6 +31,7 @@ static struct {
 	int error; /* every call fails with it */
 	unsigned int domains;
 	size_t console, buffers;
+	unsigned int allocations, no_memory_at; /* that allocation fails; 0: none */
 } fake;
 
 struct xencall_handle {
@@ -50,6 +51,8 @@ int xencall_close(xencall_handle *call)
 
 void *xencall_alloc_buffer(xencall_handle *call, size_t size)
 {
+	if (++fake.allocations == fake.no_memory_at)
+		return NULL;
 	fake.buffers++;
 	return malloc(size);
 }
@@ -401,6 +404,141 @@ static void errors_have_texts(void **state)
 	assert_int_equal(err.code, 0);
 }
 
+/* ---- all wrappers alike ---- */
+
+static uint64_t numbers[64];
+static struct hyper_create some_guest = { .max_vcpus = 1, .max_grant_frames = -1 };
+
+#define CALL(name, expression)       \
+	static int call_##name(void) \
+	{                            \
+		return expression;   \
+	}
+CALL(pause, hyper_domain_pause(h, 1))
+CALL(unpause, hyper_domain_unpause(h, 1))
+CALL(shutdown, hyper_domain_shutdown(h, 1, SHUTDOWN_REASON_REBOOT))
+CALL(max_memory, hyper_domain_set_max_memory(h, 1, 4096))
+CALL(uuid, hyper_domain_set_uuid(h, 1, (const uint8_t *)numbers))
+CALL(trigger, hyper_domain_trigger(h, 1, DOMAIN_TRIGGER_NMI, 0))
+CALL(debugging, hyper_domain_set_debugging(h, 1, true))
+CALL(vcpu, hyper_vcpu_state(h, 1, 0, &(struct vcpu_state) { 0 }))
+CALL(affinity_get,
+     hyper_vcpu_affinity_get(h, 1, 0, &(struct cpu_set) { 0 }, &(struct cpu_set) { 0 }))
+CALL(affinity_set,
+     hyper_vcpu_affinity_set(h, 1, 0, &(struct cpu_set) { 0 }, &(struct cpu_set) { 0 }, false))
+CALL(sched_get, hyper_sched_get(h, 1, &(struct sched_params) { 0 }))
+CALL(sched_set, hyper_sched_set(h, 1, &(struct sched_params) { 1, 2 }))
+CALL(rate_get, hyper_sched_ratelimit_get(h, 0, (uint32_t *)numbers))
+CALL(rate_set, hyper_sched_ratelimit_set(h, 0, 1000))
+CALL(version, hyper_version_info(h, &(struct version_info) { 0 }))
+CALL(keys, hyper_debug_keys(h, "qr"))
+CALL(idle, hyper_cpu_idle_times(h, numbers, 4))
+CALL(topology, hyper_cpu_topology(h, (struct cpu_topology *)numbers, 4))
+CALL(numa, hyper_numa_info(h, (struct numa_node *)numbers, (uint32_t[16]) { 0 }, 4))
+CALL(numa_plain, hyper_numa_info(h, (struct numa_node *)numbers, NULL, 4))
+CALL(pool, hyper_cpupool_next(h, 0, &(struct cpupool_info) { 0 }))
+CALL(claim, hyper_claim_pages(h, 1, 100))
+CALL(load, hyper_flask_load(h, "policy", 6))
+CALL(setenforce, hyper_flask_setenforce(h, true))
+CALL(policyvers, hyper_flask_policyvers(h))
+CALL(to_sid, hyper_flask_context_to_sid(h, "a:b:c", (uint32_t *)numbers))
+CALL(to_context, hyper_flask_sid_to_context(h, 1, (char *)numbers, sizeof(numbers)))
+CALL(relabel, hyper_flask_relabel_domain(h, 1, 2))
+CALL(bool_get, hyper_flask_bool_get(h, "flag", (int *)numbers))
+CALL(bool_get_plain, hyper_flask_bool_get(h, "flag", NULL))
+CALL(bool_set, hyper_flask_bool_set(h, "flag", true, true))
+CALL(cache, hyper_flask_cache_stats(h, 0, &(struct flask_cache_stats) { 0 }))
+CALL(create, hyper_build_create(h, &some_guest, (uint16_t *)numbers))
+CALL(vcpus, hyper_build_vcpus(h, 1, 2))
+CALL(paging, hyper_build_paging_pool(h, 1, 5000))
+CALL(time_offset, hyper_build_time_offset(h, 1, -5))
+CALL(tsc, hyper_build_tsc(h, 1, 2))
+CALL(populate, hyper_build_populate(h, 1, numbers, 4, 0))
+CALL(param_set, hyper_build_param_set(h, 1, 2, 3))
+CALL(param_get, hyper_build_param_get(h, 1, 2, numbers))
+CALL(evtchn, hyper_build_evtchn(h, 1, 0))
+CALL(memory_map, hyper_build_memory_map(h, 1, (struct hyper_memory_range[2]) { { 0 } }, 2))
+CALL(assign, hyper_build_assign_device(h, 1, 0x100))
+CALL(deassign, hyper_build_deassign_device(h, 1, 0x100))
+CALL(target, hyper_build_set_target(h, 1, 2))
+CALL(context_set, hyper_build_context_set(h, 1, numbers, sizeof(numbers)))
+CALL(scheduler, hyper_scheduler_id(h, (uint32_t *)numbers))
+
+#define ROW(name)                  \
+	{                          \
+#name, call_##name \
+	}
+static const struct {
+	const char *name;
+	int (*call)(void);
+} wrappers[] = {
+	ROW(pause),	  ROW(unpause),	   ROW(shutdown), ROW(max_memory),   ROW(uuid),
+	ROW(trigger),	  ROW(debugging),  ROW(vcpu),	  ROW(affinity_get), ROW(affinity_set),
+	ROW(sched_get),	  ROW(sched_set),  ROW(rate_get), ROW(rate_set),     ROW(version),
+	ROW(keys),	  ROW(idle),	   ROW(topology), ROW(numa),	     ROW(numa_plain),
+	ROW(pool),	  ROW(claim),	   ROW(load),	  ROW(setenforce),   ROW(policyvers),
+	ROW(to_sid),	  ROW(to_context), ROW(relabel),  ROW(bool_get),     ROW(bool_get_plain),
+	ROW(bool_set),	  ROW(cache),	   ROW(create),	  ROW(vcpus),	     ROW(paging),
+	ROW(time_offset), ROW(tsc),	   ROW(populate), ROW(param_set),    ROW(param_get),
+	ROW(evtchn),	  ROW(memory_map), ROW(assign),	  ROW(deassign),     ROW(target),
+	ROW(context_set), ROW(scheduler),
+};
+
+/*
+ * Each wrapper brings the hypervisor's error, stands any allocation that fails, and frees what it
+ * took.
+ */
+static void every_wrapper_fails_cleanly(void **state)
+{
+	size_t buffers = fake.buffers;
+
+	for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++) {
+		unsigned int used;
+		int rc;
+
+		fake.error = 0;
+		fake.allocations = 0;
+		rc = wrappers[i].call();
+		used = fake.allocations;
+		if (rc < 0)
+			fail_msg("%s: %d", wrappers[i].name, rc);
+		for (unsigned int k = 1; k <= used; k++) {
+			fake.allocations = 0;
+			fake.no_memory_at = k;
+			rc = wrappers[i].call();
+			/* The build identifier may be missing. */
+			if (rc != -ENOMEM && strcmp(wrappers[i].name, "version"))
+				fail_msg("%s without memory: %d", wrappers[i].name, rc);
+			fake.no_memory_at = 0;
+		}
+		fake.error = EPERM;
+		rc = wrappers[i].call();
+		if (rc != -EPERM)
+			fail_msg("%s refused: %d", wrappers[i].name, rc);
+		assert_int_equal(fake.buffers, buffers);
+	}
+}
+
+static void arguments_are_checked(void **state)
+{
+	char context[8];
+	uint32_t sid;
+
+	assert_int_equal(hyper_flask_context_to_sid(h, "", &sid), -EINVAL);
+	assert_int_equal(hyper_flask_bool_get(h, "", NULL), -EINVAL);
+	assert_int_equal(hyper_flask_load(h, "", 1ull << 40), -E2BIG);
+	assert_int_equal(hyper_flask_sid_to_context(h, 1, context, 0), -ERANGE);
+	assert_int_equal(hyper_debug_keys(h, ""), 0);
+	assert_string_equal(hyper_scheduler_name(SCHEDULER_CREDIT), "credit");
+	assert_string_equal(hyper_scheduler_name(SCHEDULER_ARINC653), "arinc653");
+	assert_string_equal(hyper_scheduler_name(SCHEDULER_RTDS), "rtds");
+	assert_string_equal(hyper_scheduler_name(SCHEDULER_NULL), "null");
+	hyper_close(NULL);
+	fake.allocations = 0;
+	fake.no_memory_at = 2;
+	assert_int_equal(hyper_open(&(struct hyper *) { NULL }), -ENOMEM);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -418,6 +556,8 @@ int main(void)
 		TEST(policies_are_copied_out),
 		TEST(partial_population_is_told),
 		TEST(errors_have_texts),
+		TEST(every_wrapper_fails_cleanly),
+		TEST(arguments_are_checked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,12 +130,20 @@ static void bad_json_is_refused(void **state)
 	}
 }
 
+static void drop_pci(struct domain_config *c)
+{
+	free(c->pci);
+	c->pci = NULL;
+	c->n_pci = 0;
+}
+
 static void good_descriptions_pass(void **state)
 {
 	struct domain_config c;
 	struct error err = { 0 };
 
 	fill(&c);
+	drop_pci(&c);
 	c.maxvcpus = 0;
 	assert_int_equal(domain_config_check(&c, &err), 0);
 	assert_int_equal(c.maxvcpus, 2);
@@ -148,6 +156,7 @@ static void good_descriptions_pass(void **state)
 		struct domain_config c;                                \
 		struct error err = { 0 };                              \
 		fill(&c);                                              \
+		drop_pci(&c);                                          \
 		change;                                                \
 		assert_int_equal(domain_config_check(&c, &err), code); \
 		assert_non_null(strstr(err.text, word));               \
@@ -180,6 +189,17 @@ static void bad_descriptions_are_refused_by_name(void **state)
 		"backend=", (free(c.disks[0].backend_domain), c.disks[0].backend_domain = NULL));
 	REFUSED(-EOPNOTSUPP,
 		"backend=", (free(c.vifs[0].backend_domain), c.vifs[0].backend_domain = NULL));
+}
+
+static void pci_devices_are_refused(void **state)
+{
+	struct domain_config c;
+	struct error err = { 0 };
+
+	fill(&c);
+	assert_int_equal(domain_config_check(&c, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "pci"));
+	domain_config_free(&c);
 }
 
 static void names_have_rules(void **state)
@@ -222,6 +242,7 @@ int main(void)
 		cmocka_unit_test(bad_json_is_refused),
 		cmocka_unit_test(good_descriptions_pass),
 		cmocka_unit_test(bad_descriptions_are_refused_by_name),
+		cmocka_unit_test(pci_devices_are_refused),
 		cmocka_unit_test(names_have_rules),
 		cmocka_unit_test(uuids_are_parsed_and_made),
 	};
