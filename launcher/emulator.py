@@ -104,9 +104,13 @@ class Machine:
         return words + self.extra
 
 
-def _die_with_launcher():
+def die_with_launcher():
     """In the child, before QEMU starts: whatever ends the launcher ends the emulator too."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)      # PR_SET_PDEATHSIG
+
+
+# Ctrl-\\ is nobody's: Ctrl-a is the core's, Ctrl-] leaves a guest's console.
+ESCAPE = 0x1c
 
 
 def interactive(machine, log):
@@ -114,11 +118,12 @@ def interactive(machine, log):
     chardev = "stdio,id=console,mux=on,signal=off"
     if log:
         chardev += f",logfile={_escape(log)}"
-    words = machine.command() + ["-echr", "0x1d", "-chardev", chardev,
+    words = machine.command() + ["-echr", str(ESCAPE), "-chardev", chardev,
                                  "-serial", "chardev:console", "-mon", "chardev=console"]
     with slot() as (_, handle):
-        return subprocess.run(words, pass_fds=[handle], check=False,
-                              preexec_fn=_die_with_launcher).returncode
+        status = subprocess.run(words, pass_fds=[handle], check=False,
+                                preexec_fn=die_with_launcher).returncode
+    return DIED if status else 0
 
 
 class Result:
@@ -148,7 +153,7 @@ def batch(machine, log, timeout, show, token=None, stop=None):
             words = machine.command() + ["-monitor", "none", "-serial", f"file:{_escape(log)}"]
             child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=errors,
                                      stderr=errors, pass_fds=[handle],
-                                     preexec_fn=_die_with_launcher)
+                                     preexec_fn=die_with_launcher)
             try:
                 result = _watch(child, log, timeout, show, token, stop)
             finally:
@@ -237,5 +242,5 @@ def script_lines(console, token):
 
 def require(path, what):
     if not path.exists():
-        raise LaunchError(f"{what} is not there: {path}")
+        raise LaunchError(f"{what} is not there: {path} (without --no-build it is made)")
     return path
