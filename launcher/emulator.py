@@ -104,7 +104,7 @@ class Machine:
         return words + self.extra
 
 
-def die_with_launcher():
+def _die_with_launcher():
     """In the child, before QEMU starts: whatever ends the launcher ends the emulator too."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)      # PR_SET_PDEATHSIG
 
@@ -122,7 +122,7 @@ def interactive(machine, log):
                                  "-serial", "chardev:console", "-mon", "chardev=console"]
     with slot() as (_, handle):
         status = subprocess.run(words, pass_fds=[handle], check=False,
-                                preexec_fn=die_with_launcher).returncode
+                                preexec_fn=_die_with_launcher).returncode
     return DIED if status else 0
 
 
@@ -153,7 +153,7 @@ def batch(machine, log, timeout, show, token=None, stop=None):
             words = machine.command() + ["-monitor", "none", "-serial", f"file:{_escape(log)}"]
             child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=errors,
                                      stderr=errors, pass_fds=[handle],
-                                     preexec_fn=die_with_launcher)
+                                     preexec_fn=_die_with_launcher)
             try:
                 result = _watch(child, log, timeout, show, token, stop)
             finally:

@@ -20,12 +20,12 @@ set default=0
 serial --unit=0 --speed=115200
 terminal_input console serial
 terminal_output console serial
-insmod gzio
 insmod all_video
 
 menuentry "Bulkhead" {{
     multiboot2 /boot/xen-core.bin {core}
-    module2 /boot/vmlinux.gz {dom0}
+    module2 /boot/dom0-loader
+    module2 /boot/vmlinuz {dom0}
     module2 /boot/initramfs.gz
     module2 /boot/bulkhead.policy
 }}
@@ -42,8 +42,9 @@ def make(core, image):
         boot = pathlib.Path(folder) / "boot"
         (boot / "grub").mkdir(parents=True)
         shutil.copy(core, boot / "xen-core.bin")
-        shutil.copy(platform.policy_modules("bulkhead")[0][0], boot / "bulkhead.policy")
-        (boot / "vmlinux.gz").write_bytes(gzip.compress(content.vmlinux().read_bytes(), 6, mtime=0))
+        shutil.copy(content.vmlinuz, boot / "vmlinuz")
+        for file, _ in platform.core_modules("bulkhead", content.vmlinuz):
+            shutil.copy(file, boot)
         (boot / "initramfs.gz").write_bytes(gzip.compress(root, 6, mtime=0))
         (boot / "grub" / "grub.cfg").write_text(CONFIG.format(
             core=f"{platform.CORE_CMDLINE} dom0_mem=1024M,max:1024M",

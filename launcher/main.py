@@ -12,7 +12,15 @@ import sys
 from . import emulator, packages, platform
 from .paths import LaunchError
 
-EXITS = """\
+KEYS = """\
+Ctrl-\\ x ends the emulator at once, Ctrl-\\ c is its monitor (and back), Ctrl-a three times switches
+between Dom0 and the core's debug keys (h lists them)."""
+
+EPILOG = f"""\
+On the console:
+  {KEYS.replace(chr(10), chr(10) + "  ")}
+  In Dom0, `poweroff` ends the platform.
+
 exit status:
   With --script it is the script's own; with --kernel 0 when the machine powers itself off and
   printed no line that starts with FAIL, else 1.
@@ -33,9 +41,15 @@ examples:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        print(f"./run: {message} (./run --help lists the options)", file=sys.stderr)
+        sys.exit(127)
+
+
 def parser():
-    result = argparse.ArgumentParser(
-        prog="./run", description="Builds Bulkhead and boots it in the emulator.", epilog=EXITS,
+    result = _Parser(
+        prog="./run", description="Builds Bulkhead and boots it in the emulator.", epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     add = result.add_argument
     add("--script", metavar="FILE", type=pathlib.Path,
@@ -59,7 +73,8 @@ def parser():
     add("--kernel", metavar="FILE", type=pathlib.Path, help="boot another kernel in Dom0's place")
     add("--ramdisk", metavar="FILE", type=pathlib.Path, help="with --kernel: its ramdisk")
     add("--unpacked", action="store_true",
-        help="take Dom0's kernel unpacked: quicker in the emulator")
+        help="boot Dom0's kernel as an ELF file; a bzImage, as Debian ships it, takes the emulator "
+             "some seconds more")
     add("--gdb", action="store_true", help="wait for a debugger on port 1234")
     add("--icount", action="store_true",
         help="count instructions instead of time: equal runs are equal to the last bit")
@@ -68,7 +83,24 @@ def parser():
     return result
 
 
-def _machine(options, interactive):
+def _check(options):
+    """Refuses OPTIONS that make no sense together."""
+    wrong = None
+    if options.kernel and options.script:
+        wrong = "--script runs in Linux: it can't be used with --kernel"
+    elif options.ramdisk and not options.kernel:
+        wrong = "--ramdisk belongs to --kernel; --add puts files into Dom0"
+    elif options.kernel and options.add:
+        wrong = "--add puts files into Dom0's Linux: it can't be used with --kernel"
+    elif options.quiet and not options.script:
+        wrong = "--quiet is for --script"
+    elif options.cpus < 1 or options.memory < 64:
+        wrong = "the machine needs a CPU and 64 MiB at least"
+    if wrong:
+        raise LaunchError(wrong)
+
+
+def _machine(options):
     more = {"icount": options.icount, "gdb": options.gdb, "extra": shlex.split(options.qemu)}
     if options.kernel:
         machine = platform.kernel_machine(
@@ -85,16 +117,20 @@ def run(options):
     packages.ensure("run")
     needs_build = options.core == "bulkhead" or options.tools == "bulkhead"
     if needs_build and not options.no_build:
-        platform.build()
+        platform.build(options.kernel)
     interactive = not options.script and not options.kernel
-    machine, token = _machine(options, interactive)
+    machine, token = _machine(options)
     own_image = None if options.kernel else machine.modules[1][0]
     if options.gdb:
         print("Waiting for a debugger: gdb build/xen-core/xen-core.elf "
               "-ex 'target remote :1234'", file=sys.stderr)
     try:
         if interactive:
-            return emulator.interactive(machine, options.log)
+            platform.say(f"Booting. {KEYS}")
+            status = emulator.interactive(machine, options.log)
+            platform.say("./run: " + ("the emulator has ended" if status == 0 else
+                                      "the emulator failed: it says above why"))
+            return status
         return _batch(options, machine, token)
     finally:
         if own_image:
@@ -115,7 +151,7 @@ def _batch(options, machine, token):
     status = result.status
     if options.kernel and status == 0 and b"\nFAIL " in result.console:
         status, result.why = 1, "the kernel reports a failure"
-    print(f"./run: {result.why}", file=sys.stderr)
+    print(f"./run: {result.why}; the console is in {result.log}", file=sys.stderr)
     return status
 
 
@@ -128,9 +164,12 @@ def main(arguments):
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _interrupted)
     try:
+        _check(options)
         return run(options)
     except LaunchError as error:
         print(f"./run: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"./run: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
     except subprocess.CalledProcessError as error:
         print(f"./run: {shlex.join(map(str, error.cmd))} failed", file=sys.stderr)
     except KeyboardInterrupt:

@@ -75,6 +75,18 @@ def _apt_update():
         _updated = True
 
 
+def _apt(command, again=False, **more):
+    """Runs apt-get's COMMAND; with AGAIN once more with new lists of packages when it fails."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False, **more)
+    if done.returncode and again:
+        _apt_update()
+        _apt(command, **more)
+    elif done.returncode:
+        raise LaunchError(f"{' '.join(command[:5])} ... failed; is there a network, and a Debian 12 "
+                          f"archive in /etc/apt?\n{done.stdout[-3000:]}")
+
+
 def _missing(names):
     out = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *names],
                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
@@ -95,11 +107,7 @@ def ensure(*groups):
         print(f"    {name:24} {wanted[name]}", flush=True)
     _apt_update()
     env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-    done = subprocess.run(_root(["apt-get", "-q", "-y", "--no-install-recommends", "install",
-                                 *missing]), env=env, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode != 0:
-        raise LaunchError("apt-get install failed:\n" + done.stdout[-3000:])
+    _apt(_root(["apt-get", "-q", "-y", "--no-install-recommends", "install", *missing]), env=env)
 
 
 def dependency(meta, prefix):
@@ -123,21 +131,13 @@ def fetch(names, where):
     with build_lock("packages"):
         if stamp.exists() and stamp.read_text() == wanted:
             return where
-        print(f"Fetching {len(names)} Debian packages into {where}", flush=True)
+        print(f"Fetching {len(names)} Debian packages (100 MB) into {where}", flush=True)
         shutil.rmtree(where, ignore_errors=True)
         pool = BUILD / "debian" / "pool"
         shutil.rmtree(pool, ignore_errors=True)
         pool.mkdir(parents=True)
         where.mkdir(parents=True)
-        download = ["apt-get", "-q", "download", *names]
-        done = subprocess.run(download, cwd=pool, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, check=False)
-        if done.returncode != 0:
-            _apt_update()
-            done = subprocess.run(download, cwd=pool, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, check=False)
-        if done.returncode != 0:
-            raise LaunchError("apt-get download failed:\n" + done.stdout[-3000:])
+        _apt(["apt-get", "-q", "download", *names], again=True, cwd=pool)
         for deb in sorted(pool.glob("*.deb")):
             subprocess.run(["dpkg-deb", "-x", deb, where], check=True)
         shutil.rmtree(pool)

@@ -3,6 +3,7 @@
 
 import hashlib
 import pathlib
+import re
 import shutil
 import stat
 import subprocess
@@ -13,6 +14,11 @@ from .content import Content
 from .emulator import Machine, require
 from .paths import BUILD, ROOT, LaunchError, build_lock
 
+# In the build folder.
+CORE = "xen-core/xen-core.bin"
+POLICY = "xsm-policy/bulkhead.policy"
+LOADER = "dom0-loader/dom0-loader"
+
 DEFAULT_CORE = "bulkhead"
 DEFAULT_TOOLS = "bulkhead"
 
@@ -22,46 +28,52 @@ XEN_CMDLINE = "dom0=pvh iommu=on"
 DOM0_CMDLINE = "console=hvc0 loglevel=4 panic=1"
 
 
-def build(targets=()):
-    """Sets the Meson build up where needed, and compiles."""
+def build(also=None):
+    """Compiles what the platform is made of, and the build's file ALSO; ./check builds all."""
     packages.ensure("build")
     with build_lock("meson"):
         if not (BUILD / "build.ninja").exists():
+            say(f"Configuring the build in {BUILD}")
             _quiet(["meson", "setup", str(BUILD), str(ROOT)])
-        _quiet(["meson", "compile", "-C", str(BUILD), *targets])
+        targets = ["bulkhead"]
+        if also and BUILD in also.resolve().parents:
+            targets.append(str(also.resolve().relative_to(BUILD)))
+        _quiet(["ninja", "-C", str(BUILD), *targets], "Compiling")
 
 
-def _quiet(command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          check=False)
-    if done.returncode != 0:
-        raise LaunchError(f"{' '.join(command[:2])} failed:\n{done.stdout[-6000:]}")
+def _quiet(command, title=None):
+    """Runs COMMAND; what it prints is shown when it fails. TITLE: ninja's steps are shown after it."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace") as child:
+        lines = []
+        step = 0
+        for line in child.stdout:
+            lines.append(line)
+            match = re.match(r"\[(\d+)/(\d+)\] ", line) if title else None
+            # A line for each tenth: it reads well on a terminal and in a file.
+            if match and 10 * int(match[1]) // int(match[2]) > step:
+                step = 10 * int(match[1]) // int(match[2])
+                if int(match[2]) > 50:
+                    say(f"{title}: {match[1]} of {match[2]}")
+    if child.returncode != 0:
+        raise LaunchError(f"{' '.join(command[:2])} failed:\n{''.join(lines)[-6000:]}")
 
 
 def core_file(core, content):
     if core == "xen":
         return content.xen()
-    return require(BUILD / "xen-core" / "xen-core.bin", "the core")
+    return require(BUILD / CORE, "the core")
 
 
-def policy_modules(core):
-    """The shipped policy as a boot module: our core finds it by its content."""
+def core_modules(core, kernel):
+    """What our core wants beside Dom0's KERNEL: the policy, and the loader when that is a bzImage."""
     if core == "xen":
         return []
-    return [(require(BUILD / "xsm-policy" / "bulkhead.policy", "the policy"), "")]
-
-
-def is_bzimage(path):
-    """Linux: Documentation/x86/boot.rst."""
-    with open(path, "rb") as file:
-        return file.read(0x206)[0x202:] == b"HdrS"
-
-
-def loader_modules(core):
-    """What unpacks a bzImage in Dom0's place; Xen does it by itself."""
-    if core == "xen":
-        return []
-    return [(require(BUILD / "dom0-loader" / "dom0-loader", "Dom0's loader"), "")]
+    modules = [(require(BUILD / POLICY, "the policy"), "")]
+    with open(kernel, "rb") as file:
+        if file.read(0x206)[0x202:] == b"HdrS":     # Linux: Documentation/x86/boot.rst
+            modules.append((require(BUILD / LOADER, "Dom0's loader"), ""))
+    return modules
 
 
 def core_cmdline(core, cpus, dom0_memory, extra):
@@ -88,6 +100,7 @@ def base_image(content, tools):
         newest = max(item.stat().st_mtime for item in sources
                      if item.is_file() and item.suffix != ".pyc")
         if not path.exists() or path.stat().st_mtime < newest:
+            say("Making Dom0's root file system")
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_suffix(".part")
             part.write_bytes(initramfs.dom0(content, add_tools, initramfs.guest(content)))
@@ -140,12 +153,10 @@ def dom0_machine(core, tools, cpus, memory, dom0_memory=1024, cmdline="", dom0_c
     content = Content()
     image, token = image_with(base_image(content, tools), name, script, additions)
     kernel = content.vmlinux() if unpacked else content.vmlinuz
-    modules = [(kernel, f"{DOM0_CMDLINE} {dom0_cmdline}".strip()), (image, ""),
-               *policy_modules(core)]
-    if is_bzimage(kernel):
-        modules += loader_modules(core)
     machine = Machine(core=core_file(core, content),
-                      cmdline=core_cmdline(core, cpus, dom0_memory, cmdline), modules=modules,
+                      cmdline=core_cmdline(core, cpus, dom0_memory, cmdline),
+                      modules=[(kernel, f"{DOM0_CMDLINE} {dom0_cmdline}".strip()), (image, ""),
+                               *core_modules(core, kernel)],
                       cpus=cpus, memory=memory, **more)
     return machine, token
 
@@ -157,9 +168,7 @@ def kernel_machine(core, kernel, ramdisk, cpus, memory, dom0_memory=128, cmdline
     modules = [(require(pathlib.Path(kernel), "the kernel"), dom0_cmdline)]
     if ramdisk:
         modules.append((require(pathlib.Path(ramdisk), "the ramdisk"), ""))
-    modules += policy_modules(core)
-    if is_bzimage(kernel):
-        modules += loader_modules(core)
+    modules += core_modules(core, kernel)
     return Machine(core=core_path, cmdline=core_cmdline(core, cpus, dom0_memory, cmdline),
                    modules=modules, cpus=cpus, memory=memory, **more)
 
