@@ -79,13 +79,15 @@ static int restart(struct life *life, struct record *record, struct error *err)
 	rc = life_remove_domain(life, record->domid, record->uuid, err);
 	if (rc)
 		return rc;
+	record->domid = LIFE_DOMID_NONE;
 	if (early > 0 && early <= life_restart_pause_s)
 		poll(NULL, 0, (int)early * 1000);
 	rc = life_build(life, record, NULL, NULL, err);
 	if (!rc)
 		return life_unpause(life, record->domid, err);
 	/* It can't be built any more: nothing is left of it, and no one would try again. */
-	record_remove(record);
+	if (record->domid == LIFE_DOMID_NONE)
+		record_remove(record);
 	return rc;
 }
 

@@ -32,8 +32,15 @@ int life_remove_domain(struct life *life, uint16_t domid, const uint8_t *uuid, s
 	if (domid != LIFE_DOMID_NONE && xs_client_is_introduced(life->store, domid) == 1)
 		xs_client_release(life->store, domid);
 	if (domid != LIFE_DOMID_NONE)
-		store_remove_domain(life, domid, uuid);
-	return 0;
+		rc = store_remove_domain(life, domid, uuid);
+	return rc ? error_errno(err, rc, "cannot remove the store entries of domain %u", domid) : 0;
+}
+
+/* After a failure: nothing stays, or the record does, for the next command to finish. */
+static void undo(struct life *life, struct record *record)
+{
+	if (!life_remove_domain(life, record->domid, record->uuid, NULL))
+		record->domid = LIFE_DOMID_NONE;
 }
 
 /* Says which phase begins. */
@@ -72,7 +79,6 @@ int life_build(struct life *life, struct record *record, life_progress_fn progre
 	       struct error *err)
 {
 	struct builder *builder;
-	struct error ignored;
 	int rc;
 
 	phase(progress, arg, "image");
@@ -94,10 +100,8 @@ int life_build(struct life *life, struct record *record, life_progress_fn progre
 		record->started = time(NULL);
 		rc = record_save(record, err);
 	}
-	if (rc) {
-		life_remove_domain(life, record->domid, record->uuid, &ignored);
-		record->domid = LIFE_DOMID_NONE;
-	}
+	if (rc)
+		undo(life, record);
 	return rc;
 }
 
@@ -188,9 +192,9 @@ int life_create(struct life *life, const struct domain_config *config,
 		if (!rc && options->watch)
 			rc = life_watch_start(err);
 		if (rc)
-			life_remove_domain(life, record.domid, record.uuid, NULL);
+			undo(life, &record);
 	}
-	if (rc && reserved)
+	if (rc && reserved && record.domid == LIFE_DOMID_NONE)
 		record_remove(&record);
 	record_free(&record);
 	return rc;

@@ -303,20 +303,21 @@ int devices_wait(struct life *life, const struct domain_config *config, uint16_t
  * Removes the guest's folder from every domain that may be a back end. What the guest's own entries
  * say is not used: the guest can change them.
  */
-void devices_remove(struct life *life, uint16_t domid)
+int devices_remove(struct life *life, uint16_t domid)
 {
 	static const char *const kinds[] = { "vbd", "vif" };
 	uint8_t domains[DOMID_PATHS / 8];
 	char path[STORE_PATH_MAX];
+	int rc = store_domains(life, domains);
 
-	if (store_domains(life, domains))
-		return;
-	for (uint16_t id = 0; id < DOMID_PATHS; id++) {
+	for (uint16_t id = 0; id < DOMID_PATHS && !rc; id++) {
 		if (!(domains[id / 8] >> (id % 8) & 1) || id == domid)
 			continue;
-		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !rc; i++) {
 			store_path(path, id, "backend/%s/%u", kinds[i], domid);
-			xs_client_rm(life->store, XS_CLIENT_NO_TX, path);
+			rc = xs_client_rm(life->store, XS_CLIENT_NO_TX, path);
+			rc = rc == -ENOENT ? 0 : rc;
 		}
 	}
+	return rc;
 }

@@ -32,8 +32,8 @@ int store_add_domain(struct life *life, const struct domain_config *config, uint
 /* Console and store rings; and introduces the domain to the store. */
 int store_add_rings(struct life *life, uint16_t domid, const struct store_rings *rings,
 		    struct error *err);
-/* Removes all entries of a domain, as far as they are there; `uuid` may be NULL. */
-void store_remove_domain(struct life *life, uint16_t domid, const uint8_t *uuid);
+/* Removes all entries of a domain, as far as they are there; `uuid` may be NULL. Negative errno. */
+int store_remove_domain(struct life *life, uint16_t domid, const uint8_t *uuid);
 
 /* "/local/domain/N/FORMAT" */
 void store_path(char path[STORE_PATH_MAX], uint16_t domid, const char *fmt, ...)
@@ -57,7 +57,7 @@ int devices_add(struct life *life, const struct domain_config *config, uint16_t 
 /* Waits until back ends have taken the devices up. */
 int devices_wait(struct life *life, const struct domain_config *config, uint16_t domid,
 		 struct error *err);
-void devices_remove(struct life *life, uint16_t domid);
+int devices_remove(struct life *life, uint16_t domid);
 /* Number of a virtual disk ("xvda1"); negative errno. */
 int devices_disk_number(const char *vdev);
 
@@ -65,8 +65,9 @@ int devices_disk_number(const char *vdev);
 
 /*
  * Builds a guest for which `record` is held, its state being RECORD_BUILDING or RECORD_RESTARTING;
- * the record is saved as it proceeds. On failure domain and store entries are gone; the record is
- * left to the caller.
+ * the record is saved as it proceeds. On failure domain and store entries are gone, and
+ * record->domid is LIFE_DOMID_NONE; where they could not be removed it is not, and the record must
+ * stay, so that the next command finishes. The record is left to the caller.
  */
 int life_build(struct life *life, struct record *record, life_progress_fn progress, void *arg,
 	       struct error *err);

@@ -121,17 +121,19 @@ static void recover_store(struct recovery *r, const uint8_t *folders)
 	for (uint16_t id = 1; id < DOMID_PATHS; id++) {
 		uint8_t uuid[HYPER_UUID_BYTES];
 		char *vm;
+		int rc;
 
 		if (!(folders[id / 8] >> (id % 8) & 1) || has_domid(r, id))
 			continue;
 		vm = store_read(r->life, id, "vm");
 		if (vm && !strncmp(vm, "/vm/", 4) && !domain_uuid_parse(vm + 4, uuid) &&
 		    !by_uuid(r, uuid))
-			store_remove_domain(r->life, id, uuid);
+			rc = store_remove_domain(r->life, id, uuid);
 		else
-			store_remove_domain(r->life, id, NULL);
+			rc = store_remove_domain(r->life, id, NULL);
 		free(vm);
-		said(r, "removed store entries of domain %u, which is gone", id);
+		if (!rc)
+			said(r, "removed store entries of domain %u, which is gone", id);
 	}
 }
 

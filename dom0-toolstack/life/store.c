@@ -184,9 +184,10 @@ int store_add_domain(struct life *life, const struct domain_config *config, uint
 	int rc;
 
 	/* What a former domain of this id may have left. */
-	if (left)
-		store_remove_domain(life, domid, NULL);
+	rc = left ? store_remove_domain(life, domid, NULL) : 0;
 	free(left);
+	if (rc)
+		return error_errno(err, rc, "cannot remove what a former domain %u left", domid);
 	rc = xs_client_tx_run(life->store, add_domain, &b);
 	return rc < 0 ? error_errno(err, rc, "cannot write the domain's store entries") : 0;
 }
@@ -226,22 +227,37 @@ int store_add_rings(struct life *life, uint16_t domid, const struct store_rings 
 	return rc < 0 ? error_errno(err, rc, "the store does not take the domain") : 0;
 }
 
-void store_remove_domain(struct life *life, uint16_t domid, const uint8_t *uuid)
+/* Removes a folder; one that is not there is removed already. */
+static int remove_path(struct life *life, const char *path)
+{
+	int rc = xs_client_rm(life->store, XS_CLIENT_NO_TX, path);
+
+	return rc == -ENOENT ? 0 : rc;
+}
+
+int store_remove_domain(struct life *life, uint16_t domid, const uint8_t *uuid)
 {
 	char path[STORE_PATH_MAX], text[37];
+	int rc;
 
 	if (!life->store || !domid)
-		return;
-	devices_remove(life, domid);
-	store_path(path, domid, "%s", "");
-	xs_client_rm(life->store, XS_CLIENT_NO_TX, path);
-	snprintf(path, sizeof(path), "/libxl/%u", domid);
-	xs_client_rm(life->store, XS_CLIENT_NO_TX, path);
-	if (!uuid)
-		return;
-	domain_uuid_format(uuid, text);
-	snprintf(path, sizeof(path), "/vm/%s", text);
-	xs_client_rm(life->store, XS_CLIENT_NO_TX, path);
+		return 0;
+	rc = devices_remove(life, domid);
+	/* What is known of the UUID goes before the folder that leads to it. */
+	if (!rc && uuid) {
+		domain_uuid_format(uuid, text);
+		snprintf(path, sizeof(path), "/vm/%s", text);
+		rc = remove_path(life, path);
+	}
+	if (!rc) {
+		snprintf(path, sizeof(path), "/libxl/%u", domid);
+		rc = remove_path(life, path);
+	}
+	if (!rc) {
+		store_path(path, domid, "%s", "");
+		rc = remove_path(life, path);
+	}
+	return rc;
 }
 
 int store_domains(struct life *life, uint8_t *set)

@@ -53,6 +53,9 @@ void fake_write(const char *path, const char *value);
 unsigned int fake_domains_left(void);
 unsigned int fake_nodes_left(void);
 
+/* _exit() of the watcher's children. */
+void life_test_exit(int status) __attribute__((noreturn));
+
 /* The guest stops by itself. */
 void fake_guest_stops(uint16_t domid, enum shutdown_reason reason);
 
