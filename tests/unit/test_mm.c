@@ -270,6 +270,43 @@ static void heap_out_of_memory(void **state)
 	assert_null(xzalloc(8192));
 }
 
+/*
+ * Memory of which the core knows that it is clean is handed out first and as it is; dirty memory
+ * beside it does not make it dirty, and none is handed out dirty.
+ */
+static void clean_memory_stays_clean(void **state)
+{
+	enum {
+		BLOCKS = 4
+	};
+	mfn_t block[BLOCKS], mfn;
+	unsigned int zeroed = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < BLOCKS; i++)
+		assert_int_equal(frame_alloc_guest(d1, 9, &block[i]), 0);
+	for (unsigned int i = 0; i < BLOCKS; i++)
+		for (unsigned int j = 0; j < 512; j++) {
+			*(uint64_t *)arena_frame(mfn_add(block[i], j)) = ~0UL;
+			frame_unref(mfn_add(block[i], j));
+		}
+	reap_all();
+	arena_opened = 0;
+	for (unsigned int i = 0; i < BLOCKS; i++) {
+		assert_int_equal(frame_alloc_guest(d1, 9, &mfn), 0);
+		assert_int_equal(*(uint64_t *)arena_frame(mfn_add(mfn, 511)), 0);
+	}
+	assert_int_equal(arena_opened, 0);
+	/* Then the rest, which the boot loader left; all of it can be had in large blocks. */
+	while (frame_alloc_guest(d1, 9, &mfn) == 0)
+		zeroed = arena_opened;
+	assert_int_equal(zeroed % 512, 0);
+	assert_true(frames_free() < 512 * 2);
+	while (frame_alloc_guest(d1, 0, &mfn) == 0)
+		;
+	assert_int_equal(frames_free(), 0);
+}
+
 /* ---- p2m ---- */
 
 static void p2m_maps_and_unmaps(void **state)
@@ -631,6 +668,7 @@ int main(void)
 		cmocka_unit_test_setup(limbo_lasts_until_the_grace_period_ends, setup),
 		cmocka_unit_test_setup(references_keep_a_frame, setup),
 		cmocka_unit_test_setup(limits_hold, setup),
+		cmocka_unit_test_setup(clean_memory_stays_clean, setup),
 		cmocka_unit_test_setup(claims_are_kept_for_the_claimant, setup),
 		cmocka_unit_test_setup(short_memory_is_reaped_first, setup),
 		cmocka_unit_test_setup(random_allocations, setup),

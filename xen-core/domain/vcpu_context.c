@@ -49,6 +49,16 @@ static bool task_attr_ok(uint16_t tr)
 	return !(tr & ATTR_S) && (tr & ATTR_P) && (tr & (ATTR_TYPE & ~ATTR_CODE)) == 0x3;
 }
 
+/* The same registers in both modes, named @e##ax and so on. */
+#define COPY_REGISTERS(e)                                                                 \
+	*hw = (struct hvm_hw_cpu)                                                         \
+	{                                                                                 \
+		.rax = in->e##ax, .rcx = in->e##cx, .rdx = in->e##dx, .rbx = in->e##bx,   \
+		.rsp = in->e##sp, .rbp = in->e##bp, .rsi = in->e##si, .rdi = in->e##di,   \
+		.rip = in->e##ip, .rflags = in->e##flags, .cr0 = in->cr0, .cr3 = in->cr3, \
+		.cr4 = in->cr4, .msr_efer = in->efer                                      \
+	}
+
 static int decode_32(const struct vcpu_hvm_x86_32 *in, struct hvm_hw_cpu *hw)
 {
 	if (in->pad1 || in->pad2[0] || in->pad2[1] || in->pad2[2] ||
@@ -57,20 +67,7 @@ static int decode_32(const struct vcpu_hvm_x86_32 *in, struct hvm_hw_cpu *hw)
 	if (!stack_attr_ok(in->ss_ar) || !code_attr_ok(in->cs_ar, ATTR_DPL(in->ss_ar)) ||
 	    !data_attr_ok(in->ds_ar) || !data_attr_ok(in->es_ar) || !task_attr_ok(in->tr_ar))
 		return -EINVAL;
-	hw->rax = in->eax;
-	hw->rcx = in->ecx;
-	hw->rdx = in->edx;
-	hw->rbx = in->ebx;
-	hw->rsp = in->esp;
-	hw->rbp = in->ebp;
-	hw->rsi = in->esi;
-	hw->rdi = in->edi;
-	hw->rip = in->eip;
-	hw->rflags = in->eflags;
-	hw->cr0 = in->cr0;
-	hw->cr3 = in->cr3;
-	hw->cr4 = in->cr4;
-	hw->msr_efer = in->efer;
+	COPY_REGISTERS(e);
 #define SEGMENT(name)                        \
 	hw->name##_base = in->name##_base;   \
 	hw->name##_limit = in->name##_limit; \
@@ -90,20 +87,7 @@ static int decode_64(const struct vcpu_hvm_x86_64 *in, struct hvm_hw_cpu *hw)
 	if ((in->cr0 & (CR0_PE | CR0_PG)) != (CR0_PE | CR0_PG) || !(in->cr4 & CR4_PAE) ||
 	    !(in->efer & EFER_LME))
 		return -EINVAL;
-	hw->rax = in->rax;
-	hw->rcx = in->rcx;
-	hw->rdx = in->rdx;
-	hw->rbx = in->rbx;
-	hw->rsp = in->rsp;
-	hw->rbp = in->rbp;
-	hw->rsi = in->rsi;
-	hw->rdi = in->rdi;
-	hw->rip = in->rip;
-	hw->rflags = in->rflags;
-	hw->cr0 = in->cr0;
-	hw->cr3 = in->cr3;
-	hw->cr4 = in->cr4;
-	hw->msr_efer = in->efer;
+	COPY_REGISTERS(r);
 	hw->cs_limit = hw->ds_limit = hw->ss_limit = hw->es_limit = ~0U;
 	hw->cs_arbytes = 0xa9b;
 	hw->ds_arbytes = hw->ss_arbytes = hw->es_arbytes = 0xc93;
@@ -118,7 +102,6 @@ int vcpu_context_decode(const struct vcpu_hvm_context *ctx, struct hvm_hw_cpu *h
 	static const uint32_t mxcsr = 0x1f80;
 	int rc;
 
-	memset(hw, 0, sizeof(*hw));
 	if (ctx->pad)
 		return -EINVAL;
 	if (ctx->mode == VCPU_HVM_MODE_32B)

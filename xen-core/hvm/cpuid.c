@@ -20,11 +20,7 @@
 #define CACHE_LAST	      5u
 #define FEAT_LAST	      2u
 #define TOPOLOGY_LAST	      1u
-#define EXT_FIRST	      0x80000000u
 #define EXT_LAST	      0x80000021u
-#define HV_FIRST	      0x40000000u
-#define HV2_FIRST	      0x40000100u
-#define VENDOR_AMD_EBX	      0x68747541u
 
 #define MSR_PLATFORM_INFO     0xceu
 #define MSR_ARCH_CAPABILITIES 0x10au

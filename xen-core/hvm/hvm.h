@@ -14,6 +14,10 @@ struct guest_regs {
 	uint64_t rip, rflags;
 };
 
+#define GUEST_REGS(op)                                                                        \
+	op(rax) op(rbx) op(rcx) op(rdx) op(rbp) op(rsi) op(rdi) op(rsp) op(r8) op(r9) op(r10) \
+		op(r11) op(r12) op(r13) op(r14) op(r15) op(rip) op(rflags)
+
 /* A segment register, attributes in the VMCB's packed 12-bit form. */
 struct guest_segment {
 	uint16_t sel, attr;

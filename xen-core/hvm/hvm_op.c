@@ -10,6 +10,13 @@
 #include "mm/guest.h"
 #include "x86/time.h"
 
+/* The domain that an operation is about, if the policy lets the caller do it. */
+static int target(domid_t domid, enum xsm_perm perm, struct domain **d)
+{
+	*d = domain_lookup_self(domid);
+	return *d ? xsm_domain(&current_domain()->label, &(*d)->label, perm) : -ESRCH;
+}
+
 static long op_param(unsigned int cmd, gva_t arg)
 {
 	struct xen_hvm_param p;
@@ -20,11 +27,7 @@ static long op_param(unsigned int cmd, gva_t arg)
 		return -EFAULT;
 	if (p.index >= HVM_NR_PARAMS)
 		return -EINVAL;
-	d = domain_lookup_self(p.domid);
-	if (!d)
-		return -ESRCH;
-	rc = xsm_domain(&current_domain()->label, &d->label,
-			cmd == HVMOP_set_param ? XSM_HVM__SETPARAM : XSM_HVM__GETPARAM);
+	rc = target(p.domid, cmd == HVMOP_set_param ? XSM_HVM__SETPARAM : XSM_HVM__GETPARAM, &d);
 	/* The tools say "off" for every guest: that asks for nothing. */
 	if (!rc && cmd == HVMOP_set_param && p.index == HVM_PARAM_ALTP2M && p.value)
 		rc = xsm_domain(&current_domain()->label, &d->label, XSM_HVM__ALTP2MHVM);
@@ -79,10 +82,7 @@ static long op_mem_type(gva_t arg)
 
 	if (guest_read(&op, arg, sizeof(op)))
 		return -EFAULT;
-	d = domain_lookup_self(op.domid);
-	if (!d)
-		return -ESRCH;
-	rc = xsm_domain(&current_domain()->label, &d->label, XSM_HVM__HVMCTL);
+	rc = target(op.domid, XSM_HVM__HVMCTL, &d);
 	if (rc)
 		return rc;
 	op.mem_type = mem_type(p2m_lookup(&d->p2m, (gfn_t) { op.pfn }).type);
@@ -97,10 +97,7 @@ static long op_pagetable_dying(gva_t arg)
 
 	if (guest_read(&op, arg, sizeof(op)))
 		return -EFAULT;
-	d = domain_lookup_self(op.domid);
-	if (!d)
-		return -ESRCH;
-	return xsm_domain(&current_domain()->label, &d->label, XSM_HVM__HVMCTL);
+	return target(op.domid, XSM_HVM__HVMCTL, &d);
 }
 
 static long op_get_time(gva_t arg)

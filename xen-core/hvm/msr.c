@@ -82,7 +82,6 @@ void hvm_mtrr_reset(struct hvm_hw_mtrr *mtrr)
 
 static bool mtrr_cap_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-	(void)msr;
 	*value = hvm_vcpu(v)->mtrr.msr_mtrr_cap;
 	return true;
 }
@@ -125,14 +124,12 @@ static bool mtrr_fixed_write(struct vcpu *v, uint32_t msr, uint64_t value)
 
 static bool mtrr_def_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-	(void)msr;
 	*value = hvm_vcpu(v)->mtrr.msr_mtrr_def_type;
 	return true;
 }
 
 static bool mtrr_def_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	(void)msr;
 	if (!mtrr_def_type_valid(value))
 		return false;
 	hvm_vcpu(v)->mtrr.msr_mtrr_def_type = value;
@@ -145,25 +142,18 @@ static bool mtrr_def_write(struct vcpu *v, uint32_t msr, uint64_t value)
 
 static bool read_zero(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-	(void)v;
-	(void)msr;
 	*value = 0;
 	return true;
 }
 
 static bool write_ignored(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	(void)v;
-	(void)msr;
-	(void)value;
 	return true;
 }
 
 /* Registers that hold nothing: only zero can be written. */
 static bool write_zero(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	(void)v;
-	(void)msr;
 	return value == 0;
 }
 
@@ -180,7 +170,6 @@ static bool constant_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 		{ 0xc0011029, 1UL << 1 },      /* DE_CFG: LFENCE serialises */
 	};
 
-	(void)v;
 	for (unsigned int i = 0; i < ARRAY_SIZE(constants); i++) {
 		if (constants[i].msr == msr) {
 			*value = constants[i].value;
@@ -210,26 +199,22 @@ static bool policy_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 
 static bool apic_base_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-	(void)msr;
 	*value = vlapic_get_apic_base(v);
 	return true;
 }
 
 static bool apic_base_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	(void)msr;
 	return vlapic_set_apic_base(v, value);
 }
 
 static bool deadline_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-	(void)msr;
 	return vlapic_get_tsc_deadline(v, value);
 }
 
 static bool deadline_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	(void)msr;
 	return vlapic_set_tsc_deadline(v, value);
 }
 
@@ -239,7 +224,6 @@ static bool hypercall_page_write(struct vcpu *v, uint32_t msr, uint64_t value)
 	uint8_t *page;
 	bool ok;
 
-	(void)msr;
 	if (value & ~PAGE_MASK)
 		return false;
 	page = xmalloc(PAGE_SIZE);

@@ -30,8 +30,6 @@ static bool cpu_save(struct vcpu *v, void *buf)
 
 static int no_check(struct vcpu *v, const void *buf)
 {
-	(void)v;
-	(void)buf;
 	return 0;
 }
 
@@ -48,42 +46,6 @@ static int cpu_load(struct vcpu *v, const void *buf)
 	return 0;
 }
 
-static bool lapic_save(struct vcpu *v, void *buf)
-{
-	struct hvm_hw_lapic_regs regs;
-
-	vlapic_save(v, buf, &regs);
-	return true;
-}
-
-static int lapic_check(struct vcpu *v, const void *buf)
-{
-	return vlapic_check(v, buf, NULL);
-}
-
-static int lapic_load(struct vcpu *v, const void *buf)
-{
-	return vlapic_load(v, buf, NULL);
-}
-
-static bool lapic_regs_save(struct vcpu *v, void *buf)
-{
-	struct hvm_hw_lapic hw;
-
-	vlapic_save(v, &hw, buf);
-	return true;
-}
-
-static int lapic_regs_check(struct vcpu *v, const void *buf)
-{
-	return vlapic_check(v, NULL, buf);
-}
-
-static int lapic_regs_load(struct vcpu *v, const void *buf)
-{
-	return vlapic_load(v, NULL, buf);
-}
-
 static bool mtrr_save(struct vcpu *v, void *buf)
 {
 	memcpy(buf, &hvm_vcpu(v)->mtrr, sizeof(hvm_vcpu(v)->mtrr));
@@ -92,7 +54,6 @@ static bool mtrr_save(struct vcpu *v, void *buf)
 
 static int mtrr_check(struct vcpu *v, const void *buf)
 {
-	(void)v;
 	return hvm_mtrr_valid(buf) ? 0 : -EINVAL;
 }
 
@@ -109,14 +70,12 @@ static int mtrr_load(struct vcpu *v, const void *buf)
 /* The MSR is not offered: its value is 0. */
 static bool tsc_adjust_save(struct vcpu *v, void *buf)
 {
-	(void)v;
 	memset(buf, 0, sizeof(struct hvm_tsc_adjust));
 	return true;
 }
 
 static int tsc_adjust_check(struct vcpu *v, const void *buf)
 {
-	(void)v;
 	return ((const struct hvm_tsc_adjust *)buf)->tsc_adjust ? -EINVAL : 0;
 }
 
@@ -125,8 +84,8 @@ static int tsc_adjust_check(struct vcpu *v, const void *buf)
 /* In the order in which they are written. LAPIC comes before LAPIC_REGS: mode, then registers. */
 static const struct record_type types[] = {
 	{ RECORD(CPU), cpu_save, no_check, cpu_load },
-	{ RECORD(LAPIC), lapic_save, lapic_check, lapic_load },
-	{ RECORD(LAPIC_REGS), lapic_regs_save, lapic_regs_check, lapic_regs_load },
+	{ RECORD(LAPIC), vlapic_save_mode, vlapic_check_mode, vlapic_load_mode },
+	{ RECORD(LAPIC_REGS), vlapic_save_regs, vlapic_check_regs, vlapic_load_regs },
 	{ RECORD(MTRR), mtrr_save, mtrr_check, mtrr_load },
 	{ RECORD(TSC_ADJUST), tsc_adjust_save, tsc_adjust_check, no_check },
 };

@@ -4,11 +4,6 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-static uint32_t *record(struct hvm_hw_lapic_regs *regs, uint32_t offset)
-{
-	return (uint32_t *)(regs->data + offset);
-}
-
 static uint32_t record_get(const struct hvm_hw_lapic_regs *regs, uint32_t offset)
 {
 	uint32_t value;
@@ -17,39 +12,61 @@ static uint32_t record_get(const struct hvm_hw_lapic_regs *regs, uint32_t offset
 	return value;
 }
 
-void vlapic_save(const struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_regs *regs)
+bool vlapic_save_mode(struct vcpu *v, void *buf)
 {
 	const struct vlapic *l = v->vlapic;
+	struct hvm_hw_lapic *hw = buf;
 
 	memset(hw, 0, sizeof(*hw));
-	memset(regs, 0, sizeof(*regs));
 	hw->apic_base_msr = l->base;
 	hw->disabled = (l->svr & APIC_SVR_ENABLE ? 0 : 1) | (vlapic_hw_enabled(l) ? 0 : 2);
 	hw->timer_divisor = 1u << ((((l->divide & 3) | (l->divide & 8) >> 1) + 1) & 7);
 	hw->tdt_msr = l->tsc_deadline;
+	return true;
+}
+
+int vlapic_check_mode(struct vcpu *v, const void *buf)
+{
+	const struct hvm_hw_lapic *hw = buf;
+
+	return vlapic_base_valid(v, APIC_DEFAULT_BASE | APIC_BASE_ENABLE, hw->apic_base_msr)
+		       ? 0
+		       : -EINVAL;
+}
+
+int vlapic_load_mode(struct vcpu *v, const void *buf)
+{
+	const struct hvm_hw_lapic *hw = buf;
+
+	v->vlapic->base = (hw->apic_base_msr & ~APIC_BASE_BSP) | (v->id == 0 ? APIC_BASE_BSP : 0);
+	v->vlapic->tsc_deadline = hw->tdt_msr; /* armed when the timer's mode is known */
+	return 0;
+}
+
+bool vlapic_save_regs(struct vcpu *v, void *buf)
+{
+	struct hvm_hw_lapic_regs *regs = buf;
+
+	memset(regs, 0, sizeof(*regs));
 	for (uint32_t offset = 0; offset < sizeof(regs->data); offset += 16) {
 		uint32_t value;
 
-		if (vlapic_reg_read((struct vcpu *)v, offset, &value))
-			memcpy(record(regs, offset), &value, sizeof(value));
+		if (vlapic_reg_read(v, offset, &value))
+			memcpy(regs->data + offset, &value, sizeof(value));
 	}
+	return true;
 }
 
-int vlapic_check(const struct vcpu *v, const struct hvm_hw_lapic *hw,
-		 const struct hvm_hw_lapic_regs *regs)
+int vlapic_check_regs(struct vcpu *v, const void *buf)
 {
-	if (hw && !vlapic_base_valid(v, APIC_DEFAULT_BASE | APIC_BASE_ENABLE, hw->apic_base_msr))
-		return -EINVAL;
-	if (!regs)
-		return 0;
+	const struct hvm_hw_lapic_regs *regs = buf;
+
 	for (unsigned int i = 0; i < ARRAY_SIZE(vlapic_lvt_writable); i++)
 		if (record_get(regs, REG_LVT + i * 16) &
 		    ~(vlapic_lvt_writable[i] | LVT_READ_ONLY(i)))
 			return -EINVAL;
 	/* Vectors below 16 can't be pending or in service. */
-	if ((record_get(regs, REG_IRR) | record_get(regs, REG_ISR)) & 0xffff)
-		return -EINVAL;
-	return 0;
+	return (record_get(regs, REG_IRR) | record_get(regs, REG_ISR)) & 0xffff ? -EINVAL : 0;
 }
 
 static void load_bitmap(unsigned long *map, const struct hvm_hw_lapic_regs *regs, uint32_t offset)
@@ -59,9 +76,11 @@ static void load_bitmap(unsigned long *map, const struct hvm_hw_lapic_regs *regs
 			 (uint64_t)record_get(regs, offset + i * 32 + 16) << 32;
 }
 
-static void load_regs(struct vcpu *v, const struct hvm_hw_lapic_regs *regs)
+int vlapic_load_regs(struct vcpu *v, const void *buf)
 {
+	const struct hvm_hw_lapic_regs *regs = buf;
 	struct vlapic *l = v->vlapic;
+	uint64_t deadline = l->tsc_deadline;
 
 	l->tpr = record_get(regs, REG_TPR) & 0xff;
 	l->ldr = vlapic_x2apic(l) ? vlapic_x2apic_ldr(v) : record_get(regs, REG_LDR) & 0xff000000;
@@ -77,22 +96,6 @@ static void load_regs(struct vcpu *v, const struct hvm_hw_lapic_regs *regs)
 		vlapic_lvt_write(v, i, record_get(regs, REG_LVT + i * 16));
 	vlapic_timer_set_divide(v, record_get(regs, REG_TDCR) & TDCR_WRITABLE);
 	vlapic_timer_set_count(v, record_get(regs, REG_TMICT));
-}
-
-int vlapic_load(struct vcpu *v, const struct hvm_hw_lapic *hw, const struct hvm_hw_lapic_regs *regs)
-{
-	int rc = vlapic_check(v, hw, regs);
-
-	if (rc)
-		return rc;
-	if (hw) {
-		v->vlapic->base =
-			(hw->apic_base_msr & ~APIC_BASE_BSP) | (v->id == 0 ? APIC_BASE_BSP : 0);
-		v->vlapic->tsc_deadline = 0;
-	}
-	if (regs)
-		load_regs(v, regs);
-	if (hw && hw->tdt_msr)
-		vlapic_set_tsc_deadline(v, hw->tdt_msr);
+	vlapic_set_tsc_deadline(v, deadline);
 	return 0;
 }

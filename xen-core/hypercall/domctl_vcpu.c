@@ -45,24 +45,9 @@ static void fill_registers(struct vcpu *v, struct cpu_user_regs *u)
 {
 	const struct guest_regs *r = vm_ops->regs(v);
 
-	u->rax = r->rax;
-	u->rbx = r->rbx;
-	u->rcx = r->rcx;
-	u->rdx = r->rdx;
-	u->rsi = r->rsi;
-	u->rdi = r->rdi;
-	u->rbp = r->rbp;
-	u->rsp = r->rsp;
-	u->r8 = r->r8;
-	u->r9 = r->r9;
-	u->r10 = r->r10;
-	u->r11 = r->r11;
-	u->r12 = r->r12;
-	u->r13 = r->r13;
-	u->r14 = r->r14;
-	u->r15 = r->r15;
-	u->rip = r->rip;
-	u->rflags = r->rflags;
+#define COPY(name) u->name = r->name;
+	GUEST_REGS(COPY)
+#undef COPY
 }
 
 static void fill_context(struct vcpu *v, struct vcpu_guest_context *c)

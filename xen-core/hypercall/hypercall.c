@@ -24,28 +24,6 @@ static gva_t arg_gva(uint64_t a)
 	return (gva_t) { a };
 }
 
-/* Commands are 32-bit in the ABI: what stands above is ignored, as in Xen. */
-static long call_platform_op(struct hypercall_args *args)
-{
-	return do_platform_op(arg_gva(args->a[0]));
-}
-
-static long call_set_timer(struct hypercall_args *args)
-{
-	return do_set_timer_op(args->a[0]);
-}
-
-static long call_version(struct hypercall_args *args)
-{
-	return do_xen_version((unsigned int)args->a[0], arg_gva(args->a[1]));
-}
-
-static long call_console_io(struct hypercall_args *args)
-{
-	return do_console_io((unsigned int)args->a[0], (unsigned int)args->a[1],
-			     arg_gva(args->a[2]));
-}
-
 static long call_grant(struct hypercall_args *args)
 {
 	unsigned int cmd = (unsigned int)args->a[0], done = 0;
@@ -58,50 +36,33 @@ static long call_grant(struct hypercall_args *args)
 	return rc;
 }
 
-static long call_vm_assist(struct hypercall_args *args)
-{
-	return do_vm_assist((unsigned int)args->a[0], (unsigned int)args->a[1]);
-}
-
-static long call_vcpu(struct hypercall_args *args)
-{
-	return vcpu_op((unsigned int)args->a[0], (unsigned int)args->a[1], arg_gva(args->a[2]));
-}
-
-static long call_flask(struct hypercall_args *args)
-{
-	return xsm_flask_op(&current_domain()->label, arg_gva(args->a[0]));
-}
-
-static long call_sched(struct hypercall_args *args)
-{
-	return sched_op((unsigned int)args->a[0], arg_gva(args->a[1]));
-}
-
-static long call_event(struct hypercall_args *args)
-{
-	return evtchn_op((unsigned int)args->a[0], arg_gva(args->a[1]));
-}
-
-static long call_physdev(struct hypercall_args *args)
-{
-	return do_physdev_op((unsigned int)args->a[0], arg_gva(args->a[1]));
-}
-
-static long call_hvm(struct hypercall_args *args)
-{
-	return hvm_op((unsigned int)args->a[0], arg_gva(args->a[1]));
-}
-
-static long call_sysctl(struct hypercall_args *args)
-{
-	return do_sysctl(arg_gva(args->a[0]));
-}
-
-static long call_domctl(struct hypercall_args *args)
-{
-	return do_domctl(arg_gva(args->a[0]));
-}
+/*
+ * Those that just take their arguments: G an address, N a number. Numbers are 32-bit in the ABI:
+ * what stands above is ignored, as in Xen.
+ */
+#define CALL(name, call)                                     \
+	static long call_##name(struct hypercall_args *args) \
+	{                                                    \
+		return call;                                 \
+	}
+#define G(i) arg_gva(args->a[i])
+#define N(i) ((unsigned int)args->a[i])
+CALL(platform_op, do_platform_op(G(0)))
+CALL(set_timer, do_set_timer_op(args->a[0]))
+CALL(version, do_xen_version(N(0), G(1)))
+CALL(console_io, do_console_io(N(0), N(1), G(2)))
+CALL(vm_assist, do_vm_assist(N(0), N(1)))
+CALL(vcpu, vcpu_op(N(0), N(1), G(2)))
+CALL(flask, xsm_flask_op(&current_domain()->label, G(0)))
+CALL(sched, sched_op(N(0), G(1)))
+CALL(event, evtchn_op(N(0), G(1)))
+CALL(physdev, do_physdev_op(N(0), G(1)))
+CALL(hvm, hvm_op(N(0), G(1)))
+CALL(sysctl, do_sysctl(G(0)))
+CALL(domctl, do_domctl(G(0)))
+#undef G
+#undef N
+#undef CALL
 
 /*
  * A list of hypercalls, each with its result. The first element that wants to be continued is

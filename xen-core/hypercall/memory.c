@@ -63,52 +63,36 @@ static int release_one(struct domain *d, gfn_t gfn, unsigned int order)
 	return p2m_release_ram(&d->p2m, gfn, 1UL << order, false);
 }
 
-/* Runs @one over the extents from call->start on; returns how many are done in all. */
-static long for_each_extent(struct op_call *call, const struct xen_memory_reservation *r,
-			    int (*one)(struct domain *d, gfn_t gfn, unsigned int order))
+/* Populate and decrease: returns how many extents are done in all. */
+static long reservation_op(struct op_call *call)
 {
-	uint64_t i;
+	bool grows = call->op->nr == XENMEM_populate_physmap;
+	struct xen_memory_reservation r;
+	uint64_t i = call->start;
+	int rc;
 
-	for (i = call->start; i < r->nr_extents; i++) {
+	if (guest_read(&r, call->arg, sizeof(r)) || r.extent_order > ORDER_MAX)
+		return (long)i;
+	rc = reservation_domain(call, r.domid, XSM_MMU__ADJUST);
+	if (rc)
+		return rc == -EPERM ? rc : (long)i;
+	if (grows && domain_is_dying(call->d))
+		return (long)i;
+	for (; i < r.nr_extents; i++) {
 		xen_pfn_t pfn;
 
 		if (i > call->start && hypercall_preempt()) {
 			call->start = i;
 			return -ERESTART_CALL;
 		}
-		if (guest_read_elem(&pfn, r->extent_start, i) ||
-		    one(call->d, (gfn_t) { pfn }, r->extent_order))
+		if (guest_read_elem(&pfn, r.extent_start, i))
+			break;
+		rc = grows ? populate_one(call->d, (gfn_t) { pfn }, r.extent_order)
+			   : release_one(call->d, (gfn_t) { pfn }, r.extent_order);
+		if (rc)
 			break;
 	}
 	return (long)i;
-}
-
-static long reservation_op(struct op_call *call,
-			   int (*one)(struct domain *d, gfn_t gfn, unsigned int order), bool grows)
-{
-	struct xen_memory_reservation r;
-	int rc;
-
-	if (guest_read(&r, call->arg, sizeof(r)))
-		return (long)call->start;
-	if (call->start >= r.nr_extents || r.extent_order > ORDER_MAX)
-		return (long)call->start;
-	rc = reservation_domain(call, r.domid, XSM_MMU__ADJUST);
-	if (rc)
-		return rc == -EPERM ? rc : (long)call->start;
-	if (grows && domain_is_dying(call->d))
-		return (long)call->start;
-	return for_each_extent(call, &r, one);
-}
-
-static long populate_physmap(struct op_call *call)
-{
-	return reservation_op(call, populate_one, true);
-}
-
-static long decrease_reservation(struct op_call *call)
-{
-	return reservation_op(call, release_one, false);
 }
 
 /* Operations whose argument is just a domid. */
@@ -134,7 +118,6 @@ static long stat_op(struct op_call *call)
 
 static long maximum_ram_page(struct op_call *call)
 {
-	(void)call;
 	return (long)frames_total();
 }
 
@@ -211,7 +194,6 @@ static long pod_target(struct op_call *call)
 
 static long nothing_shared(struct op_call *call)
 {
-	(void)call;
 	return 0;
 }
 
@@ -233,8 +215,8 @@ static long claim_pages(struct op_call *call)
 static const struct op_entry entries[] = {
 	OP_REFUSED(XENMEM_increase_reservation, EOPNOTSUPP,
 		   "memory without a place in the guest's map; use populate_physmap"),
-	OP(XENMEM_decrease_reservation, OP_HOOK_IN_ACT, decrease_reservation, NULL),
-	OP(XENMEM_populate_physmap, OP_HOOK_IN_ACT, populate_physmap, "extents of at most 2 MiB"),
+	OP(XENMEM_decrease_reservation, OP_HOOK_IN_ACT, reservation_op, NULL),
+	OP(XENMEM_populate_physmap, OP_HOOK_IN_ACT, reservation_op, "extents of at most 2 MiB"),
 	OP(XENMEM_maximum_ram_page, OP_HOOK_NONE, maximum_ram_page,
 	   "a count of frames, the same for all; needs no permission in Xen either"),
 	OP(XENMEM_current_reservation, OP_HOOK_IN_ACT, stat_op, NULL),

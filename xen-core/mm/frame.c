@@ -16,6 +16,9 @@
 
 #define ORDERS	    (FRAME_MAX_ORDER + 1)
 #define ORDER_DIRTY 0x80 /* in frame.order of a free block: has to be zeroed before use */
+#define ORDER_NONE  0xff /* of a free frame that is not the first of its block */
+/* Blocks of which one is dirty merge up to this order, so that both are of use; not beyond. */
+#define ORDER_MIXED 9
 #define REFS_MAX    0x7fffffffU
 
 static struct frame *frame_table;
@@ -23,7 +26,7 @@ static uint64_t frame_table_end;
 
 static struct {
 	struct spinlock lock;
-	uint32_t head[ORDERS]; /* first frame of the first free block, 0: none */
+	uint32_t head[2][ORDERS]; /* clean, dirty: first frame of the first free block, 0: none */
 	uint64_t total, free, limbo, claimed;
 	uint32_t limbo_new;  /* frames that came since limbo_wait was filled, linked by next */
 	uint32_t limbo_wait; /* frames whose grace period ends with stamp */
@@ -44,68 +47,81 @@ uint16_t frame_owner(mfn_t mfn)
 	return f && (f->kind == FRAME_GUEST || f->kind == FRAME_SHARED) ? f->owner : DOMID_INVALID;
 }
 
-static void list_push(uint64_t mfn, unsigned int order)
+static uint32_t *list_of(uint8_t order)
 {
-	struct frame *f = &frame_table[mfn];
-
-	f->prev = 0;
-	f->next = mem.head[order];
-	if (f->next)
-		frame_table[f->next].prev = (uint32_t)mfn;
-	mem.head[order] = (uint32_t)mfn;
+	return &mem.head[order & ORDER_DIRTY ? 1 : 0][order & ~ORDER_DIRTY];
 }
 
-static void list_remove(uint64_t mfn, unsigned int order)
+/* Under the lock. @order with ORDER_DIRTY where it applies. */
+static void list_push(uint64_t mfn, uint8_t order)
+{
+	uint32_t *head = list_of(order);
+
+	frame_table[mfn].order = order;
+	frame_table[mfn].prev = 0;
+	frame_table[mfn].next = *head;
+	if (*head)
+		frame_table[*head].prev = (uint32_t)mfn;
+	*head = (uint32_t)mfn;
+}
+
+static void list_remove(uint64_t mfn)
 {
 	struct frame *f = &frame_table[mfn];
 
 	if (f->prev)
 		frame_table[f->prev].next = f->next;
 	else
-		mem.head[order] = f->next;
+		*list_of(f->order) = f->next;
 	if (f->next)
 		frame_table[f->next].prev = f->prev;
+	f->order = ORDER_NONE;
 }
 
-/* Under the lock. Merges with free buddies; a block is dirty when any part of it is. */
-static void block_free(uint64_t mfn, unsigned int order, uint8_t dirty)
+/* Under the lock. Merges with free buddies. */
+static void block_free(uint64_t mfn, uint8_t order, uint8_t dirty)
 {
 	mem.free += 1UL << order;
-	while (order < FRAME_MAX_ORDER) {
+	for (; order < FRAME_MAX_ORDER; order++) {
 		uint64_t buddy = mfn ^ (1UL << order);
 		struct frame *b = frame_get_record((mfn_t) { buddy });
+		uint8_t other = b ? b->order & ORDER_DIRTY : 0;
 
-		if (!b || b->kind != FRAME_FREE || (b->order & ~ORDER_DIRTY) != order)
+		if (!b || b->kind != FRAME_FREE || (b->order & ~ORDER_DIRTY) != order ||
+		    (other != dirty && order >= ORDER_MIXED))
 			break;
-		dirty |= b->order & ORDER_DIRTY;
-		list_remove(buddy, order);
-		/* The upper half is no block of its own any more. */
-		frame_table[max(mfn, buddy)].order = 0xff;
+		dirty |= other;
+		list_remove(buddy);
+		frame_table[mfn].order = ORDER_NONE;
 		mfn &= ~(1UL << order);
-		order++;
 	}
-	frame_table[mfn].order = (uint8_t)order | dirty;
-	list_push(mfn, order);
+	list_push(mfn, order | dirty);
+}
+
+/* Under the lock: the first frame of a free block of at least @order, clean if there is one; or 0. */
+static uint64_t block_find(unsigned int order)
+{
+	for (unsigned int dirty = 0; dirty < 2; dirty++)
+		for (unsigned int o = order; o < ORDERS; o++)
+			if (mem.head[dirty][o])
+				return mem.head[dirty][o];
+	return 0;
 }
 
 /* Under the lock. Returns the first frame of a block of 2^@order, or 0. */
-static uint64_t block_alloc(unsigned int order, uint8_t *dirty)
+static uint64_t block_alloc(uint8_t order, uint8_t *dirty)
 {
-	unsigned int o = order;
-	uint64_t mfn;
+	uint64_t mfn = block_find(order);
+	uint8_t o;
 
-	while (o < ORDERS && !mem.head[o])
-		o++;
-	if (o == ORDERS)
+	if (!mfn)
 		return 0;
-	mfn = mem.head[o];
-	list_remove(mfn, o);
+	o = frame_table[mfn].order & ~ORDER_DIRTY;
 	*dirty = frame_table[mfn].order & ORDER_DIRTY;
+	list_remove(mfn);
 	while (o > order) {
 		o--;
-		frame_table[mfn + (1UL << o)].order = (uint8_t)o | *dirty;
-		frame_table[mfn + (1UL << o)].kind = FRAME_FREE;
-		list_push(mfn + (1UL << o), o);
+		list_push(mfn + (1UL << o), o | *dirty);
 	}
 	mem.free -= 1UL << order;
 	return mfn;
@@ -134,13 +150,12 @@ void frames_boot_add(mfn_t start, mfn_t end)
 	for (uint64_t i = mfn; i < last; i++)
 		frame_table[i] = (struct frame) { .kind = FRAME_FREE,
 						  .owner = DOMID_INVALID,
-						  .order = 0xff };
+						  .order = ORDER_NONE };
 	if (last > mfn)
 		mem.total += last - mfn;
 	while (mfn < last) {
-		unsigned int order = (unsigned int)__builtin_ctzl(mfn);
+		uint8_t order = (uint8_t)min(__builtin_ctzl(mfn), FRAME_MAX_ORDER);
 
-		order = min(order, (unsigned int)FRAME_MAX_ORDER);
 		while ((1UL << order) > last - mfn)
 			order--;
 		block_free(mfn, order, ORDER_DIRTY);
@@ -160,7 +175,7 @@ static uint64_t frames_take(unsigned int order, enum frame_kind kind, uint16_t o
 
 	spin_lock(&mem.lock);
 	if (mem.free + own_claim >= mem.claimed + n)
-		mfn = block_alloc(order, &dirty);
+		mfn = block_alloc((uint8_t)order, &dirty);
 	for (uint64_t i = 0; mfn && i < n; i++)
 		frame_table[mfn + i] =
 			(struct frame) { .refs = 1, .owner = owner, .kind = (uint8_t)kind };

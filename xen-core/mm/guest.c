@@ -213,26 +213,15 @@ void guest_area_unpin(struct guest_area *area)
 	area->size = 0;
 }
 
-static void area_copy(const struct guest_area *area, size_t offset, void *buf, size_t len,
-		      bool write)
+void guest_area_write(const struct guest_area *area, size_t offset, const void *src, size_t len)
 {
 	size_t at = area->offset + offset, n;
 
 	while (len) {
 		n = min(len, PAGE_SIZE - (at & ~PAGE_MASK));
-		copy_frame(area->mfn[at >> PAGE_SHIFT], at & ~PAGE_MASK, buf, n, write);
-		buf = (char *)buf + n;
+		copy_frame(area->mfn[at >> PAGE_SHIFT], at & ~PAGE_MASK, (void *)src, n, true);
+		src = (const char *)src + n;
 		at += n;
 		len -= n;
 	}
-}
-
-void guest_area_write(const struct guest_area *area, size_t offset, const void *src, size_t len)
-{
-	area_copy(area, offset, (void *)src, len, true);
-}
-
-void guest_area_read(const struct guest_area *area, size_t offset, void *dst, size_t len)
-{
-	area_copy(area, offset, dst, len, false);
 }

@@ -43,6 +43,5 @@ int guest_area_pin(struct domain *d, struct guest_area *area, gpa_t gpa, size_t 
 int guest_area_pin_va(struct guest_area *area, gva_t va, size_t size);
 void guest_area_unpin(struct guest_area *area);
 void guest_area_write(const struct guest_area *area, size_t offset, const void *src, size_t len);
-void guest_area_read(const struct guest_area *area, size_t offset, void *dst, size_t len);
 
 #endif

@@ -11,7 +11,7 @@
 #include "x86/tlb.h"
 
 struct domain arena_domain[2];
-unsigned int arena_windows, arena_flushes;
+unsigned int arena_windows, arena_opened, arena_flushes;
 bool arena_grace;
 void (*arena_in_window)(void);
 
@@ -58,6 +58,7 @@ void *arena_frame(mfn_t mfn)
 void *window_open(mfn_t mfn)
 {
 	arena_windows++;
+	arena_opened++;
 	if (arena_in_window)
 		arena_in_window();
 	return arena_frame(mfn);

@@ -18,6 +18,7 @@
 
 extern struct domain arena_domain[2]; /* domids 1 and 2 */
 extern unsigned int arena_windows;    /* open ones */
+extern unsigned int arena_opened;     /* since the test cleared it */
 extern unsigned int arena_flushes;    /* guest_tlb_flush() calls */
 extern bool arena_grace;	      /* grace periods are over at once */
 extern void (*arena_in_window)(void); /* called when a window opens */

@@ -45,11 +45,6 @@ void svm_reset_state(struct vcpu *v)
 				copy(msr_lstar, lstar) copy(msr_star, star) copy(msr_cstar, cstar) \
 					copy(msr_syscall_mask, sfmask)
 
-#define REGISTERS(copy)                                                                          \
-	copy(rax) copy(rbx) copy(rcx) copy(rdx) copy(rbp) copy(rsi) copy(rdi) copy(rsp) copy(r8) \
-		copy(r9) copy(r10) copy(r11) copy(r12) copy(r13) copy(r14) copy(r15) copy(rip)   \
-			copy(rflags)
-
 #define SEGMENTS(copy)                                                                       \
 	copy(cs, seg_cs) copy(ds, seg_ds) copy(es, seg_es) copy(fs, seg_fs) copy(gs, seg_gs) \
 		copy(ss, seg_ss) copy(tr, tr) copy(ldtr, ldtr)
@@ -62,7 +57,7 @@ int svm_get_hvm_cpu(struct vcpu *v, struct hvm_hw_cpu *out)
 	memset(out, 0, sizeof(*out));
 	memcpy(out->fpu_regs, sv->fpu, sizeof(out->fpu_regs));
 #define GET_REG(r) out->r = sv->regs.r;
-	REGISTERS(GET_REG)
+	GUEST_REGS(GET_REG)
 #define GET_FIELD(to, from) out->to = c->from;
 	PLAIN_FIELDS(GET_FIELD)
 #define GET_SEG(to, from)                \
@@ -121,7 +116,7 @@ int svm_set_hvm_cpu(struct vcpu *v, const struct hvm_hw_cpu *in)
 		*(uint32_t *)((char *)sv->fpu + 24) &= 0xffbf; /* reserved MXCSR bits fault */
 	}
 #define SET_REG(r) sv->regs.r = in->r;
-	REGISTERS(SET_REG)
+	GUEST_REGS(SET_REG)
 #define SET_FIELD(from, to) c->to = in->from;
 	PLAIN_FIELDS(SET_FIELD)
 #define SET_SEG(from, to)                                                                          \
