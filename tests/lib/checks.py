@@ -89,12 +89,11 @@ def _emulator_jobs(select, report):
 
 
 def _host_tests(select, report):
-    if not select.words or "format" in select.words:
-        select.used.add("format")
-        report.run("format", host.formatting)
-    if not select.words or "licences" in select.words:
-        select.used.add("licences")
-        report.run("licences", host.licences)
+    for name, test in (("format", host.formatting), ("licences", host.licences),
+                       ("launcher", host.launcher)):
+        if not select.words or name in select.words:
+            select.used.add(name)
+            report.run(name, test)
     units = {full: name for name, full in host.unit_tests() if select.test("unit", name)}
     host.run_units(report, units)
     for name in host.fuzz_targets():

@@ -75,6 +75,22 @@ def licences():
     return f"{len(files)} files"
 
 
+def launcher():
+    """./run refuses what makes no sense with its own status and one sentence; it knows its options."""
+    for words, said in ((["--nonsense"], "--help"), (["--cpus", "0"], "needs a CPU"),
+                        (["--kernel", "/dev/null", "--script", "/dev/null"], "can't be used with"),
+                        (["--ramdisk", "/dev/null"], "belongs to --kernel"),
+                        (["--kernel", "/nonexistent"], "is not there: /nonexistent"),
+                        (["--script", "/nonexistent"], "No such file or directory: /nonexistent")):
+        status, out = _call([str(ROOT / "run"), "--no-build", *words], 60)
+        if status != 127 or said not in out or "Traceback" in out:
+            raise Failure(f"./run {' '.join(words)} ends with {status}", out)
+    status, out = _call([str(ROOT / "run"), "--help"], 60)
+    bare = re.findall(r"^  (--[\w-]+)(?: [^ ]+)?\n(?! {20})", out, re.M)
+    if status or bare:
+        raise Failure(f"./run --help says nothing of {bare}", out)
+
+
 def unit_tests():
     """[(name, meson's name)] of all host tests of the build."""
     out = subprocess.run(["meson", "introspect", "--tests", str(BUILD)], stdout=subprocess.PIPE,

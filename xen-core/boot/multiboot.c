@@ -325,28 +325,19 @@ int multiboot_parse(uint32_t magic, uint32_t info_addr, const struct phys_access
 	return out->nr_mem ? 0 : -ENOENT;
 }
 
-struct signature {
-	uint16_t offset;
-	uint8_t len;
-	uint8_t kind;
-	const char *bytes;
-};
-
-/* Linux: Documentation/arch/x86/boot.rst; policy: magic, length 8, and its name. */
-static const struct signature signatures[] = {
-	{ 0x202, 4, MODULE_BZIMAGE, "HdrS" },
-	{ 0, 4, MODULE_ELF, "\177ELF" },
-	{ 0, 16, MODULE_FLASK, "\x8c\xff\x7c\xf9\x08\0\0\0XenFlask" },
-};
+static bool has_at(const void *head, size_t len, size_t offset, const void *bytes, size_t n)
+{
+	return len >= offset + n && !memcmp((const char *)head + offset, bytes, n);
+}
 
 enum module_kind module_kind(const void *head, size_t len)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(signatures); i++) {
-		const struct signature *s = &signatures[i];
-
-		if (len >= (size_t)s->offset + s->len &&
-		    !memcmp((const char *)head + s->offset, s->bytes, s->len))
-			return s->kind;
-	}
+	if (has_at(head, len, 0x202, "HdrS", 4)) /* Linux: Documentation/arch/x86/boot.rst */
+		return MODULE_BZIMAGE;
+	if (has_at(head, len, 0, "\177ELF", 4))
+		return MODULE_ELF;
+	/* Magic, length 8, and the policy's name. */
+	if (has_at(head, len, 0, "\x8c\xff\x7c\xf9\x08\0\0\0XenFlask", 16))
+		return MODULE_FLASK;
 	return MODULE_INITRD;
 }
