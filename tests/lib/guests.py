@@ -33,10 +33,10 @@ def _head(name, folder):
 
 
 def boot(name, core, folder="guests", timeout=90, cpus=2, cmdline="",
-         dom0_memory=128):
-    """The lines that kernel NAME prints, and the console."""
+         dom0_memory=128, tag=""):
+    """The lines that kernel NAME prints, and the console. TAG tells apart runs of one kernel."""
     kernel = BUILD / "tests" / folder / name
-    log = BUILD / "log" / f"{folder}-{name}-{core}.log"
+    log = BUILD / "log" / f"{folder}-{name}-{core}{tag}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     head = _head(name, folder)
     options = " ".join(["bootscrub=0" if core == "xen" else policy.CMDLINE if folder == "guests" else "",
