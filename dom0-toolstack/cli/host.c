@@ -317,28 +317,37 @@ static void print_quotas_json(char *answer)
 	char *line, *rest = answer;
 
 	while ((line = strsep(&rest, "\n")) != NULL) {
+		struct json_object *both;
 		char name[64];
-		long long value;
+		long long value, limit;
+		int got = sscanf(line, " %63[^ :=]%*[ :=]%lld of %lld", name, &value, &limit);
 
-		if (sscanf(line, " %63[^ :=]%*[ :=]%lld", name, &value) == 2)
+		if (got == 2)
 			json_object_object_add(o, name, json_object_new_int64(value));
+		if (got < 3)
+			continue;
+		both = json_object_new_object();
+		json_object_object_add(both, "used", json_object_new_int64(value));
+		json_object_object_add(both, "limit", json_object_new_int64(limit));
+		json_object_object_add(o, name, both);
 	}
 	print_json(o);
 }
 
 int cmd_store_quota(int argc, char **argv)
 {
-	const char *words[4] = { "quota" };
+	const char *words[5] = { "quota" };
 	size_t count = 1;
-	char *answer;
+	char *answer, domid[8] = "";
 	int rc;
 
 	while (next_option(argc, argv, "", true) != -1)
 		;
-	need_args(argc, 0, 2);
-	if (argc - optind == 1)
-		need_args(argc, 2, 2);
-	if (argc - optind == 2) {
+	need_args(argc, 0, 3);
+	/* An odd number of words: a domain first. */
+	if ((argc - optind) % 2)
+		snprintf(domid, sizeof(domid), "%u", need_domain(argv[optind++]));
+	if (argc > optind) {
 		need_number(argv[optind + 1], UINT32_MAX);
 		words[count++] = "set";
 		words[count++] = argv[optind];
@@ -346,12 +355,14 @@ int cmd_store_quota(int argc, char **argv)
 		if (would("set the store's quota %s to %s", argv[optind], argv[optind + 1]))
 			return EXIT_SUCCESS;
 	}
+	if (*domid)
+		words[count++] = domid;
 	rc = xs_client_control(life_store(need_life()), words, count, &answer);
 	if (rc)
 		return fail("the store does not know its quotas, or not this one "
 			    "(`xl store-quota` lists them): %s",
 			    strerror(-rc));
-	if (json && count == 1) {
+	if (json && count <= 2) {
 		print_quotas_json(answer);
 	} else {
 		fputs(answer, stdout);

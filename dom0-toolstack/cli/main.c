@@ -78,7 +78,8 @@ const struct command commands[] = {
 	RUN("setenforce", cmd_setenforce, "1|0|Enforcing|Permissive",
 	    "Enforce the policy, or only log denials"),
 	RUN("loadpolicy", cmd_loadpolicy, "FILE", "Load a compiled policy"),
-	RUN("store-quota", cmd_store_quota, "[NAME VALUE]", "Show the store's quotas, or set one"),
+	RUN("store-quota", cmd_store_quota, "[DOMAIN] [NAME VALUE]",
+	    "Show the store's quotas, or what a domain uses of them, or set one"),
 	RUN("autostart", cmd_autostart, "[DIRECTORY]",
 	    "Create the guests of a directory (default: autostart= of bulkhead.conf(5), or\n"
 	    "    /etc/xen/auto), those that others name in depends= first"),

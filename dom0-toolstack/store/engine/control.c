@@ -75,10 +75,11 @@ static int quota_show_domain(struct conn *conn, const char *word, struct answer 
 		events += other->domain == domain ? other->event_count : 0;
 	answer_add(answer, "Domain %u:\n", domain->domid);
 	for (unsigned int i = 0; i < QUOTA_COUNT; i++)
-		answer_add(answer, "%-18s: %8llu of %8llu %s\n", quota_name((enum quota)i),
+		answer_add(answer, "%-18s: %8llu of %8llu %s%s\n", quota_name((enum quota)i),
 			   (unsigned long long)quota_used(domain, (enum quota)i, events),
 			   (unsigned long long)domain_quota(conn->store, domain, (enum quota)i),
-			   quota_meaning((enum quota)i));
+			   quota_meaning((enum quota)i),
+			   domain->quota_logged & 1u << i ? " (was exceeded)" : "");
 	return 0;
 }
 
