@@ -142,7 +142,7 @@ int unpack_kernel(struct room *room, const uint8_t *image, size_t size, uint32_t
 	if (!rc)
 		rc = elf_stream_finish(&u.elf, &start);
 	*entry = (uint32_t)start;
-	*why = u.why ? u.why : u.elf.why ? u.elf.why : sink.why;
+	*why = u.why ? u.why : u.elf.why ? u.elf.why : sink.why ? sink.why : "not a kernel";
 	if (rc && room->full) {
 		*why = "it has too little memory to unpack its kernel: raise dom0_mem=";
 		rc = -ENOMEM;
