@@ -11,7 +11,6 @@ Without --write it is a test (REQ core/control: docs/abi.md is complete and true
   - an offered operation has no permission, or not the one that xsm-policy/access_vectors says;
   - docs/abi.md differs from what this makes.
 """
-import errno
 import importlib.util
 import re
 import subprocess
@@ -94,6 +93,100 @@ NOTES = {
     'VMASST_TYPE_runstate_update_flag': 'The only assistance that guests without PV MMU have.',
 }
 
+# Operations that the core does not offer, by reason. -EOPNOTSUPP where its table refuses the number,
+# -ENOSYS elsewhere.
+NOT_OFFERED = {
+    'No domain has physical interrupts.':
+        'PHYSDEVOP_irq_status_query PHYSDEVOP_eoi PHYSDEVOP_map_pirq PHYSDEVOP_unmap_pirq '
+        'PHYSDEVOP_pirq_eoi_gmfn_v1 PHYSDEVOP_setup_gsi PHYSDEVOP_get_free_pirq '
+        'PHYSDEVOP_pirq_eoi_gmfn_v2',
+    'PV guests only.':
+        'PHYSDEVOP_set_iopl PHYSDEVOP_set_iobitmap PHYSDEVOP_apic_read PHYSDEVOP_apic_write '
+        'PHYSDEVOP_alloc_irq_vector PHYSDEVOP_free_irq_vector XEN_DOMCTL_set_ext_vcpucontext '
+        'XEN_DOMCTL_get_ext_vcpucontext XEN_DOMCTL_setvcpuextstate XEN_DOMCTL_getvcpuextstate '
+        'XEN_DOMCTL_get_vcpu_msrs XEN_DOMCTL_set_vcpu_msrs XENMEM_machphys_mfn_list '
+        'XENMEM_machphys_compat_mfn_list XENMEM_machphys_mapping XENMEM_exchange',
+    'The core finds PCI devices by itself.':
+        'PHYSDEVOP_manage_pci_add PHYSDEVOP_manage_pci_remove PHYSDEVOP_restore_msi '
+        'PHYSDEVOP_manage_pci_add_ext PHYSDEVOP_pci_mmcfg_reserved PHYSDEVOP_pci_device_add '
+        'PHYSDEVOP_pci_device_remove PHYSDEVOP_restore_msi_ext PHYSDEVOP_prepare_msix '
+        'PHYSDEVOP_release_msix',
+    'No debug port is driven.':
+        'PHYSDEVOP_dbgp_op',
+    'Obsolete.':
+        'PHYSDEVOP_IRQ_UNMASK_NOTIFY',
+    "MTRRs are the core's.":
+        'XENPF_add_memtype XENPF_del_memtype XENPF_read_memtype',
+    "Microcode is the firmware's matter.":
+        'XENPF_microcode_update',
+    'PV control domains only.':
+        'XENPF_platform_quirk',
+    'CPUID tells.':
+        'XENPF_get_cpu_version',
+    'No domain owns firmware or its services.':
+        'XENPF_efi_runtime_call XENPF_firmware_info',
+    'The core does not manage frequencies or sleep states.':
+        'XENPF_change_freq XENPF_set_processor_pminfo XENPF_core_parking XEN_SYSCTL_get_pmstat '
+        'XEN_SYSCTL_pm_op',
+    'CPUs and memory are fixed at boot.':
+        'XENPF_cpu_online XENPF_cpu_offline XENPF_cpu_hotadd XENPF_mem_hotadd',
+    "No domain reads or writes the host's MSRs.":
+        'XENPF_resource_op',
+    'No trace buffers.':
+        'XEN_SYSCTL_tbuf_op',
+    'Not counted.':
+        'XEN_SYSCTL_perfc_op XEN_SYSCTL_lockprof_op XEN_SYSCTL_coverage_op',
+    'CPUs are fixed at boot.':
+        'XEN_SYSCTL_cpu_hotplug',
+    'Memory is fixed at boot.':
+        'XEN_SYSCTL_page_offline_op',
+    'Cache and bandwidth allocation are not offered.':
+        'XEN_SYSCTL_psr_cmt_op XEN_SYSCTL_psr_alloc XEN_DOMCTL_psr_cmt_op XEN_DOMCTL_psr_alloc',
+    'The control domain has no PCI devices.':
+        'XEN_SYSCTL_pcitopoinfo',
+    "The core's code does not change.":
+        'XEN_SYSCTL_livepatch_op',
+    'Guest state is set by XEN_DOMCTL_sethvmcontext.':
+        'XEN_DOMCTL_setvcpucontext',
+    'Guests are debugged from inside.':
+        'XEN_DOMCTL_setdebugging XEN_DOMCTL_debug_op XEN_DOMCTL_gdbsx_guestmemio '
+        'XEN_DOMCTL_gdbsx_pausevcpu XEN_DOMCTL_gdbsx_unpausevcpu XEN_DOMCTL_gdbsx_domstatus',
+    'Other architectures only.':
+        'XEN_DOMCTL_real_mode_area XEN_DOMCTL_set_opt_feature XEN_DOMCTL_cacheflush '
+        'XEN_DOMCTL_vuart_op',
+    "Devices can't be assigned yet.":
+        'XEN_DOMCTL_assign_device XEN_DOMCTL_bind_pt_irq XEN_DOMCTL_memory_mapping '
+        'XEN_DOMCTL_ioport_mapping XEN_DOMCTL_test_assign_device XEN_DOMCTL_deassign_device '
+        'XEN_DOMCTL_unbind_pt_irq XEN_DOMCTL_get_device_group',
+    'No introspection, paging or sharing of guest memory.':
+        'XEN_DOMCTL_vm_event_op XEN_DOMCTL_mem_sharing_op XEN_DOMCTL_set_access_required '
+        'XEN_DOMCTL_monitor_op',
+    'Debug builds of Xen only.':
+        'XEN_DOMCTL_audit_p2m',
+    'No machine check handling.':
+        'XEN_DOMCTL_set_broken_page_p2m',
+    'Guests have one node.':
+        'XEN_DOMCTL_setvnumainfo',
+    'A guest restarts as a new domain.':
+        'XEN_DOMCTL_soft_reset',
+    'No processor trace.':
+        'XEN_DOMCTL_vmtrace_op',
+    "Memory without a place in the guest's map; use populate_physmap.":
+        'XENMEM_increase_reservation',
+    "No domain owns the host's memory map.":
+        'XENMEM_machine_memory_map',
+    'No paging of guests.':
+        'XENMEM_paging_op',
+    'No introspection.':
+        'XENMEM_access_op',
+    "No sharing of guests' memory.":
+        'XENMEM_sharing_op',
+    'No devices assigned yet.':
+        'XENMEM_reserved_device_memory_map',
+    'No virtual NUMA.':
+        'XENMEM_get_vnumainfo',
+}
+
 # Hypercalls as such; those with operations are described in their own sections.
 NO_PV = 'PV guests only.'
 HYPERCALL_NOTES = {
@@ -109,6 +202,7 @@ HYPERCALL_NOTES = {
     'argo_op': 'Domains talk by grants and event channels.',
     'xenpmu_op': 'No performance counters for guests.',
     'dm_op': 'Not yet: there is no device model.', 'hypfs_op': 'sysctl tells what there is.',
+    'physdev_op': 'No domain has physical interrupts or PCI devices.',
     'mca': 'No machine check handling.',
     'set_timer_op': 'Single-shot timer of the calling vCPU. Needs no permission.',
 }
@@ -208,10 +302,14 @@ class Page:
     def __init__(self, root, dump):
         self.root, self.problems, self.out = root, [], []
         self.perms = permissions(root)
-        self.tables = {}
+        self.tables, self.refused = {}, set()
+        self.reasons = {name: why for why, names in NOT_OFFERED.items() for name in names.split()}
         for line in dump.splitlines():
-            group, name, nr, hook, error, note = line.split('\t')
-            self.tables.setdefault(group, {})[name] = (int(nr), hook, int(error), note)
+            group, name, nr, hook, note = line.split('\t')
+            if name == '-':
+                self.refused.add((group, int(nr)))
+            else:
+                self.tables.setdefault(group, {})[name] = (int(nr), hook, note)
 
     def problem(self, text):
         self.problems.append(text)
@@ -223,9 +321,7 @@ class Page:
         return self.perms['XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION']
 
     def table_row(self, name, entry):
-        _, hook, error, note = entry
-        if error:
-            return '-EOPNOTSUPP' if error == errno.EOPNOTSUPP else f'-{errno.errorcode[error]}', '–', note
+        _, hook, note = entry
         listed = self.perms.get(name) or self.parts(name)
         if hook not in ('act', 'none') and hook not in listed:
             self.problem(f'{name}: the table asks "{hook}", access_vectors lists {listed}')
@@ -235,6 +331,14 @@ class Page:
             self.problem(f'{name}: needs no permission, but no note says why')
         shown = [hook] if hook not in ('act', 'none') else listed if hook == 'act' else ['none']
         return 'offered', ', '.join(shown), note
+
+    def refused_row(self, group, name, nr):
+        why = self.reasons.pop(name, None)
+        if not why:
+            self.problem(f'{name} ({nr}) is not in the table of {group}, and nothing says why')
+        error = '-EOPNOTSUPP' if (group, nr) in self.refused else '-ENOSYS'
+        self.refused.discard((group, nr))
+        return error, '–', why
 
     def source_row(self, group, name, known):
         note = NOTES.get(name) or ''
@@ -256,10 +360,9 @@ class Page:
         if not ops:
             self.problem(f'{header}: no operations found')
         for name, nr in sorted(ops.items(), key=lambda item: (item[1], item[0])):
-            if table is not None and name not in table:
-                self.problem(f'{name} ({nr}) is not in the table of {group}')
-                continue
-            if table is not None:
+            if group not in SOURCES and name not in (table or ()):
+                row = self.refused_row(group, name, nr)
+            elif table is not None:
                 if table[name][0] != nr:
                     self.problem(f'{name}: number {table[name][0]}, the header says {nr}')
                 row = self.table_row(name, table[name])
@@ -294,6 +397,10 @@ class Page:
         self.hypercalls()
         for group in GROUPS:
             self.group(*group)
+        for group, nr in self.refused:
+            self.problem(f'{group} refuses {nr}, which no header knows or which it offers')
+        for name in self.reasons:
+            self.problem(f'NOT_OFFERED has {name}, which is offered or in no header')
         return '\n'.join(line.rstrip() for line in self.out) + '\n'
 
 

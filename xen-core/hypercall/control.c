@@ -38,10 +38,12 @@ long op_run(const struct op_table *table, uint64_t nr, struct op_call *call)
 	const struct op_entry *op = op_find(table, nr);
 	int rc;
 
-	if (!op)
+	if (!op) {
+		for (unsigned int i = 0; i < table->nr_refused; i++)
+			if (table->refused[i] == nr)
+				return -EOPNOTSUPP;
 		return -ENOSYS;
-	if (!op->act)
-		return op->refusal;
+	}
 	rc = op_permitted(op, call);
 	if (rc)
 		return rc;

@@ -185,14 +185,6 @@ static long domctl_sendtrigger(struct op_call *call)
 	}
 }
 
-static const char no_devices[] = "Devices can't be assigned yet.";
-static const char pv_only[] = "PV guests only.";
-static const char no_debug[] = "Guests are debugged from inside.";
-static const char no_introspection[] = "No introspection, paging or sharing of guest memory.";
-static const char no_qos[] = "Cache and bandwidth allocation are not offered.";
-static const char other_arch[] = "Other architectures only.";
-static const char no_trace[] = "No processor trace.";
-
 static const struct op_entry ops[] = {
 	OP(XEN_DOMCTL_createdomain, OP_HOOK_IN_ACT, domctl_createdomain,
 	   "domain create, asked by domain_create(). Only HVM and PVH with nested paging; grant "
@@ -207,15 +199,12 @@ static const struct op_entry ops[] = {
 	   "GET_ALLOCATION and SET_ALLOCATION, the latter only raises; no log-dirty mode: "
 	   "-EOPNOTSUPP."),
 	OP(XEN_DOMCTL_max_mem, XSM_DOMAIN__SETDOMAINMAXMEM, domctl_max_mem, NULL),
-	OP_REFUSED(XEN_DOMCTL_setvcpucontext, EOPNOTSUPP,
-		   "Guest state is set by XEN_DOMCTL_sethvmcontext."),
 	OP(XEN_DOMCTL_getvcpucontext, XSM_DOMAIN__GETVCPUCONTEXT, domctl_getvcpucontext,
 	   "Registers, control registers and segment bases; no FPU state."),
 	OP(XEN_DOMCTL_getvcpuinfo, XSM_DOMAIN__GETVCPUINFO, domctl_getvcpuinfo, NULL),
 	OP(XEN_DOMCTL_max_vcpus, XSM_DOMAIN__MAX_VCPUS, domctl_max_vcpus, NULL),
 	OP(XEN_DOMCTL_scheduler_op, OP_HOOK_IN_ACT, domctl_scheduler_op, "credit2 only."),
 	OP(XEN_DOMCTL_setdomainhandle, XSM_DOMAIN__SETDOMAINHANDLE, domctl_setdomainhandle, NULL),
-	OP_REFUSED(XEN_DOMCTL_setdebugging, EOPNOTSUPP, no_debug),
 	OP(XEN_DOMCTL_irq_permission, OP_HOOK_IN_ACT, domctl_irq_permission,
 	   "Granting is -EPERM: the caller has no interrupt to give. So are the next two."),
 	OP(XEN_DOMCTL_iomem_permission, OP_HOOK_IN_ACT, domctl_iomem_permission, NULL),
@@ -223,7 +212,6 @@ static const struct op_entry ops[] = {
 	OP(XEN_DOMCTL_hypercall_init, XSM_DOMAIN__HYPERCALL, domctl_hypercall_init, NULL),
 	OP(XEN_DOMCTL_settimeoffset, XSM_DOMAIN__SETTIME, domctl_settimeoffset, NULL),
 	OP(XEN_DOMCTL_getvcpuaffinity, XSM_DOMAIN__GETAFFINITY, domctl_getvcpuaffinity, NULL),
-	OP_REFUSED(XEN_DOMCTL_real_mode_area, ENOSYS, other_arch),
 	OP(XEN_DOMCTL_resumedomain, XSM_DOMAIN__RESUME, domctl_resumedomain, NULL),
 	OP(XEN_DOMCTL_sendtrigger, XSM_DOMAIN__TRIGGER, domctl_sendtrigger,
 	   "NMI. Power and sleep buttons, which a guest here does not have, are -EOPNOTSUPP; Xen "
@@ -235,59 +223,60 @@ static const struct op_entry ops[] = {
 	OP(XEN_DOMCTL_set_address_size, XSM_DOMAIN__SETADDRSIZE, domctl_set_address_size,
 	   "64 only, as for HVM in Xen."),
 	OP(XEN_DOMCTL_get_address_size, XSM_DOMAIN__GETADDRSIZE, domctl_get_address_size, NULL),
-	OP_REFUSED(XEN_DOMCTL_assign_device, EOPNOTSUPP, no_devices),
-	OP_REFUSED(XEN_DOMCTL_bind_pt_irq, EOPNOTSUPP, no_devices),
-	OP_REFUSED(XEN_DOMCTL_memory_mapping, EOPNOTSUPP, no_devices),
-	OP_REFUSED(XEN_DOMCTL_ioport_mapping, EOPNOTSUPP, no_devices),
-	OP_REFUSED(XEN_DOMCTL_set_ext_vcpucontext, EOPNOTSUPP, pv_only),
-	OP_REFUSED(XEN_DOMCTL_get_ext_vcpucontext, EOPNOTSUPP, pv_only),
-	OP_REFUSED(XEN_DOMCTL_set_opt_feature, ENOSYS, other_arch),
-	OP_REFUSED(XEN_DOMCTL_test_assign_device, EOPNOTSUPP, no_devices),
 	OP(XEN_DOMCTL_set_target, OP_HOOK_IN_ACT, domctl_set_target, NULL),
-	OP_REFUSED(XEN_DOMCTL_deassign_device, EOPNOTSUPP, no_devices),
-	OP_REFUSED(XEN_DOMCTL_unbind_pt_irq, EOPNOTSUPP, no_devices),
-	OP_REFUSED(XEN_DOMCTL_get_device_group, EOPNOTSUPP, no_devices),
-	OP_REFUSED(XEN_DOMCTL_debug_op, EOPNOTSUPP, no_debug),
 	OP(XEN_DOMCTL_gethvmcontext_partial, XSM_HVM__GETHVMC, domctl_gethvmcontext_partial, NULL),
-	OP_REFUSED(XEN_DOMCTL_vm_event_op, EOPNOTSUPP, no_introspection),
-	OP_REFUSED(XEN_DOMCTL_mem_sharing_op, EOPNOTSUPP, no_introspection),
 	OP(XEN_DOMCTL_gettscinfo, XSM_DOMAIN2__GETTSC, domctl_gettscinfo, NULL),
 	OP(XEN_DOMCTL_settscinfo, XSM_DOMAIN2__SETTSC, domctl_settscinfo,
 	   "Modes default and never-emulate, at the host's frequency."),
 	OP(XEN_DOMCTL_getpageframeinfo3, XSM_MMU__PAGEINFO, domctl_getpageframeinfo3, NULL),
-	OP_REFUSED(XEN_DOMCTL_setvcpuextstate, EOPNOTSUPP, pv_only),
-	OP_REFUSED(XEN_DOMCTL_getvcpuextstate, EOPNOTSUPP, pv_only),
-	OP_REFUSED(XEN_DOMCTL_set_access_required, EOPNOTSUPP, no_introspection),
-	OP_REFUSED(XEN_DOMCTL_audit_p2m, ENOSYS, "Debug builds of Xen only."),
 	OP(XEN_DOMCTL_set_virq_handler, XSM_DOMAIN__SET_VIRQ_HANDLER, domctl_set_virq_handler,
 	   NULL),
-	OP_REFUSED(XEN_DOMCTL_set_broken_page_p2m, EOPNOTSUPP, "No machine check handling."),
 	OP(XEN_DOMCTL_setnodeaffinity, XSM_DOMAIN__SETAFFINITY, domctl_setnodeaffinity,
 	   "There is one node, which must be in the map."),
 	OP(XEN_DOMCTL_getnodeaffinity, XSM_DOMAIN__GETAFFINITY, domctl_getnodeaffinity, NULL),
-	OP_REFUSED(XEN_DOMCTL_cacheflush, ENOSYS, other_arch),
-	OP_REFUSED(XEN_DOMCTL_get_vcpu_msrs, EOPNOTSUPP, pv_only),
-	OP_REFUSED(XEN_DOMCTL_set_vcpu_msrs, EOPNOTSUPP, pv_only),
-	OP_REFUSED(XEN_DOMCTL_setvnumainfo, EOPNOTSUPP, "Guests have one node."),
-	OP_REFUSED(XEN_DOMCTL_psr_cmt_op, EOPNOTSUPP, no_qos),
-	OP_REFUSED(XEN_DOMCTL_monitor_op, EOPNOTSUPP, no_introspection),
-	OP_REFUSED(XEN_DOMCTL_psr_alloc, EOPNOTSUPP, no_qos),
-	OP_REFUSED(XEN_DOMCTL_soft_reset, EOPNOTSUPP, "A guest restarts as a new domain."),
-	OP_REFUSED(XEN_DOMCTL_vuart_op, EOPNOTSUPP, other_arch),
 	OP(XEN_DOMCTL_get_cpu_policy, XSM_DOMAIN2__GET_CPU_POLICY, domctl_get_cpu_policy, NULL),
 	OP(XEN_DOMCTL_set_cpu_policy, XSM_DOMAIN2__SET_CPU_POLICY, domctl_set_cpu_policy, NULL),
-	OP_REFUSED(XEN_DOMCTL_vmtrace_op, EOPNOTSUPP, no_trace),
 	OP(XEN_DOMCTL_get_paging_mempool_size, XSM_DOMAIN__GETPAGINGMEMPOOL,
 	   domctl_get_paging_mempool_size, NULL),
 	OP(XEN_DOMCTL_set_paging_mempool_size, XSM_DOMAIN__SETPAGINGMEMPOOL,
 	   domctl_set_paging_mempool_size, "Only raises."),
-	OP_REFUSED(XEN_DOMCTL_gdbsx_guestmemio, EOPNOTSUPP, no_debug),
-	OP_REFUSED(XEN_DOMCTL_gdbsx_pausevcpu, EOPNOTSUPP, no_debug),
-	OP_REFUSED(XEN_DOMCTL_gdbsx_unpausevcpu, EOPNOTSUPP, no_debug),
-	OP_REFUSED(XEN_DOMCTL_gdbsx_domstatus, EOPNOTSUPP, no_debug),
 };
 
-const struct op_table domctl_ops = OP_TABLE("domctl", ops);
+/* Known to the headers, and -EOPNOTSUPP: why is in docs/abi.md. */
+static const uint16_t refused[] = { XEN_DOMCTL_setvcpucontext,
+				    XEN_DOMCTL_setdebugging,
+				    XEN_DOMCTL_assign_device,
+				    XEN_DOMCTL_bind_pt_irq,
+				    XEN_DOMCTL_memory_mapping,
+				    XEN_DOMCTL_ioport_mapping,
+				    XEN_DOMCTL_set_ext_vcpucontext,
+				    XEN_DOMCTL_get_ext_vcpucontext,
+				    XEN_DOMCTL_test_assign_device,
+				    XEN_DOMCTL_deassign_device,
+				    XEN_DOMCTL_unbind_pt_irq,
+				    XEN_DOMCTL_get_device_group,
+				    XEN_DOMCTL_debug_op,
+				    XEN_DOMCTL_vm_event_op,
+				    XEN_DOMCTL_mem_sharing_op,
+				    XEN_DOMCTL_setvcpuextstate,
+				    XEN_DOMCTL_getvcpuextstate,
+				    XEN_DOMCTL_set_access_required,
+				    XEN_DOMCTL_set_broken_page_p2m,
+				    XEN_DOMCTL_get_vcpu_msrs,
+				    XEN_DOMCTL_set_vcpu_msrs,
+				    XEN_DOMCTL_setvnumainfo,
+				    XEN_DOMCTL_psr_cmt_op,
+				    XEN_DOMCTL_monitor_op,
+				    XEN_DOMCTL_psr_alloc,
+				    XEN_DOMCTL_soft_reset,
+				    XEN_DOMCTL_vuart_op,
+				    XEN_DOMCTL_vmtrace_op,
+				    XEN_DOMCTL_gdbsx_guestmemio,
+				    XEN_DOMCTL_gdbsx_pausevcpu,
+				    XEN_DOMCTL_gdbsx_unpausevcpu,
+				    XEN_DOMCTL_gdbsx_domstatus };
+
+const struct op_table domctl_ops = OP_TABLE_REFUSING("domctl", ops, refused);
 
 /* The domain that an operation is about; createdomain is about none yet. */
 static int find_domain(struct op_call *call)

@@ -56,7 +56,6 @@ CALL(vcpu, vcpu_op(N(0), N(1), G(2)))
 CALL(flask, xsm_flask_op(&current_domain()->label, G(0)))
 CALL(sched, sched_op(N(0), G(1)))
 CALL(event, evtchn_op(N(0), G(1)))
-CALL(physdev, do_physdev_op(N(0), G(1)))
 CALL(hvm, hvm_op(N(0), G(1)))
 CALL(sysctl, do_sysctl(G(0)))
 CALL(domctl, do_domctl(G(0)))
@@ -117,7 +116,6 @@ static hypercall_fn *const table[] = {
 	[__HYPERVISOR_xsm_op] = call_flask,
 	[__HYPERVISOR_sched_op] = call_sched,
 	[__HYPERVISOR_event_channel_op] = call_event,
-	[__HYPERVISOR_physdev_op] = call_physdev,
 	[__HYPERVISOR_hvm_op] = call_hvm,
 	[__HYPERVISOR_sysctl] = call_sysctl,
 	[__HYPERVISOR_domctl] = call_domctl,

@@ -26,7 +26,6 @@ long do_memory_op(struct hypercall_args *args);
 long do_domctl(gva_t arg);
 long do_sysctl(gva_t arg);
 long do_platform_op(gva_t arg);
-long do_physdev_op(unsigned int cmd, gva_t arg);
 long do_xen_version(unsigned int cmd, gva_t arg);
 long do_console_io(unsigned int cmd, unsigned int count, gva_t arg);
 

@@ -2,8 +2,8 @@
 /*
  * The form of every table of operations: hypercalls, and sub-operations of the big ones. An entry
  * says what an operation is called in Xen's public headers, which permission is asked before it
- * acts, and what does it. What is not offered stands in the table as well, with the error that it
- * answers. tests/unit/test_abi.c compares all tables with docs/abi.md and with the headers.
+ * acts, and what does it. What is not offered is -EOPNOTSUPP when the table refuses it by number,
+ * and -ENOSYS otherwise. tests/unit/abi.py compares all tables with docs/abi.md and the headers.
  */
 #ifndef CORE_OPS_H
 #define CORE_OPS_H
@@ -20,29 +20,29 @@ struct op_call; /* decoded arguments; each multiplexer's own structure (hypercal
 struct op_entry {
 	uint16_t nr;	  /* number in the ABI */
 	uint16_t hook;	  /* enum xsm_perm, OP_HOOK_IN_ACT or OP_HOOK_NONE */
-	int16_t refusal;  /* without @act: the negative errno of an operation that is not offered */
 	const char *name; /* in the public header, with its prefix */
 	long (*act)(struct op_call *call);
-	const char *note; /* what differs from Xen, or why it is not offered; may be NULL */
+	const char *note; /* what differs from Xen; may be NULL */
 };
 
 struct op_table {
 	const char *hypercall; /* name in xen.h, without __HYPERVISOR_ */
 	const struct op_entry *ops;
-	unsigned int nr_ops;
+	unsigned int nr_ops, nr_refused;
+	const uint16_t *refused; /* numbers */
 };
 
-#define OP(name, hook, act, note)                       \
-	{                                               \
-		(name), (hook), 0, #name, (act), (note) \
+#define OP(name, hook, act, note)                    \
+	{                                            \
+		(name), (hook), #name, (act), (note) \
 	}
-#define OP_REFUSED(name, error, note)                                          \
-	{                                                                      \
-		(name), OP_HOOK_NONE, (int16_t) - (error), #name, NULL, (note) \
+#define OP_TABLE(hypercall, ops)                             \
+	{                                                    \
+		(hypercall), (ops), ARRAY_SIZE(ops), 0, NULL \
 	}
-#define OP_TABLE(hypercall, ops)                    \
-	{                                           \
-		(hypercall), (ops), ARRAY_SIZE(ops) \
+#define OP_TABLE_REFUSING(hypercall, ops, refused)                                \
+	{                                                                         \
+		(hypercall), (ops), ARRAY_SIZE(ops), ARRAY_SIZE(refused), refused \
 	}
 
 /* The entry of @nr, or NULL. */
@@ -59,7 +59,7 @@ static inline const struct op_entry *op_find(const struct op_table *table, uint6
 	return NULL;
 }
 
-extern const struct op_table version_ops, console_io_ops, physdev_ops, platform_ops, sysctl_ops,
-	domctl_ops, memory_ops;
+extern const struct op_table version_ops, console_io_ops, platform_ops, sysctl_ops, domctl_ops,
+	memory_ops;
 
 #endif

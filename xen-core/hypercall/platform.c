@@ -112,38 +112,26 @@ static long platform_get_symbol(struct op_call *call)
 	return 0;
 }
 
-static const char no_hotplug[] = "CPUs and memory are fixed at boot.";
-static const char no_power[] = "The core does not manage frequencies or sleep states.";
-static const char no_firmware[] = "No domain owns firmware or its services.";
-static const char no_mtrr[] = "MTRRs are the core's.";
-
 static const struct op_entry ops[] = {
 	OP(XENPF_settime32, XSM_XEN__SETTIME, platform_settime32, NULL),
-	OP_REFUSED(XENPF_add_memtype, EOPNOTSUPP, no_mtrr),
-	OP_REFUSED(XENPF_del_memtype, EOPNOTSUPP, no_mtrr),
-	OP_REFUSED(XENPF_read_memtype, EOPNOTSUPP, no_mtrr),
-	OP_REFUSED(XENPF_microcode_update, EOPNOTSUPP, "Microcode is the firmware's matter."),
-	OP_REFUSED(XENPF_platform_quirk, EOPNOTSUPP, "PV control domains only."),
-	OP_REFUSED(XENPF_get_cpu_version, EOPNOTSUPP, "CPUID tells."),
-	OP_REFUSED(XENPF_efi_runtime_call, EOPNOTSUPP, no_firmware),
-	OP_REFUSED(XENPF_firmware_info, ENOSYS, no_firmware),
 	OP(XENPF_enter_acpi_sleep, XSM_XEN__SLEEP, platform_enter_acpi_sleep,
 	   "S5 only: shuts the control domain down, and the host with it."),
-	OP_REFUSED(XENPF_change_freq, EOPNOTSUPP, no_power),
 	OP(XENPF_getidletime, XSM_XEN__GETIDLE, platform_getidletime, NULL),
-	OP_REFUSED(XENPF_set_processor_pminfo, EOPNOTSUPP, no_power),
 	OP(XENPF_get_cpuinfo, XSM_XEN__GETCPUINFO, platform_get_cpuinfo, NULL),
-	OP_REFUSED(XENPF_cpu_online, EOPNOTSUPP, no_hotplug),
-	OP_REFUSED(XENPF_cpu_offline, EOPNOTSUPP, no_hotplug),
-	OP_REFUSED(XENPF_cpu_hotadd, EOPNOTSUPP, no_hotplug),
-	OP_REFUSED(XENPF_mem_hotadd, EOPNOTSUPP, no_hotplug),
-	OP_REFUSED(XENPF_core_parking, EOPNOTSUPP, no_power),
-	OP_REFUSED(XENPF_resource_op, EOPNOTSUPP, "No domain reads or writes the host's MSRs."),
 	OP(XENPF_settime64, XSM_XEN__SETTIME, platform_settime64, NULL),
 	OP(XENPF_get_symbol, XSM_XEN2__GET_SYMBOL, platform_get_symbol, "Functions only."),
 };
 
-const struct op_table platform_ops = OP_TABLE("platform_op", ops);
+/* Known to the headers, and -EOPNOTSUPP: why is in docs/abi.md. */
+static const uint16_t refused[] = {
+	XENPF_add_memtype,	XENPF_del_memtype,    XENPF_read_memtype,
+	XENPF_microcode_update, XENPF_platform_quirk, XENPF_get_cpu_version,
+	XENPF_efi_runtime_call, XENPF_change_freq,    XENPF_set_processor_pminfo,
+	XENPF_cpu_online,	XENPF_cpu_offline,    XENPF_cpu_hotadd,
+	XENPF_mem_hotadd,	XENPF_core_parking,   XENPF_resource_op
+};
+
+const struct op_table platform_ops = OP_TABLE_REFUSING("platform_op", ops, refused);
 
 long do_platform_op(gva_t arg)
 {
