@@ -439,5 +439,7 @@ void guest_main(void)
 		attack_rings();
 	}
 	attack_random();
+	if (is_guest())
+		attack_limits();
 	check_alive();
 }

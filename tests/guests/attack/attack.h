@@ -30,6 +30,8 @@ void crew_stop(void);
 void attack_control(void);
 /* random.c: calls with random arguments from all vCPUs at once. */
 void attack_random(void);
+/* limits.c: all that the core keeps for a guest, until it gives no more. */
+void attack_limits(void);
 /* rings.c: rubbish and storms through what a guest shares with Dom0. */
 void attack_rings(void);
 
