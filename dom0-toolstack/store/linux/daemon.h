@@ -64,6 +64,7 @@ struct store_daemon {
 	void *domains_state;
 	int epoll;
 	struct listener listeners[2];
+	int spare_fd;			 /* given up for a moment when there is no other */
 	struct socket_client *graveyard; /* closed, to be freed after this round of events */
 	bool update_due;
 	bool to_syslog, no_fork;

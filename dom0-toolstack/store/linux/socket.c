@@ -164,8 +164,14 @@ static void listener_ready(struct store_daemon *daemon, struct source *source)
 	struct listener *listener = (struct listener *)source;
 	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd >= 0)
+	if (fd >= 0) {
 		socket_connect(daemon, fd, 0, listener->flags);
+	} else if ((errno == EMFILE || errno == ENFILE) && daemon->spare_fd >= 0) {
+		/* Whom there is no descriptor for is turned away, or would be reported for ever. */
+		close(daemon->spare_fd);
+		close(accept4(source->fd, NULL, NULL, SOCK_CLOEXEC));
+		daemon->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	}
 }
 
 int socket_listen_at(struct store_daemon *daemon, const char *name, mode_t mode)
@@ -193,6 +199,8 @@ static int listener_start(struct store_daemon *daemon, size_t index, int fd)
 {
 	struct listener *listener = &daemon->listeners[index];
 
+	if (!index)
+		daemon->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	listener->source.fd = fd;
 	listener->source.ready = listener_ready;
 	listener->flags = index ? CONN_READONLY : 0;
