@@ -22,10 +22,7 @@
 #include "x86/smp.h"
 #include "xsm/port.h"
 
-#define HASH_SIZE		256
-
-#define DEFAULT_GRANT_FRAMES	64
-#define DEFAULT_MAPTRACK_FRAMES 1024
+#define HASH_SIZE 256
 
 static struct domain *hash[HASH_SIZE];
 static struct list_head domains = LIST_HEAD_INIT(domains);
@@ -156,10 +153,6 @@ static int check_config(const struct xen_domctl_createdomain *c)
 
 static int domain_init_parts(struct domain *d, const struct xen_domctl_createdomain *c)
 {
-	uint32_t gframes =
-		c->max_grant_frames < 0 ? DEFAULT_GRANT_FRAMES : (uint32_t)c->max_grant_frames;
-	uint32_t mframes = c->max_maptrack_frames < 0 ? DEFAULT_MAPTRACK_FRAMES
-						      : (uint32_t)c->max_maptrack_frames;
 	int rc;
 
 	rc = p2m_init(&d->p2m, d);
@@ -167,9 +160,9 @@ static int domain_init_parts(struct domain *d, const struct xen_domctl_createdom
 	if (!rc && !d->vcpu)
 		rc = -ENOMEM;
 	if (!rc)
-		rc = evtchn_init(d, c->max_evtchn_port ? c->max_evtchn_port : 0);
+		rc = evtchn_init(d, c->max_evtchn_port);
 	if (!rc)
-		rc = grant_init(d, gframes, mframes);
+		rc = grant_init(d, (uint32_t)c->max_grant_frames, (uint32_t)c->max_maptrack_frames);
 	if (!rc)
 		rc = cpu_policy_init(d);
 	if (rc)

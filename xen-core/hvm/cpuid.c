@@ -95,21 +95,17 @@ static void append(struct cpu_policy *p, uint32_t leaf, uint32_t subleaf, const 
 			(xen_cpuid_leaf_t) { leaf, subleaf, r[0], r[1], r[2], r[3] };
 }
 
-/* Where the values of a policy's leaves come from: the host, or a policy (zero where it has none). */
-struct source {
-	const struct cpu_policy *policy; /* NULL: the host */
-};
-
-static void fetch(const struct source *s, uint32_t leaf, uint32_t subleaf, uint32_t r[4])
+/* A leaf of policy @s (zero where it has none), or of the host when that is NULL. */
+static void fetch(const struct cpu_policy *s, uint32_t leaf, uint32_t subleaf, uint32_t r[4])
 {
 	const xen_cpuid_leaf_t *l;
 
 	memset(r, 0, 4 * sizeof(r[0]));
-	if (!s->policy) {
+	if (!s) {
 		arch_cpuid(leaf, subleaf == NO_SUBLEAF ? 0 : subleaf, r);
 		return;
 	}
-	l = cpu_policy_find(s->policy, leaf, subleaf);
+	l = cpu_policy_find(s, leaf, subleaf);
 	if (l) {
 		r[0] = l->a;
 		r[1] = l->b;
@@ -119,7 +115,8 @@ static void fetch(const struct source *s, uint32_t leaf, uint32_t subleaf, uint3
 }
 
 /* Leaves 4 and 0xb: entries up to the first without a type, that one included. */
-static void append_typed(struct cpu_policy *p, const struct source *s, uint32_t leaf, uint32_t last)
+static void append_typed(struct cpu_policy *p, const struct cpu_policy *s, uint32_t leaf,
+			 uint32_t last)
 {
 	for (uint32_t sub = 0; sub <= last; sub++) {
 		uint32_t r[4];
@@ -131,7 +128,7 @@ static void append_typed(struct cpu_policy *p, const struct source *s, uint32_t 
 	}
 }
 
-static void append_features(struct cpu_policy *p, const struct source *s)
+static void append_features(struct cpu_policy *p, const struct cpu_policy *s)
 {
 	uint32_t r[4], last;
 
@@ -144,7 +141,7 @@ static void append_features(struct cpu_policy *p, const struct source *s)
 	}
 }
 
-static void append_xstate(struct cpu_policy *p, const struct source *s)
+static void append_xstate(struct cpu_policy *p, const struct cpu_policy *s)
 {
 	uint32_t r[4], states;
 
@@ -162,7 +159,7 @@ static void append_xstate(struct cpu_policy *p, const struct source *s)
 }
 
 /* Fills @p's leaves from @s, in the order and number that the tools' library makes of them. */
-static void fill(struct cpu_policy *p, const struct source *s)
+static void fill(struct cpu_policy *p, const struct cpu_policy *s)
 {
 	static const uint32_t zero[4];
 	uint32_t r[4], last;
@@ -227,13 +224,13 @@ static void derive_max(void)
 	cpu_policy_feature_assign(&allowed, XEN_X86_FEATURE_HTT, true);
 	cpu_policy_feature_assign(&allowed, XEN_X86_FEATURE_CMP_LEGACY, true);
 	cpu_policy_normalise(&allowed, &allowed);
-	fill(&max_policy, &(struct source) { &allowed });
+	fill(&max_policy, &allowed);
 	fill_msrs(&max_policy);
 }
 
 void cpu_policy_boot(void)
 {
-	fill(&raw_policy, &(struct source) { NULL });
+	fill(&raw_policy, NULL);
 	fill_msrs(&raw_policy);
 	derive_max();
 	default_policy = max_policy;
@@ -427,7 +424,7 @@ int cpu_policy_set(struct domain *d, const xen_cpuid_leaf_t *leaves, uint32_t nr
 	if (!rc) {
 		cpu_policy_normalise(merged, &max_policy);
 		*final = *merged;
-		fill(final, &(struct source) { merged });
+		fill(final, merged);
 		cpu_policy_find_mutable(final, HV_FIRST, NO_SUBLEAF)->a =
 			cpu_policy_find_mutable(merged, HV_FIRST, NO_SUBLEAF)->a;
 		spin_lock(&d->lock);

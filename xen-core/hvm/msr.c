@@ -80,60 +80,35 @@ void hvm_mtrr_reset(struct hvm_hw_mtrr *mtrr)
 	};
 }
 
-static bool mtrr_cap_read(struct vcpu *v, uint32_t msr, uint64_t *value)
+/* 0x200 … 0x20f; 0x250; 0x258, 0x259; 0x268 … 0x26f; 0x2ff. */
+static uint64_t *mtrr_register(struct vcpu *v, uint32_t msr)
 {
-	*value = hvm_vcpu(v)->mtrr.msr_mtrr_cap;
+	struct hvm_hw_mtrr *m = &hvm_vcpu(v)->mtrr;
+
+	if (msr < 0x250)
+		return &m->msr_mtrr_var[msr - 0x200];
+	if (msr == 0x2ff)
+		return &m->msr_mtrr_def_type;
+	return &m->msr_mtrr_fixed[msr == 0x250	? 0
+				  : msr < 0x268 ? 1 + msr - 0x258
+						: 3 + msr - 0x268];
+}
+
+static bool mtrr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+	*value = *mtrr_register(v, msr);
 	return true;
 }
 
-static bool mtrr_variable_read(struct vcpu *v, uint32_t msr, uint64_t *value)
+static bool mtrr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	*value = hvm_vcpu(v)->mtrr.msr_mtrr_var[msr - 0x200];
-	return true;
-}
+	bool valid = msr < 0x250    ? mtrr_variable_valid(msr - 0x200, value)
+		     : msr == 0x2ff ? mtrr_def_type_valid(value)
+				    : mtrr_fixed_valid(value);
 
-static bool mtrr_variable_write(struct vcpu *v, uint32_t msr, uint64_t value)
-{
-	if (!mtrr_variable_valid(msr - 0x200, value))
-		return false;
-	hvm_vcpu(v)->mtrr.msr_mtrr_var[msr - 0x200] = value;
-	return true;
-}
-
-/* 0x250; 0x258, 0x259; 0x268 … 0x26f. */
-static uint64_t *mtrr_fixed(struct vcpu *v, uint32_t msr)
-{
-	unsigned int i = msr == 0x250 ? 0 : msr < 0x268 ? 1 + msr - 0x258 : 3 + msr - 0x268;
-
-	return &hvm_vcpu(v)->mtrr.msr_mtrr_fixed[i];
-}
-
-static bool mtrr_fixed_read(struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-	*value = *mtrr_fixed(v, msr);
-	return true;
-}
-
-static bool mtrr_fixed_write(struct vcpu *v, uint32_t msr, uint64_t value)
-{
-	if (!mtrr_fixed_valid(value))
-		return false;
-	*mtrr_fixed(v, msr) = value;
-	return true;
-}
-
-static bool mtrr_def_read(struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-	*value = hvm_vcpu(v)->mtrr.msr_mtrr_def_type;
-	return true;
-}
-
-static bool mtrr_def_write(struct vcpu *v, uint32_t msr, uint64_t value)
-{
-	if (!mtrr_def_type_valid(value))
-		return false;
-	hvm_vcpu(v)->mtrr.msr_mtrr_def_type = value;
-	return true;
+	if (valid)
+		*mtrr_register(v, msr) = value;
+	return valid;
 }
 
 /*
@@ -164,6 +139,7 @@ static bool constant_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 		uint64_t value;
 	} constants[] = {
 		{ 0x0000008b, 0x01000065 }, /* microcode revision, as other hypervisors have it */
+		{ 0x000000fe, MTRR_CAP },
 		{ 0x000001a0, 1 | 3UL << 11 }, /* MISC_ENABLE: fast strings; no BTS, no PEBS */
 		{ 0xc0010015, 1UL << 24 },     /* HWCR: the TSC counts at the nominal frequency */
 		{ 0xc0010114, 3UL << 3 },      /* VM_CR: SVM disabled and locked */
@@ -243,17 +219,17 @@ static const struct msr_range ranges[] = {
 	{ 0x0000002a, 0x0000002a, INTEL, read_zero, NULL }, /* EBL_CR_POWERON */
 	{ 0x0000008b, 0x0000008b, ANY, constant_read, NULL },
 	{ 0x000000ce, 0x000000ce, ANY, policy_read, NULL },
-	{ 0x000000fe, 0x000000fe, ANY, mtrr_cap_read, NULL },
+	{ 0x000000fe, 0x000000fe, ANY, constant_read, NULL },
 	{ 0x0000010a, 0x0000010a, ANY, policy_read, NULL },
 	{ 0x00000179, 0x00000179, ANY, read_zero, NULL },	/* MCG_CAP: no banks */
 	{ 0x0000017a, 0x0000017a, ANY, read_zero, write_zero }, /* MCG_STATUS */
 	{ 0x000001a0, 0x000001a0, INTEL, constant_read, write_ignored },
 	{ 0x000001d9, 0x000001d9, ANY, read_zero, write_ignored }, /* DEBUGCTL */
-	{ 0x00000200, 0x0000020f, ANY, mtrr_variable_read, mtrr_variable_write },
-	{ 0x00000250, 0x00000250, ANY, mtrr_fixed_read, mtrr_fixed_write },
-	{ 0x00000258, 0x00000259, ANY, mtrr_fixed_read, mtrr_fixed_write },
-	{ 0x00000268, 0x0000026f, ANY, mtrr_fixed_read, mtrr_fixed_write },
-	{ 0x000002ff, 0x000002ff, ANY, mtrr_def_read, mtrr_def_write },
+	{ 0x00000200, 0x0000020f, ANY, mtrr_read, mtrr_write },
+	{ 0x00000250, 0x00000250, ANY, mtrr_read, mtrr_write },
+	{ 0x00000258, 0x00000259, ANY, mtrr_read, mtrr_write },
+	{ 0x00000268, 0x0000026f, ANY, mtrr_read, mtrr_write },
+	{ 0x000002ff, 0x000002ff, ANY, mtrr_read, mtrr_write },
 	{ 0x000006e0, 0x000006e0, ANY, deadline_read, deadline_write },
 	{ 0x00000800, 0x000008ff, ANY, vlapic_rdmsr, vlapic_wrmsr },
 	{ 0x40000000, 0x40000000, ANY, read_zero, hypercall_page_write },

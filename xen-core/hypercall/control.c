@@ -51,6 +51,23 @@ long op_run(const struct op_table *table, uint64_t nr, struct op_call *call)
 	return op->act(call);
 }
 
+long op_run_versioned(const struct op_table *table, gva_t arg, size_t size, uint32_t version)
+{
+	struct op_call call;
+	const struct {
+		uint32_t cmd, interface_version;
+	} *op = (void *)&call.u;
+	long rc;
+
+	op_begin(&call, arg);
+	if (guest_read(&call.u, arg, size))
+		return -EFAULT;
+	if (op->interface_version != version)
+		return -EACCES;
+	rc = op_run(table, op->cmd, &call);
+	return call.copy_back && guest_write(arg, &call.u, size) ? -EFAULT : rc;
+}
+
 int bitmap_from_guest(unsigned long *bits, unsigned int nr_bits, const struct xenctl_bitmap *from)
 {
 	size_t have = DIV_ROUND_UP((size_t)nr_bits, BITS_PER_LONG) * sizeof(long);

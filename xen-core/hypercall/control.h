@@ -43,6 +43,12 @@ static inline void op_begin(struct op_call *call, gva_t arg)
 long op_run(const struct op_table *table, uint64_t nr, struct op_call *call);
 
 /*
+ * sysctl and platform_op, whose arguments of @size bytes begin with the operation and the version
+ * of the interface. -EFAULT, -EACCES for another version, and what op_run() says.
+ */
+long op_run_versioned(const struct op_table *table, gva_t arg, size_t size, uint32_t version);
+
+/*
  * CPU and node bitmaps of the ABI: whole bytes at a handle. Reading takes the bits that there are
  * CPUs for; writing clears the bytes beyond. -EFAULT; -EINVAL: unreasonably long.
  */

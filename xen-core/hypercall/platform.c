@@ -135,17 +135,6 @@ const struct op_table platform_ops = OP_TABLE_REFUSING("platform_op", ops, refus
 
 long do_platform_op(gva_t arg)
 {
-	struct op_call call;
-	struct xen_platform_op *op = &call.u.platform;
-	long rc;
-
-	op_begin(&call, arg);
-	if (guest_read(op, arg, sizeof(*op)))
-		return -EFAULT;
-	if (op->interface_version != XENPF_INTERFACE_VERSION)
-		return -EACCES;
-	rc = op_run(&platform_ops, op->cmd, &call);
-	if (call.copy_back && guest_write(arg, op, sizeof(*op)))
-		return -EFAULT;
-	return rc;
+	return op_run_versioned(&platform_ops, arg, sizeof(struct xen_platform_op),
+				XENPF_INTERFACE_VERSION);
 }

@@ -166,17 +166,6 @@ const struct op_table sysctl_ops = OP_TABLE_REFUSING("sysctl", ops, refused);
 
 long do_sysctl(gva_t arg)
 {
-	struct op_call call;
-	struct xen_sysctl *op = &call.u.sysctl;
-	long rc;
-
-	op_begin(&call, arg);
-	if (guest_read(op, arg, sizeof(*op)))
-		return -EFAULT;
-	if (op->interface_version != XEN_SYSCTL_INTERFACE_VERSION)
-		return -EACCES;
-	rc = op_run(&sysctl_ops, op->cmd, &call);
-	if (call.copy_back && guest_write(arg, op, sizeof(*op)))
-		return -EFAULT;
-	return rc;
+	return op_run_versioned(&sysctl_ops, arg, sizeof(struct xen_sysctl),
+				XEN_SYSCTL_INTERFACE_VERSION);
 }
