@@ -12,10 +12,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "support/store_harness.h"
@@ -413,6 +417,263 @@ static void test_open(void **state)
 	xs_client_close(none);
 }
 
+/* Memory runs out in this thread after so many allocations (the linker wraps them). */
+static _Thread_local long allocations_left = -1;
+
+static bool allocation_fails(void)
+{
+	if (allocations_left > 0)
+		allocations_left--;
+	return !allocations_left;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+	return allocation_fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return allocation_fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+	return allocation_fails() ? NULL : __real_realloc(memory, size);
+}
+
+/* A server's side of a conversation: messages that answer requests 0, 1, ... and events. */
+struct script {
+	char bytes[16384];
+	size_t len;
+	uint32_t next;
+};
+
+static void script_add(struct script *script, uint32_t type, const char *payload, size_t len)
+{
+	struct xsd_sockmsg header = { type, 0, 0, (uint32_t)len };
+
+	if (type != XS_WATCH_EVENT)
+		header.req_id = script->next++;
+	memcpy(script->bytes + script->len, &header, sizeof(header));
+	memcpy(script->bytes + script->len + sizeof(header), payload, len);
+	script->len += sizeof(header) + len;
+}
+
+static int play(const struct script *script, int (*request)(struct xs_client *victim), long memory)
+{
+	struct xs_client *victim;
+	int pair[2], err;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(write(pair[1], script->bytes, script->len), (ssize_t)script->len);
+	shutdown(pair[1], SHUT_WR);
+	allocations_left = memory;
+	err = xs_client_open_fd(pair[0], &victim);
+	if (!err)
+		err = request(victim);
+	allocations_left = -1;
+	if (memory == 1 && err == -ENOMEM)
+		close(pair[0]);
+	else
+		xs_client_close(victim);
+	close(pair[1]);
+	return err;
+}
+
+static int ask_set(struct xs_client *victim)
+{
+	static const struct xs_client_perm perms[] = { { 0, XS_CLIENT_READ } };
+
+	return xs_client_set_perms(victim, 0, "/x", perms, 1);
+}
+
+static int ask_event(struct xs_client *victim)
+{
+	char *path, *token;
+	int err = xs_client_next_event(victim, 1000, &path, &token);
+
+	if (!err)
+		free(path);
+	return err;
+}
+
+/* A list in several parts: such as it should be, and such as it should not. */
+static void test_parts(void **state)
+{
+	static const struct {
+		const char *first;
+		size_t first_len;
+		const char *second;
+		size_t second_len;
+		int wanted;
+	} cases[] = {
+		{ "1\0a\0", 4, "1\0b\0", 5, 0 },
+		{ "1\0", 3, NULL, 0, 0 },
+		{ "1\0", 2, NULL, 0, 0 },
+		{ "1\0a\0", 4, "1\0", 2, 0 },
+		{ "1", 1, NULL, 0, -EIO },
+		{ "", 0, NULL, 0, -EIO },
+		{ "1234567890123456789012345678901234567890\0a\0", 43, NULL, 0, -EIO },
+		{ "1\0a\0", 4, "", 0, -EIO },
+		{ "1\0a\0", 4, NULL, 0, -EIO },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct script script = { .len = 0 };
+
+		script_add(&script, XS_ERROR, "E2BIG", 6);
+		script_add(&script, XS_DIRECTORY_PART, cases[i].first, cases[i].first_len);
+		if (cases[i].second)
+			script_add(&script, XS_DIRECTORY_PART, cases[i].second,
+				   cases[i].second_len);
+		assert_int_equal(play(&script, ask_parts, -1), cases[i].wanted);
+	}
+	/* It changed between two parts: from the start, then. */
+	{
+		struct script script = { .len = 0 };
+
+		script_add(&script, XS_ERROR, "E2BIG", 6);
+		script_add(&script, XS_DIRECTORY_PART, "1\0a\0", 4);
+		script_add(&script, XS_DIRECTORY_PART, "2\0b\0", 5);
+		script_add(&script, XS_DIRECTORY_PART, "2\0c\0d\0", 7);
+		assert_int_equal(play(&script, ask_parts, -1), 0);
+	}
+}
+
+/* Whatever allocation fails: an error, nothing lost, nothing freed twice. */
+static void test_no_memory(void **state)
+{
+	static int (*const requests[])(struct xs_client *) = { ask_parts,  ask_perms, ask_start,
+							       ask_number, ask_event, ask_set };
+	struct script scripts[6] = { 0 };
+
+	script_add(&scripts[0], XS_ERROR, "E2BIG", 6);
+	script_add(&scripts[0], XS_DIRECTORY_PART, "1\0a\0", 4);
+	script_add(&scripts[0], XS_WATCH_EVENT, "/w\0t", 5);
+	script_add(&scripts[0], XS_DIRECTORY_PART, "1\0b\0", 5);
+	script_add(&scripts[1], XS_GET_PERMS, "b0\0w7", 6);
+	script_add(&scripts[2], XS_TRANSACTION_START, "7", 2);
+	script_add(&scripts[3], XS_READ, "12", 2);
+	script_add(&scripts[4], XS_WATCH_EVENT, "/w\0t", 5);
+	script_add(&scripts[5], XS_SET_PERMS, "OK", 3);
+	for (size_t i = 0; i < 6; i++) {
+		long memory = 1;
+		int err;
+
+		while ((err = play(&scripts[i], requests[i], memory))) {
+			assert_int_equal(err, -ENOMEM);
+			memory++;
+		}
+		assert_true(memory > 2);
+	}
+}
+
+static void *read_late(void *arg)
+{
+	struct xsd_sockmsg header;
+	char bytes[5000];
+	size_t have = 0;
+	ssize_t got;
+
+	usleep(50000);
+	while (have < sizeof(header) + 4002) {
+		got = read(*(int *)arg, bytes + have, 100);
+		assert_true(got > 0);
+		have += (size_t)got;
+	}
+	memcpy(&header, bytes, sizeof(header));
+	header.len = 3;
+	assert_int_equal(write(*(int *)arg, &header, sizeof(header)), sizeof(header));
+	assert_int_equal(write(*(int *)arg, "OK", 3), 3);
+	return NULL;
+}
+
+static void on_signal(int number)
+{
+}
+
+/* A server that takes the request in pieces and late, under signals; one that never takes it. */
+static void test_slow_server(void **state)
+{
+	struct itimerval often = { { 0, 5000 }, { 0, 5000 } }, never = { 0 };
+	struct sigaction action = { .sa_handler = on_signal }, before;
+	static char big[4000];
+	struct xs_client *victim;
+	char *path, *token;
+	pthread_t reader;
+	int pair[2], size = 1;
+
+	sigaction(SIGALRM, &action, &before);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	assert_int_equal(xs_client_open_fd(pair[0], &victim), 0);
+	xs_client_set_timeout(victim, 20000);
+	assert_int_equal(pthread_create(&reader, NULL, read_late, &pair[1]), 0);
+	setitimer(ITIMER_REAL, &often, NULL);
+	assert_int_equal(xs_client_write(victim, 0, "/", big, sizeof(big)), 0);
+	assert_int_equal(xs_client_next_event(victim, 30, &path, &token), -EAGAIN);
+	setitimer(ITIMER_REAL, &never, NULL);
+	pthread_join(reader, NULL);
+	xs_client_set_timeout(victim, 20);
+	while (xs_client_write(victim, 0, "/", big, sizeof(big)) != -ETIMEDOUT)
+		fail();
+	xs_client_close(victim);
+	close(pair[1]);
+	sigaction(SIGALRM, &before, NULL);
+	/* Nobody there any more. */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(xs_client_open_fd(pair[0], &victim), 0);
+	close(pair[1]);
+	assert_int_equal(xs_client_mkdir(victim, 0, "/x"), -EIO);
+	xs_client_close(victim);
+}
+
+static void test_sockets(void **state)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = "socket" };
+	char place[] = "/tmp/test-xsclient-XXXXXX", deep[300], *here = getcwd(NULL, 0);
+	struct xs_client *client_on_it;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_non_null(mkdtemp(place));
+	snprintf(deep, sizeof(deep), "%s/%0120d", place, 0);
+	assert_int_equal(mkdir(deep, 0700), 0);
+	assert_int_equal(chdir(deep), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	/* Nobody listens; then somebody does. */
+	assert_int_equal(xs_client_open_path("socket", &client_on_it), -ECONNREFUSED);
+	setenv("XENSTORED_PATH", "socket", 1);
+	assert_int_equal(xs_client_open(&client_on_it), -ECONNREFUSED);
+	assert_int_equal(listen(fd, 5), 0);
+	assert_int_equal(xs_client_open(&client_on_it), 0);
+	xs_client_close(client_on_it);
+	allocations_left = 1;
+	assert_int_equal(xs_client_open_path("socket", &client_on_it), -ENOMEM);
+	allocations_left = -1;
+	/* A name too long for a socket's address, a folder, no store at all. */
+	strcat(deep, "/socket");
+	assert_int_equal(xs_client_open_path(deep, &client_on_it), -ENAMETOOLONG);
+	assert_int_equal(xs_client_open_path(place, &client_on_it), -EISDIR);
+	unsetenv("XENSTORED_PATH");
+	if (access("/run/xenstored/socket", F_OK) && access("/dev/xen/xenbus", F_OK))
+		assert_int_equal(xs_client_open(&client_on_it), -ENOENT);
+	unlink("socket");
+	assert_int_equal(chdir(here), 0);
+	*strrchr(deep, '/') = '\0';
+	rmdir(deep);
+	rmdir(place);
+	close(fd);
+	free(here);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -426,6 +687,10 @@ int main(void)
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_unknown_error),
 		cmocka_unit_test(test_open),
+		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_slow_server),
+		cmocka_unit_test(test_sockets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
