@@ -49,12 +49,9 @@ static void call(uint8_t which, uint8_t nr, const uint8_t *data, size_t size)
 	case 3:
 		do_xen_version(nr, (gva_t) { value % (1UL << 22) });
 		break;
-	case 4:
+	default:
 		do_console_io(nr & 3, (unsigned int)(value >> 32) % 70000,
 			      (gva_t) { (uint32_t)value % (1U << 22) });
-		break;
-	default:
-		do_physdev_op(nr, (gva_t) { value });
 		break;
 	}
 }

@@ -424,8 +424,6 @@ long do_vm_assist(unsigned int cmd, unsigned int type)
 {
 	struct domain *d = current_domain();
 
-	if (type >= 64)
-		return -EINVAL;
 	/* The others are about the PV memory interface. */
 	if (type != VMASST_TYPE_runstate_update_flag)
 		return -EINVAL;

@@ -12,8 +12,7 @@ struct reader {
 	bool bad; /* ran past the end: everything read since is 0 */
 	uint8_t mode;
 	uint8_t rex;
-	uint8_t repeat; /* 0xf2, 0xf3 or 0 */
-	bool lock, segment_override;
+	bool repeat, lock, segment_override;
 	uint8_t segment;
 	uint8_t operand_size, address_size;
 };
@@ -73,7 +72,7 @@ static uint8_t prefixes(struct reader *r)
 		else if (byte == 0x67)
 			size67 = true;
 		else if (byte == 0xf2 || byte == 0xf3)
-			r->repeat = byte;
+			r->repeat = true;
 		else if (byte == 0xf0)
 			r->lock = true;
 		else if (!segment_prefix(r, byte))
@@ -362,86 +361,34 @@ int decode_memory(const uint8_t *bytes, size_t n, enum decode_mode mode, struct 
  * Intercepted instructions.
  */
 
-enum tail {
-	END,	/* nothing more */
-	MODRM,	/* any ModRM byte, read as register operands (MOV CR, DR) */
-	MEMORY, /* ModRM with a memory operand and @byte as its reg field */
-	BYTE,	/* the byte @byte */
-};
-
+/* After 0x0f, but for HLT; of three bytes those with a @third. */
 static const struct known {
-	uint8_t what;
-	uint8_t repeat;	 /* prefix that is part of the opcode */
-	uint8_t escaped; /* after 0x0f */
-	uint8_t first, last;
-	uint8_t tail; /* enum tail */
-	uint8_t byte;
+	uint8_t what, escaped, opcode, third;
 } known[] = {
-	{ INSN_CPUID, 0, 1, 0xa2, 0xa2, END, 0 },
-	{ INSN_RDMSR, 0, 1, 0x32, 0x32, END, 0 },
-	{ INSN_WRMSR, 0, 1, 0x30, 0x30, END, 0 },
-	{ INSN_RDTSC, 0, 1, 0x31, 0x31, END, 0 },
-	{ INSN_RDTSCP, 0, 1, 0x01, 0x01, BYTE, 0xf9 },
-	{ INSN_RDPMC, 0, 1, 0x33, 0x33, END, 0 },
-	{ INSN_HLT, 0, 0, 0xf4, 0xf4, END, 0 },
-	{ INSN_INVD, 0, 1, 0x08, 0x08, END, 0 },
-	{ INSN_WBINVD, 0, 1, 0x09, 0x09, END, 0 },
-	{ INSN_XSETBV, 0, 1, 0x01, 0x01, BYTE, 0xd1 },
-	{ INSN_PAUSE, 0xf3, 0, 0x90, 0x90, END, 0 },
-	{ INSN_VMMCALL, 0, 1, 0x01, 0x01, BYTE, 0xd9 },
-	{ INSN_VMCALL, 0, 1, 0x01, 0x01, BYTE, 0xc1 },
-	{ INSN_CLTS, 0, 1, 0x06, 0x06, END, 0 },
-	{ INSN_INVLPG, 0, 1, 0x01, 0x01, MEMORY, 7 },
-	{ INSN_MOV_CR, 0, 1, 0x20, 0x20, MODRM, 0 },
-	{ INSN_MOV_CR, 0, 1, 0x22, 0x22, MODRM, 0 },
-	{ INSN_MOV_DR, 0, 1, 0x21, 0x21, MODRM, 0 },
-	{ INSN_MOV_DR, 0, 1, 0x23, 0x23, MODRM, 0 },
-	{ INSN_IN_OUT, 0, 0, 0x6c, 0x6f, END, 0 },
-	{ INSN_IN_OUT, 0, 0, 0xe4, 0xe7, MODRM, 0 }, /* a port number, as long as a ModRM byte */
-	{ INSN_IN_OUT, 0, 0, 0xec, 0xef, END, 0 },
+	{ INSN_CPUID, 1, 0xa2, 0 },	{ INSN_RDMSR, 1, 0x32, 0 },
+	{ INSN_WRMSR, 1, 0x30, 0 },	{ INSN_HLT, 0, 0xf4, 0 },
+	{ INSN_INVD, 1, 0x08, 0 },	{ INSN_WBINVD, 1, 0x09, 0 },
+	{ INSN_XSETBV, 1, 0x01, 0xd1 }, { INSN_VMMCALL, 1, 0x01, 0xd9 },
 };
-
-static bool tail_matches(struct reader *r, const struct known *k)
-{
-	struct insn operand = { .base = INSN_NO_REG };
-
-	switch (k->tail) {
-	case MODRM:
-		next(r);
-		return true;
-	case BYTE:
-		return next(r) == k->byte;
-	case MEMORY:
-		return (memory_operand(r, &operand) & ~8) == k->byte;
-	default:
-		return true;
-	}
-}
 
 int decode_length(const uint8_t *bytes, size_t n, enum decode_mode mode, enum decode_known what)
 {
-	struct reader start;
+	struct reader r;
 	uint8_t opcode;
 	bool escaped;
 
-	reader_init(&start, bytes, n, mode);
-	opcode = prefixes(&start);
+	reader_init(&r, bytes, n, mode);
+	opcode = prefixes(&r);
 	escaped = opcode == 0x0f;
 	if (escaped)
-		opcode = next(&start);
-	if (start.bad)
-		return -EINVAL;
-	for (unsigned int i = 0; i < ARRAY_SIZE(known); i++) {
+		opcode = next(&r);
+	/* With any of these LOCK is #UD. */
+	for (unsigned int i = 0; i < ARRAY_SIZE(known) && !r.lock; i++) {
 		const struct known *k = &known[i];
-		struct reader r = start;
 
-		if (k->what != what || k->escaped != escaped || opcode < k->first ||
-		    opcode > k->last || (k->repeat && k->repeat != r.repeat))
+		if (k->what != what || k->escaped != escaped || k->opcode != opcode)
 			continue;
-		/* MOV to CR8 by LOCK is AMD's; with any other of these LOCK is #UD. */
-		if (r.lock && what != INSN_MOV_CR)
-			return -EINVAL;
-		if (tail_matches(&r, k) && !r.bad)
+		if ((!k->third || next(&r) == k->third) && !r.bad)
 			return r.at;
 	}
 	return -EINVAL;
