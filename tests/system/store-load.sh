@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # REQ toolstack/3: 100 guests' load on the store, a flood from 8 guests, live updates in the middle
-# of both. Guests are simulated; time is counted in instructions here (of one CPU, or the other's
-# would count too), so it decides: while the
-# flood goes on no request of another guest takes more than 5 ms of the daemon's processor.
+# of both. Guests are simulated. Time is a count of instructions here, so it decides: while the flood
+# goes on, no request of another guest takes more than 5 ms of the daemon's processor time. With a
+# second CPU the instructions of both would count.
 # TIMEOUT: 400
 # CPUS: 1
 # CORES: bulkhead
