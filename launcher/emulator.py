@@ -120,10 +120,18 @@ def interactive(machine, log):
         chardev += f",logfile={_escape(log)}"
     words = machine.command() + ["-echr", str(ESCAPE), "-chardev", chardev,
                                  "-serial", "chardev:console", "-mon", "chardev=console"]
-    with slot() as (_, handle):
-        status = subprocess.run(words, pass_fds=[handle], check=False,
+    with slot() as (_, handle), tempfile.TemporaryFile() as errors:
+        status = subprocess.run(words, pass_fds=[handle], check=False, stderr=errors,
                                 preexec_fn=_die_with_launcher).returncode
+        print(_complaints(errors), end="", file=sys.stderr)
     return DIED if status else 0
+
+
+def _complaints(errors):
+    """What the emulator wrote to the file ERRORS, without what it always says of its CPU model."""
+    errors.seek(0)
+    return "".join([line for line in errors.read().decode(errors="replace").splitlines(True)
+                    if "TCG doesn't support requested feature" not in line][-20:])
 
 
 class Result:
@@ -160,12 +168,8 @@ def batch(machine, log, timeout, show, token=None, stop=None):
                 if child.poll() is None:
                     child.kill()
                 child.wait()
-            if result.status == DIED:
-                errors.seek(0)
-                text = [line for line in errors.read().decode(errors="replace").splitlines()
-                        if "TCG doesn't support requested feature" not in line]
-                if text:
-                    result.why += "; the emulator says: " + "\n".join(text[-20:])
+            if result.status == DIED and (said := _complaints(errors)):
+                result.why += "; the emulator says: " + said.rstrip()
             return result
 
 
