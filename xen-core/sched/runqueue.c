@@ -182,6 +182,22 @@ unsigned int sched_choose_cpu(struct sched_vcpu *sv)
 	return best;
 }
 
+void sched_offer(const struct runqueue *rq)
+{
+	const struct sched_vcpu *sv;
+	unsigned int cpu;
+
+	/* Pairs with sched_pull(): who goes idle says so before it looks at the queues. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	list_for_each_entry (sv, &rq->queue, link) {
+		if (rq->nr_cpus > 1 || find_next_bit(sched_idle.bits, MAX_CPUS, 0) == MAX_CPUS)
+			return;
+		cpu = claim_idle(sv, false);
+		if (cpu != MAX_CPUS)
+			cpu_kick(cpus[cpu], WORK_SCHED);
+	}
+}
+
 static void lock_two(struct runqueue *a, struct runqueue *b)
 {
 	struct runqueue *first = a->id < b->id ? a : b;

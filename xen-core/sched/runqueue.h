@@ -123,6 +123,12 @@ bool rq_others_active(const struct runqueue *rq, unsigned int except);
 unsigned int sched_choose_cpu(struct sched_vcpu *sv);
 
 /*
+ * Under rq->lock: idle CPUs that may run who waits in @rq get a kick to pull. Not where threads of a
+ * core are scheduled together, for there they may be idle on purpose.
+ */
+void sched_offer(const struct runqueue *rq);
+
+/*
  * Before @sc chooses: takes a vCPU over from another queue if that is worth it. No locks held. True
  * when it looked for whatever there is, since @sc has nothing to run.
  */

@@ -217,7 +217,6 @@ static void tickle(struct sched_vcpu *sv, unsigned int cpu)
 {
 	struct sched_cpu *sc = sched_cpu(cpu);
 	uint64_t now = system_time();
-	unsigned int i;
 
 	if (!sc->curr || sv->vtime + SCHED_GRAIN < sched_cpu_vtime(sc, now)) {
 		cpu_kick(sc->cpu, WORK_SCHED);
@@ -225,18 +224,8 @@ static void tickle(struct sched_vcpu *sv, unsigned int cpu)
 	}
 	if (!sc->slice_armed)
 		slice_arm(sc, now);
-	/* Who went idle after the choice, and looked before this vCPU was in the queue. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	for (i = 0; i < ARRAY_SIZE(sched_idle.bits); i++) {
-		unsigned long idle = READ_ONCE(sched_idle.bits[i]) & sv->hard.bits[i];
-
-		if (!idle)
-			continue;
-		i = i * BITS_PER_LONG + (unsigned int)__builtin_ctzl(idle);
-		if (sched_cpu(i)->rq->nr_cpus == 1)
-			cpu_kick(cpus[i], WORK_SCHED);
-		return;
-	}
+	/* Who went idle after the choice may have looked before this vCPU was in the queue. */
+	sched_offer(sc->rq);
 }
 
 /* Is @sv to go into a queue? Under its queue's lock; brings its run state up to date. */
@@ -390,13 +379,15 @@ static struct vcpu *choose_on_core(struct sched_cpu *sc, struct vcpu *prev, uint
 
 	if (!rq_others_active(rq, cpu)) {
 		/* Whom the others made room for must have it, or they would do so again at once. */
-		if (rq->draining && rq_waits(rq, rq->wanted)) {
+		rq->draining = rq->draining && rq_waits(rq, rq->wanted);
+		if (rq->draining) {
 			same = rq_first(rq, cpu, rq->wanted);
 			next = same ? same->v : NULL;
+			/* It may run on a sibling only: nobody else does before. */
+			rq->draining = !next;
 		} else {
 			next = prefer(sc, prev, best, now);
 		}
-		rq->draining = false;
 		if (next && rq->dom != next->domain) {
 			rq->dom = next->domain;
 			rq->dom_since = now;
@@ -495,6 +486,8 @@ struct vcpu *sched_next(void)
 	else if (test_bit(sc->cpu->id, sched_idle.bits))
 		clear_bit(sc->cpu->id, sched_idle.bits);
 	slice_arm(sc, now);
+	/* Who waits may have been put here, while this CPU was idle, for its sake. */
+	sched_offer(sc->rq);
 	sched_push(sc, now);
 	spin_unlock(&sc->rq->lock);
 	return next;

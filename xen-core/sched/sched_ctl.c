@@ -43,13 +43,20 @@ void sched_get_affinity(const struct vcpu *v, struct cpumask *hard, struct cpuma
 
 int sched_domctl_scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *op)
 {
+	struct vcpu *v;
+	unsigned int i;
+
 	if (op->sched_id != XEN_SCHEDULER_CREDIT2)
 		return -EINVAL;
 	switch (op->cmd) {
 	case XEN_DOMCTL_SCHEDOP_putinfo:
 		/* As credit2: weight 0 keeps the weight, cap 0 takes the cap away. */
-		if (op->u.credit2.weight)
+		if (op->u.credit2.weight && op->u.credit2.weight != d->sched.weight) {
 			WRITE_ONCE(d->sched.weight, op->u.credit2.weight);
+			/* Who waits for a turn that a small weight has put far away gets a new place. */
+			for_each_vcpu (d, v, i)
+				sched_set_affinity(v, NULL, NULL);
+		}
 		if (op->u.credit2.cap != d->sched.cap)
 			sched_cap_set(d, op->u.credit2.cap);
 		return 0;
