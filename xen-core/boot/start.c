@@ -51,48 +51,55 @@ static const void *identity_map(uint64_t addr, size_t len)
 
 static const struct phys_access identity = { identity_map, NULL };
 
-/* If [start, end) meets something that is in use, the end of that; else 0. */
-static uint64_t in_use(uint64_t start, uint64_t end)
+struct range {
+	uint64_t start, end;
+};
+
+/* The first of what is in use that ends above @at. */
+static struct range next_in_use(uint64_t at)
 {
-	uint64_t image = (uint64_t)core_image_start - IMAGE_VIRT;
-	uint64_t image_end = (uint64_t)core_image_end - IMAGE_VIRT;
+	struct range used[2 + BOOT_MODULES_MAX] = {
+		{ (uint64_t)core_image_start - IMAGE_VIRT, (uint64_t)core_image_end - IMAGE_VIRT },
+		{ early_start, early_at },
+	};
+	struct range first = { ~0UL, ~0UL };
 
-	if (start < image_end && end > image)
-		return image_end;
-	if (start < early_at && end > early_start)
-		return early_at;
 	for (unsigned int i = 0; i < boot.nr_modules; i++) {
-		uint64_t m = boot.modules[i].start.v & PAGE_MASK;
-		uint64_t m_end =
-			ROUND_UP(boot.modules[i].start.v + boot.modules[i].size, PAGE_SIZE);
+		uint64_t start = boot.modules[i].start.v;
 
-		if (start < m_end && end > m)
-			return m_end;
+		used[2 + i] = (struct range) { start & PAGE_MASK,
+					       ROUND_UP(start + boot.modules[i].size, PAGE_SIZE) };
 	}
-	return 0;
+	for (unsigned int i = 0; i < 2 + boot.nr_modules; i++)
+		if (used[i].end > at && used[i].start < first.start)
+			first = used[i];
+	return first;
+}
+
+/* The next pages of RAM range @m, from @at on and below @limit, that nothing uses; false: none. */
+static bool next_free(const struct boot_mem *m, uint64_t at, uint64_t limit, struct range *free)
+{
+	struct range used;
+
+	limit = min(m->start + m->size, limit) & PAGE_MASK;
+	at = ROUND_UP(max(m->start, at), PAGE_SIZE);
+	for (used = next_in_use(at); used.start <= at; used = next_in_use(at))
+		at = used.end;
+	*free = (struct range) { at, min(used.start, limit) };
+	return m->type == E820_RAM && at < limit;
 }
 
 /* The largest free range between 1 MiB and 4 GiB. */
 static void find_early_memory(void)
 {
-	uint64_t best = 0, best_end = 0;
+	struct range best = { 0, 0 }, r;
 
-	for (unsigned int i = 0; i < boot.nr_mem; i++) {
-		uint64_t at = max(boot.mem[i].start, ONE_MIB), used;
-		uint64_t end = min(boot.mem[i].start + boot.mem[i].size, FOUR_GIB) & PAGE_MASK;
-
-		if (boot.mem[i].type != E820_RAM)
-			continue;
-		/* Skip over what is in use; what lies above the last such thing is taken. */
-		for (at = ROUND_UP(at, PAGE_SIZE); at < end && (used = in_use(at, end)); at = used)
-			;
-		if (at < end && end - at > best_end - best) {
-			best = at;
-			best_end = end;
-		}
-	}
-	early_start = early_at = best;
-	early_end = best_end;
+	for (unsigned int i = 0; i < boot.nr_mem; i++)
+		for (r.end = ONE_MIB; next_free(&boot.mem[i], r.end, FOUR_GIB, &r);)
+			if (r.end - r.start > best.end - best.start)
+				best = r;
+	early_start = early_at = best.start;
+	early_end = best.end;
 }
 
 static maddr_t early_alloc(void)
@@ -120,42 +127,22 @@ static bool has_memory(mfn_t start, uint64_t n)
 /* A page below 640 KiB for the other CPUs' start-up code. */
 static maddr_t find_trampoline(void)
 {
-	for (uint64_t at = 0x10000; at < 0x90000; at += PAGE_SIZE)
-		for (unsigned int i = 0; i < boot.nr_mem; i++)
-			if (boot.mem[i].type == E820_RAM && boot.mem[i].start <= at &&
-			    boot.mem[i].start + boot.mem[i].size >= at + PAGE_SIZE &&
-			    !in_use(at, at + PAGE_SIZE))
-				return (maddr_t) { at };
+	struct range r;
+
+	for (unsigned int i = 0; i < boot.nr_mem; i++)
+		if (next_free(&boot.mem[i], 0x10000, 0x90000, &r))
+			return (maddr_t) { r.start };
 	panic("no free page below 640 KiB for starting CPUs");
 }
 
 static void add_memory(void)
 {
-	for (unsigned int i = 0; i < boot.nr_mem; i++) {
-		uint64_t at = ROUND_UP(max(boot.mem[i].start, ONE_MIB), PAGE_SIZE), used;
-		uint64_t end = (boot.mem[i].start + boot.mem[i].size) & PAGE_MASK;
+	struct range r;
 
-		if (boot.mem[i].type != E820_RAM)
-			continue;
-		while (at < end) {
-			uint64_t stop = end;
-
-			used = in_use(at, at + PAGE_SIZE);
-			if (used) {
-				at = used;
-				continue;
-			}
-			/* Up to the next thing in use. */
-			while (in_use(at, stop)) {
-				uint64_t half = at + ((stop - at) / 2 & PAGE_MASK);
-
-				stop = half > at ? half : at + PAGE_SIZE;
-			}
-			frames_boot_add((mfn_t) { at >> PAGE_SHIFT },
-					(mfn_t) { stop >> PAGE_SHIFT });
-			at = stop;
-		}
-	}
+	for (unsigned int i = 0; i < boot.nr_mem; i++)
+		for (r.end = ONE_MIB; next_free(&boot.mem[i], r.end, ~0UL, &r);)
+			frames_boot_add((mfn_t) { r.start >> PAGE_SHIFT },
+					(mfn_t) { r.end >> PAGE_SHIFT });
 }
 
 static enum module_kind kind_of(const struct boot_module *m)
@@ -231,6 +218,8 @@ static void start_core(void)
 	frames_boot((struct frame *)FRAME_TABLE_VA, max_mfn);
 	add_memory();
 	printk("%lu MiB of memory\n", frames_total() >> (20 - PAGE_SHIFT));
+	if (acpi_info.nodes & (acpi_info.nodes - 1))
+		printk(KERN_WARNING "SRAT: several nodes; their memory is used as one\n");
 	apic_boot(acpi_info.lapic_addr, options.x2apic);
 	if (acpi_info.pcat_compat)
 		legacy_pic_disable();

@@ -19,6 +19,7 @@
 struct view {
 	const uint8_t *p;
 	uint32_t len;
+	uint64_t addr;
 };
 
 struct ctx {
@@ -71,24 +72,19 @@ static bool checksum_ok(const uint8_t *p, uint32_t len)
 
 static void add_cpu(struct acpi_info *out, uint32_t apic_id, uint32_t acpi_id, uint32_t flags)
 {
-	unsigned int i;
 	struct acpi_cpu *cpu;
+	unsigned int i;
 
+	/* Places for CPUs that may be plugged in are listed too, but not enabled. */
+	if (!(flags & CPU_ENABLED))
+		return;
 	/* Firmware may list a CPU both as local APIC and as x2APIC. */
 	for (i = 0; i < out->nr_cpus; i++)
 		if (out->cpu[i].apic_id == apic_id)
 			return;
 	cpu = next_of(out->cpu, out->nr_cpus);
 	if (cpu)
-		*cpu = (struct acpi_cpu) { apic_id, acpi_id, flags & CPU_ENABLED, 0 };
-}
-
-static void add_nmi(struct acpi_info *out, uint32_t acpi_id, uint16_t flags, uint8_t lint)
-{
-	struct acpi_nmi *nmi = next_of(out->nmi, out->nr_nmis);
-
-	if (nmi)
-		*nmi = (struct acpi_nmi) { acpi_id, flags, lint };
+		*cpu = (struct acpi_cpu) { apic_id, acpi_id };
 }
 
 static void add_ioapic(struct acpi_info *out, const struct view *e)
@@ -123,11 +119,6 @@ static void madt_entry(struct acpi_info *out, const struct view *e)
 		if (e->len >= 10)
 			add_override(out, e);
 		break;
-	case 4:
-		if (e->len >= 6)
-			add_nmi(out, get8(e, 2) == 0xff ? ~0U : get8(e, 2), get16(e, 3),
-				get8(e, 5));
-		break;
 	case 5:
 		if (e->len >= 12)
 			out->lapic_addr = get64(e, 4);
@@ -135,10 +126,6 @@ static void madt_entry(struct acpi_info *out, const struct view *e)
 	case 9:
 		if (get32(e, 4) != ~0U && e->len >= 16)
 			add_cpu(out, get32(e, 4), get32(e, 12), get32(e, 8));
-		break;
-	case 10:
-		if (e->len >= 12)
-			add_nmi(out, get32(e, 4), get16(e, 2), get8(e, 8));
 		break;
 	default:
 		break;
@@ -150,7 +137,7 @@ static void for_each_entry(struct acpi_info *out, const struct view *v, uint32_t
 			   void (*fn)(struct acpi_info *out, const struct view *entry))
 {
 	while (in_view(v, at, 2)) {
-		struct view e = { v->p + at, v->p[at + 1] };
+		struct view e = { v->p + at, v->p[at + 1], 0 };
 
 		if (e.len < 2 || e.len > v->len - at)
 			return;
@@ -159,70 +146,39 @@ static void for_each_entry(struct acpi_info *out, const struct view *v, uint32_t
 	}
 }
 
-static void parse_madt(struct ctx *c, const struct view *v, uint64_t addr)
+static void parse_madt(struct ctx *c, const struct view *v)
 {
-	(void)addr;
 	c->out->lapic_addr = get32(v, 36);
 	c->out->pcat_compat = get32(v, 40) & 1;
 	for_each_entry(c->out, v, 44, madt_entry);
 }
 
-static void set_node(struct acpi_info *out, uint32_t apic_id, uint32_t node)
-{
-	unsigned int i;
-
-	for (i = 0; i < out->nr_cpus; i++)
-		if (out->cpu[i].apic_id == apic_id)
-			out->cpu[i].node = node;
-}
-
-/* System Resource Affinity Table, 5.2.16. */
+/* System Resource Affinity Table, 5.2.16: only whether there is more than one node. */
 static void srat_entry(struct acpi_info *out, const struct view *e)
 {
-	struct acpi_node_mem *m;
+	uint32_t node = get32(e, 2);
 
-	switch (get8(e, 0)) {
-	case 0:
-		if (get32(e, 4) & 1)
-			set_node(out, get8(e, 3), get8(e, 2) | (get32(e, 8) & 0xffffff00));
-		break;
-	case 1:
-		if (e->len < 40 || !(get32(e, 28) & 1))
-			break;
-		m = next_of(out->node_mem, out->nr_node_mem);
-		if (m)
-			*m = (struct acpi_node_mem) { get64(e, 8), get64(e, 16), get32(e, 2),
-						      get32(e, 28) };
-		break;
-	case 2:
-		if (get32(e, 12) & 1)
-			set_node(out, get32(e, 8), get32(e, 4));
-		break;
-	default:
-		break;
-	}
+	if (get8(e, 0) == 1 && (get32(e, 28) & 1) && node < 64)
+		out->nodes |= 1UL << node;
 }
 
-static void parse_srat(struct ctx *c, const struct view *v, uint64_t addr)
+static void parse_srat(struct ctx *c, const struct view *v)
 {
-	(void)addr;
 	for_each_entry(c->out, v, 48, srat_entry);
 }
 
-static void parse_hpet(struct ctx *c, const struct view *v, uint64_t addr)
+static void parse_hpet(struct ctx *c, const struct view *v)
 {
 	struct acpi_gas gas = get_gas(v, 40);
 
-	(void)addr;
 	if (gas.space == ACPI_SPACE_MEMORY)
 		c->out->hpet_addr = gas.addr;
 }
 
-static void parse_mcfg(struct ctx *c, const struct view *v, uint64_t addr)
+static void parse_mcfg(struct ctx *c, const struct view *v)
 {
 	uint32_t at;
 
-	(void)addr;
 	for (at = 44; in_view(v, at, 16); at += 16) {
 		struct acpi_mcfg *m = next_of(c->out->mcfg, c->out->nr_mcfg);
 
@@ -232,14 +188,14 @@ static void parse_mcfg(struct ctx *c, const struct view *v, uint64_t addr)
 	}
 }
 
-static void parse_dmar(struct ctx *c, const struct view *v, uint64_t addr)
+static void parse_dmar(struct ctx *c, const struct view *v)
 {
-	c->out->dmar = (struct acpi_table) { addr, v->len };
+	c->out->dmar = (struct acpi_table) { v->addr, v->len };
 }
 
-static void parse_ivrs(struct ctx *c, const struct view *v, uint64_t addr)
+static void parse_ivrs(struct ctx *c, const struct view *v)
 {
-	c->out->ivrs = (struct acpi_table) { addr, v->len };
+	c->out->ivrs = (struct acpi_table) { v->addr, v->len };
 }
 
 /* An integer constant of AML (20.2.3) at *@at. False when it is something else. */
@@ -281,17 +237,16 @@ static bool s5_at(struct acpi_info *out, const struct view *v, uint32_t at)
 	return true;
 }
 
-static void parse_dsdt(struct ctx *c, const struct view *v, uint64_t addr)
+static void parse_dsdt(struct ctx *c, const struct view *v)
 {
 	uint32_t at;
 
-	(void)addr;
 	for (at = SDT_HEADER; in_view(v, at, 5); at++)
 		if (v->p[at] == '_' && s5_at(c->out, v, at))
 			return;
 }
 
-typedef void (*table_parser)(struct ctx *c, const struct view *v, uint64_t addr);
+typedef void (*table_parser)(struct ctx *c, const struct view *v);
 
 /* Maps the table at @addr and checks it. The caller unmaps @v. */
 static bool table_open(const struct ctx *c, uint64_t addr, struct view *v)
@@ -304,6 +259,7 @@ static bool table_open(const struct ctx *c, uint64_t addr, struct view *v)
 	phys_unmap(c->acc, head, SDT_HEADER);
 	if (v->len < SDT_HEADER || v->len > TABLE_MAX)
 		return false;
+	v->addr = addr;
 	v->p = c->acc->map(addr, v->len);
 	if (!v->p)
 		return false;
@@ -329,36 +285,28 @@ static uint32_t fadt_port(const struct view *v, uint32_t at32, uint32_t at_gas)
 	return get32(v, at32) < 0x10000 ? get32(v, at32) : 0;
 }
 
-static void parse_fadt(struct ctx *c, const struct view *v, uint64_t addr)
+static void parse_fadt(struct ctx *c, const struct view *v)
 {
 	uint32_t flags = get32(v, 112);
 	uint64_t dsdt_addr = get64(v, 140) ? get64(v, 140) : get32(v, 40);
 	struct acpi_info *out = c->out;
 	struct view dsdt;
 
-	(void)addr;
-	out->have_fadt = true;
-	out->hw_reduced = flags & (1U << 20);
-	out->sci_irq = get16(v, 46);
 	out->smi_cmd = get32(v, 48);
 	out->acpi_enable = get8(v, 52);
-	out->no_cmos_rtc = get16(v, 109) & (1U << 5);
 	out->pm1a_cnt = fadt_port(v, 64, 172);
 	out->pm1b_cnt = fadt_port(v, 68, 184);
 	out->pm_timer = fadt_port(v, 76, 208);
-	out->pm_timer_32bit = flags & (1U << 8);
 	if (flags & (1U << 10)) {
 		out->reset_reg = get_gas(v, 116);
 		out->reset_value = get8(v, 128);
 	}
-	out->sleep_control = get_gas(v, 244);
 	if (dsdt_addr && table_open(c, dsdt_addr, &dsdt)) {
-		parse_dsdt(c, &dsdt, dsdt_addr);
+		parse_dsdt(c, &dsdt);
 		table_close(c, &dsdt);
 	}
 }
 
-/* In this order: SRAT names the CPUs that MADT lists. */
 static const struct {
 	char signature[5];
 	table_parser parse;
@@ -385,7 +333,7 @@ static void parse_one(struct ctx *c, const struct view *root, uint32_t entry_siz
 		match = !memcmp(head, signature, 4);
 		phys_unmap(c->acc, head, 4);
 		if (match && table_open(c, addr, &v)) {
-			parse(c, &v, addr);
+			parse(c, &v);
 			table_close(c, &v);
 			return;
 		}

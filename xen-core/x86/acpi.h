@@ -9,14 +9,10 @@
 #define ACPI_CPUS_MAX	   256
 #define ACPI_IOAPICS_MAX   16
 #define ACPI_OVERRIDES_MAX 24
-#define ACPI_NMIS_MAX	   16
 #define ACPI_MCFG_MAX	   8
-#define ACPI_NODE_MEM_MAX  64
 
 struct acpi_cpu {
 	uint32_t apic_id, acpi_id;
-	bool enabled;  /* else only hot-pluggable */
-	uint32_t node; /* proximity domain, 0 without SRAT */
 };
 
 struct acpi_ioapic {
@@ -31,13 +27,6 @@ struct acpi_override {
 	uint16_t flags;
 };
 
-/* Local APIC pin @lint of CPU @acpi_id (~0: all) is wired to NMI. */
-struct acpi_nmi {
-	uint32_t acpi_id;
-	uint16_t flags;
-	uint8_t lint;
-};
-
 /* Generic Address Structure (5.2.3.2). */
 struct acpi_gas {
 	uint8_t space, width, offset, access;
@@ -46,18 +35,11 @@ struct acpi_gas {
 
 #define ACPI_SPACE_MEMORY 0
 #define ACPI_SPACE_IO	  1
-#define ACPI_SPACE_PCI	  2
 
 struct acpi_mcfg {
 	uint64_t base;
 	uint16_t segment;
 	uint8_t first_bus, last_bus;
-};
-
-struct acpi_node_mem {
-	uint64_t start, size;
-	uint32_t node;
-	uint32_t flags; /* 1: enabled, 2: hot-pluggable */
 };
 
 struct acpi_table {
@@ -67,24 +49,19 @@ struct acpi_table {
 
 struct acpi_info {
 	uint64_t lapic_addr;
-	bool pcat_compat; /* there are 8259s to mask */
-	struct acpi_cpu cpu[ACPI_CPUS_MAX];
+	bool pcat_compat;		    /* there are 8259s to mask */
+	struct acpi_cpu cpu[ACPI_CPUS_MAX]; /* those that can be started */
 	struct acpi_ioapic ioapic[ACPI_IOAPICS_MAX];
 	struct acpi_override override[ACPI_OVERRIDES_MAX];
-	struct acpi_nmi nmi[ACPI_NMIS_MAX];
 	struct acpi_mcfg mcfg[ACPI_MCFG_MAX];
-	struct acpi_node_mem node_mem[ACPI_NODE_MEM_MAX];
-	unsigned int nr_cpus, nr_ioapics, nr_overrides, nr_nmis, nr_mcfg, nr_node_mem;
+	unsigned int nr_cpus, nr_ioapics, nr_overrides, nr_mcfg;
+	uint64_t nodes; /* a bit for each proximity domain below 64 that has memory */
 
 	/* FADT */
-	bool have_fadt, hw_reduced, no_cmos_rtc;
-	uint16_t sci_irq;
 	uint32_t smi_cmd, pm1a_cnt, pm1b_cnt, pm_timer; /* ports; 0: none */
 	uint8_t acpi_enable;
-	bool pm_timer_32bit;
 	struct acpi_gas reset_reg; /* addr 0: reset is not supported this way */
 	uint8_t reset_value;
-	struct acpi_gas sleep_control; /* hardware-reduced power-off */
 	bool have_s5;
 	uint8_t s5_typ_a, s5_typ_b;
 
