@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -95,9 +96,8 @@ void printk(const char *fmt, ...)
 
 void panic(const char *fmt, ...)
 {
-	(void)fmt;
-	fail();
-	__builtin_unreachable();
+	mock_assert(0, fmt, __FILE__, __LINE__);
+	abort();
 }
 
 static const char *sent(void)
@@ -246,6 +246,8 @@ static void type(const char *keys)
 {
 	uart.input = keys;
 	console_service();
+	if (!*uart.input)
+		uart.input = "";
 }
 
 static void test_input(void **state)
@@ -271,7 +273,12 @@ static void test_input(void **state)
 	assert_int_equal(dumped, 2);
 	assert_int_equal(notified, 0);
 	assert_int_equal(console_input_read(text, sizeof(text)), 0);
-	type("h?\007"); /* help; unknown ones */
+	type("h?\007\177"); /* help; unknown ones */
+	assert_int_equal(dumped, 2);
+	/* A key that can't be printed, and one that is taken already, are mistakes of ours. */
+	expect_assert_failure(keyhandler_register('\007', dump, "no key"));
+	expect_assert_failure(keyhandler_register('\177', dump, "no key"));
+	expect_assert_failure(keyhandler_register('z', dump, "twice"));
 	type("\001\001\001");
 	type("x");
 	assert_int_equal(console_input_read(text, sizeof(text)), 1);

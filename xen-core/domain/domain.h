@@ -58,7 +58,6 @@ struct domain {
 	uint64_t max_pages;
 	uint32_t foreign_frames; /* frames of it that others map without grants; atomic */
 	uint64_t claimed_pages;
-	uint64_t core_bytes; /* heap that this domain made the core hold */
 
 	struct shared_info *shared; /* FRAME_SHARED page */
 	gfn_t shared_gfn;	    /* where the guest has it, or GFN_INVALID */

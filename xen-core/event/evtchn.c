@@ -43,7 +43,6 @@ static int bucket_add(struct domain *d)
 		chn[i].port = t->valid + i;
 		spin_init(&chn[i].lock, LOCK_EVTCHN);
 	}
-	evtchn_charge(d, PORTS_PER_BUCKET * sizeof(*chn));
 	t->bucket[t->valid / PORTS_PER_BUCKET] = chn;
 	__atomic_store_n(&t->valid, t->valid + PORTS_PER_BUCKET, __ATOMIC_RELEASE);
 	return 0;
@@ -429,14 +428,13 @@ void evtchn_free(struct domain *d)
 		return;
 	for (unsigned int b = 0; b * PORTS_PER_BUCKET < t->valid; b++)
 		xfree(t->bucket[b]);
-	evtchn_charge(d, -(int64_t)(t->valid * sizeof(struct evtchn)));
 	xfree(t->bucket);
 	xfree(t->used);
 	xfree(t);
 	d->evtchn = NULL;
 }
 
-struct domain *evtchn_peer_domain(struct domain *d, port_t port)
+struct domain *evtchn_peer_domain(const struct domain *d, port_t port)
 {
 	const struct evtchn *chn = evtchn_lookup(d->evtchn, port);
 	uint64_t binding = chn ? __atomic_load_n(&chn->binding, __ATOMIC_ACQUIRE) : 0;
@@ -452,10 +450,7 @@ unsigned int evtchn_in_use(const struct domain *d)
 const struct xsm_label *xsm_port_peer(const struct xsm_label *self, port_t port)
 {
 	const struct domain *d = container_of(self, struct domain, label);
-	const struct evtchn *chn = evtchn_lookup(d->evtchn, port);
-	uint64_t binding = chn ? __atomic_load_n(&chn->binding, __ATOMIC_ACQUIRE) : EVTCHN_FREE;
+	const struct domain *peer = evtchn_peer_domain(d, port);
 
-	if (evtchn_state(binding) != EVTCHN_INTERDOMAIN)
-		return NULL;
-	return &evtchn_peer_of(binding)->domain->label;
+	return peer ? &peer->label : NULL;
 }

@@ -52,10 +52,7 @@ long evtchn_unmask(struct domain *d, port_t port);
  * The domain at the other end of interdomain port @port of @d, or NULL. No reference: good until
  * this CPU returns to a guest.
  */
-struct domain *evtchn_peer_domain(struct domain *d, port_t port);
-
-/* Sends on @port of @d from inside the core (ioreq and the like). */
-void evtchn_send_from_core(struct domain *d, port_t port);
+struct domain *evtchn_peer_domain(const struct domain *d, port_t port);
 
 /*
  * 2-level: an event of @v is pending when its vcpu_info says so. Whether the vCPU has an event to

@@ -257,17 +257,14 @@ void fifo_destroy(struct domain *d)
 	unsigned int i;
 
 	WRITE_ONCE(d->evtchn->fifo, NULL);
-	if (f) {
-		evtchn_charge(d, -(int64_t)(sizeof(*f) + f->max_pages * sizeof(f->page[0])));
+	if (f)
 		epoch_defer(&f->epoch, fifo_free);
-	}
 	for_each_vcpu (d, v, i) {
 		struct fifo_vcpu *q = v->evtchn_fifo;
 
 		if (!q)
 			continue;
 		WRITE_ONCE(v->evtchn_fifo, NULL);
-		evtchn_charge(d, -(int64_t)sizeof(*q));
 		epoch_defer(&q->epoch, fifo_vcpu_free);
 	}
 }
@@ -282,7 +279,6 @@ static int fifo_vcpu_add(struct domain *d, struct vcpu *v)
 	if (!q)
 		return -ENOMEM;
 	spin_init(&q->lock, LOCK_VCPU);
-	evtchn_charge(d, sizeof(*q));
 	__atomic_store_n(&v->evtchn_fifo, q, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -344,7 +340,6 @@ static int fifo_start(struct domain *d, struct vcpu *first, uint64_t gfn, uint32
 		fifo_destroy(d);
 		return rc;
 	}
-	evtchn_charge(d, (int64_t)(sizeof(*f) + pages * sizeof(f->page[0])));
 	__atomic_store_n(&d->evtchn->fifo, f, __ATOMIC_SEQ_CST);
 	save_pending(d);
 	return 0;

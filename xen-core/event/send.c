@@ -75,18 +75,6 @@ long evtchn_send(struct domain *d, port_t port)
 	}
 }
 
-void evtchn_send_from_core(struct domain *d, port_t port)
-{
-	struct evtchn *chn = evtchn_lookup(d->evtchn, port);
-	uint64_t binding;
-
-	if (!chn)
-		return;
-	binding = __atomic_load_n(&chn->binding, __ATOMIC_ACQUIRE);
-	if (evtchn_state(binding) == EVTCHN_INTERDOMAIN)
-		evtchn_deliver(evtchn_peer_of(binding), evtchn_bind_to(chn));
-}
-
 long evtchn_unmask(struct domain *d, port_t port)
 {
 	struct evtchn *chn = evtchn_lookup(d->evtchn, port);

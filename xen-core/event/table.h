@@ -94,12 +94,6 @@ static inline void evtchn_unlock(struct evtchn *chn)
 	spin_unlock(&chn->lock);
 }
 
-/* Heap that ports and queues of @d hold is charged to it. */
-static inline void evtchn_charge(struct domain *d, int64_t bytes)
-{
-	__atomic_fetch_add(&d->core_bytes, (uint64_t)bytes, __ATOMIC_RELAXED);
-}
-
 /*
  * Marks @v's vcpu_info and tells whether the vCPU must be notified (it was not marked before).
  * @info is open.

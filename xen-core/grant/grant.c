@@ -102,7 +102,6 @@ int grant_grow(struct domain *d, uint32_t frames)
 			gt->active[n] = xzalloc_array(struct grant_active, GRANTS_PER_FRAME);
 			if (!gt->active[n])
 				return -ENOMEM;
-			grant_charge(d, GRANTS_PER_FRAME * sizeof(struct grant_active));
 		}
 		gt->shared[n] = shared_page_alloc(d);
 		if (!gt->shared[n])

@@ -8,7 +8,7 @@
 #include "mm/heap.h"
 
 /* Adds a page of free handles. maptrack_lock is held. */
-static bool maptrack_grow(struct domain *d, struct grant_table *gt)
+static bool maptrack_grow(struct grant_table *gt)
 {
 	uint32_t first = gt->nr_maptrack;
 	struct maptrack *page;
@@ -19,12 +19,10 @@ static bool maptrack_grow(struct domain *d, struct grant_table *gt)
 		gt->maptrack = xzalloc_array(struct maptrack *, gt->max_maptrack_frames);
 		if (!gt->maptrack)
 			return false;
-		grant_charge(d, (int64_t)(gt->max_maptrack_frames * sizeof(*gt->maptrack)));
 	}
 	page = xzalloc(PAGE_SIZE);
 	if (!page)
 		return false;
-	grant_charge(d, PAGE_SIZE);
 	for (uint32_t i = 0; i < MAPTRACK_PER_FRAME; i++)
 		page[i].ref = i + 1 < MAPTRACK_PER_FRAME ? first + i + 1 : MAPTRACK_NONE;
 	gt->maptrack[first / MAPTRACK_PER_FRAME] = page;
@@ -39,7 +37,7 @@ static bool maptrack_get(struct domain *d, grant_handle_t *handle)
 	bool found;
 
 	spin_lock(&gt->maptrack_lock);
-	found = gt->maptrack_free != MAPTRACK_NONE || maptrack_grow(d, gt);
+	found = gt->maptrack_free != MAPTRACK_NONE || maptrack_grow(gt);
 	if (found) {
 		struct maptrack *entry = maptrack_entry(gt, gt->maptrack_free);
 

@@ -88,12 +88,6 @@ void grant_unpin(struct domain *rd, grant_ref_t ref, bool write);
 /* Grows @d's table to @frames. gt->lock is held. -ENOMEM (it may have grown a part). */
 int grant_grow(struct domain *d, uint32_t frames);
 
-/* Heap that the table of @d holds is charged to it. */
-static inline void grant_charge(struct domain *d, int64_t bytes)
-{
-	__atomic_fetch_add(&d->core_bytes, (uint64_t)bytes, __ATOMIC_RELAXED);
-}
-
 /* One element of a batch; @op is the core's copy, written back afterwards. */
 void grant_map_one(struct domain *d, void *op, void *state);
 void grant_unmap_one(struct domain *d, void *op, void *state);

@@ -24,26 +24,6 @@ char saved_cmdline[1024];
 /* How an option's text becomes its field; @value is never NULL. 0 or -EINVAL. */
 typedef int (*option_parser)(const char *value, void *field);
 
-static int parse_text(const char *value, void *field, size_t size)
-{
-	return str_copy(field, value, size) < size ? 0 : -EINVAL;
-}
-
-static int parse_text64(const char *value, void *field)
-{
-	return parse_text(value, field, OPTION_TEXT);
-}
-
-static int parse_text16(const char *value, void *field)
-{
-	return parse_text(value, field, 16);
-}
-
-static int parse_text8(const char *value, void *field)
-{
-	return parse_text(value, field, 8);
-}
-
 /* Index of @value among the @n words, or -EINVAL. */
 static int parse_word(const char *value, const char *const *words, unsigned int n)
 {
@@ -152,30 +132,32 @@ static int parse_dom0_vcpus(const char *value, void *field)
 	return 0;
 }
 
-#define OPTION(name, field, parser)                                \
-	{                                                          \
-		name, offsetof(struct core_options, field), parser \
+#define OPTION(name, field, parser)                                          \
+	{                                                                    \
+		name, offsetof(struct core_options, field),                  \
+			sizeof(((struct core_options *)NULL)->field), parser \
 	}
 
+/* @parse NULL: the field is the text itself, of at most @size bytes. */
 static const struct option {
 	const char *name;
-	size_t field;
+	size_t field, size;
 	option_parser parse;
 } table[] = {
 	OPTION("dom0_mem", dom0_mem, parse_dom0_mem),
 	OPTION("dom0_max_vcpus", dom0_max_vcpus_min, parse_dom0_vcpus),
 	OPTION("dom0_vcpus_pin", dom0_vcpus_pin, parse_bool),
-	OPTION("dom0", dom0, parse_text16),
-	OPTION("console", console, parse_text64),
-	OPTION("com1", com1, parse_text64),
-	OPTION("conswitch", conswitch, parse_text8),
+	OPTION("dom0", dom0, NULL),
+	OPTION("console", console, NULL),
+	OPTION("com1", com1, NULL),
+	OPTION("conswitch", conswitch, NULL),
 	OPTION("sync_console", sync_console, parse_bool),
 	OPTION("loglvl", loglvl, parse_level),
 	OPTION("guest_loglvl", guest_loglvl, parse_level),
 	OPTION("noreboot", noreboot, parse_bool),
-	OPTION("sched", sched, parse_text16),
+	OPTION("sched", sched, NULL),
 	OPTION("sched-gran", sched_gran, parse_gran),
-	OPTION("flask", flask, parse_text16),
+	OPTION("flask", flask, NULL),
 	OPTION("smp", smp, parse_bool),
 	OPTION("maxcpus", maxcpus, parse_u32),
 	OPTION("smep", smep, parse_bool),
@@ -205,6 +187,15 @@ static const struct option *option_find_negated(const char *name)
 	return o && o->parse == parse_bool ? o : NULL;
 }
 
+static int option_set(const struct option *o, const char *value, struct core_options *out)
+{
+	char *field = (char *)out + o->field;
+
+	if (o->parse)
+		return o->parse(value, field);
+	return str_copy(field, value, o->size) < o->size ? 0 : -EINVAL;
+}
+
 /* One word, cut at its '=' here. False when it is not known or not understood. */
 static bool option_apply(char *word, struct core_options *out)
 {
@@ -222,7 +213,7 @@ static bool option_apply(char *word, struct core_options *out)
 		printk(KERN_WARNING "command line: unknown option '%s'\n", word);
 		return false;
 	}
-	if (o->parse(value ? value : "", (char *)out + o->field)) {
+	if (option_set(o, value ? value : "", out)) {
 		printk(KERN_WARNING "command line: '%s=%s' not understood\n", word,
 		       value ? value : "");
 		return false;

@@ -5,27 +5,35 @@
 #define FIRST_KEY ' '
 #define LAST_KEY  '~'
 
-static struct {
+static struct debug_key {
 	void (*fn)(void);
 	const char *desc;
 } keys[LAST_KEY - FIRST_KEY + 1];
 
+/* The place of @key, or NULL: it can't be printed. */
+static struct debug_key *key_entry(char key)
+{
+	return key < FIRST_KEY || key > LAST_KEY ? NULL : &keys[key - FIRST_KEY];
+}
+
 void keyhandler_register(char key, void (*fn)(void), const char *desc)
 {
-	BUG_ON(key < FIRST_KEY || key > LAST_KEY || keys[key - FIRST_KEY].fn);
-	keys[key - FIRST_KEY].fn = fn;
-	keys[key - FIRST_KEY].desc = desc;
+	struct debug_key *k = key_entry(key);
+
+	BUG_ON(!k || k->fn);
+	*k = (struct debug_key) { fn, desc };
 }
 
 void keyhandler_run(char key)
 {
-	if (key < FIRST_KEY || key > LAST_KEY || !keys[key - FIRST_KEY].fn) {
-		printk("'%c': no such debug key; 'h' lists them\n",
-		       key >= FIRST_KEY && key <= LAST_KEY ? key : '?');
+	const struct debug_key *k = key_entry(key);
+
+	if (!k || !k->fn) {
+		printk("'%c': no such debug key; 'h' lists them\n", k ? key : '?');
 		return;
 	}
-	printk("'%c' pressed -> %s\n", key, keys[key - FIRST_KEY].desc);
-	keys[key - FIRST_KEY].fn();
+	printk("'%c' pressed -> %s\n", key, k->desc);
+	k->fn();
 }
 
 static void show_help(void)

@@ -7,8 +7,8 @@
 #include "types.h"
 
 /*
- * printf-like: %d %i %u %x %X %o %c %s %p %% with flags "0-+# ", width, precision and the lengths
- * hh h l ll z. Returns the length that the whole output has (as vsnprintf of C11).
+ * printf-like: %d %u %x %c %s %p %%, with flags 0 and # (x), width, the lengths l, ll and z, and a
+ * precision for %s. Returns the length that the whole output has (as vsnprintf of C11).
  */
 int vsnprintk(char *buf, size_t size, const char *fmt, va_list ap)
 	__attribute__((format(printf, 3, 0)));

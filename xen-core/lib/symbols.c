@@ -51,18 +51,6 @@ const char *symbol_lookup(uint64_t address, uint64_t *offset)
 	return name;
 }
 
-uint64_t symbol_address(const char *name)
-{
-	uint64_t address;
-	const char *entry;
-	uint32_t i;
-
-	for (i = 0; (entry = symbol_entry(i, &address)); i++)
-		if (!strcmp(entry, name))
-			return address;
-	return 0;
-}
-
 static void print_address(uint64_t address)
 {
 	uint64_t offset;

@@ -11,8 +11,7 @@
  */
 const char *symbol_lookup(uint64_t address, uint64_t *offset);
 
-/* Address of the function @name, or 0; name and address of entry @index, or NULL at the end. */
-uint64_t symbol_address(const char *name);
+/* Name and address of entry @index, or NULL at the end. */
 const char *symbol_entry(uint32_t index, uint64_t *address);
 
 /*

@@ -12,9 +12,7 @@ enum cpu_work {
 	WORK_TIMER,  /* the timer heap's first entry may be due */
 	WORK_SCHED,  /* choose another vCPU */
 	WORK_SERIAL, /* serial port wants service */
-	WORK_LIMBO,  /* frames to scrub, epoch callbacks to run */
 	WORK_EVENT,  /* the current vCPU's interrupts have changed: look again before entry */
-	WORK_STOP,   /* panic or power-off: stop for good */
 };
 
 struct cpu {
@@ -36,8 +34,7 @@ struct cpu {
 	uint64_t tlb_generation;	/* core_tlb_generation at the last flush */
 	uint64_t exits;			/* guest exits so far */
 	uint64_t step_exit, step_start; /* hypercall_preempt(): when this exit's work began */
-	uint64_t idle_ns;
-	uint32_t socket, core, thread; /* topology */
+	uint32_t socket, core, thread;	/* topology */
 };
 
 #if __STDC_HOSTED__

@@ -38,8 +38,6 @@ static bool do_work(struct cpu *cpu)
 
 static void idle(struct cpu *cpu, bool busy)
 {
-	uint64_t start = system_time();
-
 	timers_program();
 	epoch_leave();
 	if (busy)
@@ -50,7 +48,6 @@ static void idle(struct cpu *cpu, bool busy)
 	else
 		irq_window();
 	epoch_enter();
-	cpu->idle_ns += system_time() - start;
 }
 
 /*

@@ -14,6 +14,7 @@
 #define SLOT_MMIO      497
 #define SLOT_PERCPU    510
 #define MAX_CORE_SLOTS 128 /* 64 TiB */
+#define PTE_DATA       (PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX)
 
 /* The image's sections, from the linker script. */
 extern char core_image_start[], core_text_end[], core_rodata_end[], core_image_end[];
@@ -88,12 +89,12 @@ void paging_boot(maddr_t (*alloc)(void), uint64_t max_mfn,
 	l4 = boot_ptr(root);
 	memcpy(l4, shared_l4, PAGE_SIZE);
 	l1 = boot_walk(l4, PERCPU_VA, alloc);
-	l1[PCPU_RECORD] = record.v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
-	l1[PCPU_TABLE] = (uint64_t)l1 | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+	l1[PCPU_RECORD] = record.v | PTE_DATA;
+	l1[PCPU_TABLE] = (uint64_t)l1 | PTE_DATA;
 	for (unsigned int i = 0; i < PCPU_STACK_PAGES; i++)
-		l1[PCPU_STACK + i] = alloc().v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+		l1[PCPU_STACK + i] = alloc().v | PTE_DATA;
 	for (unsigned int i = 0; i < PCPU_NR_IST; i++)
-		l1[PCPU_IST + 2 * i] = alloc().v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+		l1[PCPU_IST + 2 * i] = alloc().v | PTE_DATA;
 	*(struct cpu **)boot_ptr(record) = &boot_cpu;
 	boot_cpu.self = &boot_cpu;
 	boot_cpu.arch = (void *)root.v;
@@ -148,48 +149,48 @@ maddr_t paging_cpu_create(struct cpu *cpu)
 	return mfn_to_maddr(core_va_to_mfn(l4));
 }
 
-/* The frame of the level-1 table that maps @va, or MFN_INVALID; with @make, allocates. */
-static mfn_t core_table(uint64_t va, bool make)
+/* The frame of the level-1 table that maps @va, made where it is missing; MFN_INVALID: no memory. */
+static mfn_t core_table(uint64_t va)
 {
 	mfn_t table = maddr_to_mfn((maddr_t) { shared_l4[pt_index(va, 4)] & PTE_ADDR });
 
-	for (unsigned int level = 3; level > 1; level--) {
+	for (unsigned int level = 3; level > 1 && !mfn_eq(table, MFN_INVALID); level--) {
 		uint64_t *t = window_open(table), *e = &t[pt_index(va, level)];
 
-		if (!(*e & PTE_P) && make) {
-			mfn_t new = frame_alloc_raw();
-
-			if (!mfn_eq(new, MFN_INVALID))
-				*e = mfn_to_maddr(new).v | PTE_P | PTE_W | PTE_A;
-		}
-		table = (*e & PTE_P) ? maddr_to_mfn((maddr_t) { *e & PTE_ADDR }) : MFN_INVALID;
+		table = *e & PTE_P ? maddr_to_mfn((maddr_t) { *e & PTE_ADDR }) : frame_alloc_raw();
+		if (!(*e & PTE_P) && !mfn_eq(table, MFN_INVALID))
+			*e = mfn_to_maddr(table).v | PTE_P | PTE_W | PTE_A;
 		window_close(t);
-		if (mfn_eq(table, MFN_INVALID))
-			break;
 	}
 	return table;
 }
 
-int core_map(mfn_t mfn)
+/* Sets the level-1 entry for @va. */
+static int core_set(uint64_t va, uint64_t pte)
 {
-	uint64_t va = CORE_BASE + mfn_to_maddr(mfn).v, *t;
-	mfn_t table = core_table(va, true);
+	mfn_t table = core_table(va);
+	uint64_t *t;
 
 	if (mfn_eq(table, MFN_INVALID))
 		return -ENOMEM;
 	t = window_open(table);
-	t[pt_index(va, 1)] = mfn_to_maddr(mfn).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+	t[pt_index(va, 1)] = pte;
 	window_close(t);
 	return 0;
+}
+
+int core_map(mfn_t mfn)
+{
+	maddr_t at = mfn_to_maddr(mfn);
+
+	return core_set(CORE_BASE + at.v, at.v | PTE_DATA);
 }
 
 void core_unmap(mfn_t mfn)
 {
 	uint64_t va = CORE_BASE + mfn_to_maddr(mfn).v;
-	uint64_t *t = window_open(core_table(va, false));
 
-	t[pt_index(va, 1)] = 0;
-	window_close(t);
+	core_set(va, 0);
 	invlpg((void *)va);
 	__atomic_add_fetch(&core_tlb_generation, 1, __ATOMIC_SEQ_CST);
 }
@@ -201,20 +202,8 @@ void *mmio_map(maddr_t addr, size_t size)
 
 	if (next + (end - start) > MMIO_VA + (1UL << 21))
 		return NULL;
-	for (; start < end; start += PAGE_SIZE, next += PAGE_SIZE) {
-		mfn_t table = maddr_to_mfn((maddr_t) { shared_l4[SLOT_MMIO] & PTE_ADDR });
-		uint64_t *t;
-
-		for (unsigned int level = 3; level > 1; level--) {
-			t = window_open(table);
-			table = maddr_to_mfn((maddr_t) { t[pt_index(next, level)] & PTE_ADDR });
-			window_close(t);
-		}
-		t = window_open(table);
-		t[pt_index(next, 1)] =
-			start | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX | PTE_PCD | PTE_PWT;
-		window_close(t);
-	}
+	for (; start < end; start += PAGE_SIZE, next += PAGE_SIZE)
+		core_set(next, start | PTE_DATA | PTE_PCD | PTE_PWT);
 	return (void *)(va + (addr.v & ~PAGE_MASK));
 }
 
@@ -224,7 +213,7 @@ void *window_open(mfn_t mfn)
 	uint64_t *l1 = pcpu_va(PCPU_TABLE);
 
 	BUG_ON(slot >= PCPU_NR_WINDOWS);
-	l1[PCPU_WINDOWS + slot] = mfn_to_maddr(mfn).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+	l1[PCPU_WINDOWS + slot] = mfn_to_maddr(mfn).v | PTE_DATA;
 	return pcpu_va(PCPU_WINDOWS + slot);
 }
 

@@ -208,30 +208,6 @@ static bool pm_timer_open(struct reference *ref)
 	return true;
 }
 
-#define PIT_CHANNEL2 0x42
-#define PIT_COMMAND  0x43
-#define PIT_GATE     0x61
-
-static uint64_t pit_read(void)
-{
-	uint8_t low;
-
-	outb(PIT_COMMAND, 0x80); /* latch channel 2 */
-	low = inb(PIT_CHANNEL2);
-	/* It counts down. */
-	return 0xffff - (uint64_t)(low | inb(PIT_CHANNEL2) << 8);
-}
-
-static bool pit_open(struct reference *ref)
-{
-	outb(PIT_GATE, (uint8_t)((inb(PIT_GATE) & ~2) | 1)); /* gate on, speaker off */
-	outb(PIT_COMMAND, 0xb0);			     /* channel 2, both bytes, mode 0 */
-	outb(PIT_CHANNEL2, 0xff);
-	outb(PIT_CHANNEL2, 0xff);
-	*ref = (struct reference) { "PIT", 1193182, 0xffff, pit_read };
-	return true;
-}
-
 struct sample {
 	uint64_t tsc, count;
 };
@@ -276,9 +252,7 @@ static uint64_t tsc_calibrate(const struct reference *ref)
 	return (end.tsc - start.tsc) * ref->hz / counted;
 }
 
-static const struct {
-	bool (*open)(struct reference *ref);
-} references[] = { { hpet_open }, { pm_timer_open }, { pit_open } };
+static bool (*const references[])(struct reference *ref) = { hpet_open, pm_timer_open };
 
 static void clock_calibrate(void)
 {
@@ -287,7 +261,7 @@ static void clock_calibrate(void)
 	for (i = 0; i < ARRAY_SIZE(references); i++) {
 		struct reference ref;
 
-		if (!references[i].open(&ref))
+		if (!references[i](&ref))
 			continue;
 		clock.hz = tsc_calibrate(&ref);
 		/* The slowest TSC of a 64-bit CPU is far above; see scale_make() for the upper bound. */

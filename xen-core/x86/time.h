@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* System time from the TSC, calibrated against HPET, ACPI PM timer or PIT; wall clock from the RTC. */
+/* System time from the TSC, calibrated against HPET or ACPI PM timer; wall clock from the RTC. */
 #ifndef CORE_TIME_H
 #define CORE_TIME_H
 
