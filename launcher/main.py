@@ -122,8 +122,7 @@ def run(options):
     machine, token = _machine(options)
     own_image = None if options.kernel else machine.modules[1][0]
     if options.gdb:
-        print("Waiting for a debugger: gdb build/xen-core/xen-core.elf "
-              "-ex 'target remote :1234'", file=sys.stderr)
+        platform.say(f"Waiting for a debugger: gdb {platform.ELF} -ex 'target remote :1234'")
     try:
         if interactive:
             platform.say(f"Booting. {KEYS}")

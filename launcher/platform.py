@@ -14,10 +14,10 @@ from .content import Content
 from .emulator import Machine, require
 from .paths import BUILD, ROOT, LaunchError, build_lock
 
-# In the build folder.
-CORE = "xen-core/xen-core.bin"
-POLICY = "xsm-policy/bulkhead.policy"
-LOADER = "dom0-loader/dom0-loader"
+CORE = BUILD / "xen-core" / "xen-core.bin"
+ELF = BUILD / "xen-core" / "xen-core.elf"
+POLICY = BUILD / "xsm-policy" / "bulkhead.policy"
+LOADER = BUILD / "dom0-loader" / "dom0-loader"
 
 DEFAULT_CORE = "bulkhead"
 DEFAULT_TOOLS = "bulkhead"
@@ -62,17 +62,17 @@ def _quiet(command, title=None):
 def core_file(core, content):
     if core == "xen":
         return content.xen()
-    return require(BUILD / CORE, "the core")
+    return require(CORE, "the core")
 
 
 def core_modules(core, kernel):
     """What our core wants beside Dom0's KERNEL: the policy, and the loader when that is a bzImage."""
     if core == "xen":
         return []
-    modules = [(require(BUILD / POLICY, "the policy"), "")]
+    modules = [(require(POLICY, "the policy"), "")]
     with open(kernel, "rb") as file:
         if file.read(0x206)[0x202:] == b"HdrS":     # Linux: Documentation/x86/boot.rst
-            modules.append((require(BUILD / LOADER, "Dom0's loader"), ""))
+            modules.append((require(LOADER, "Dom0's loader"), ""))
     return modules
 
 
