@@ -201,8 +201,7 @@ uint16_t need_domain(const char *name_or_id)
 	uint16_t domid;
 
 	if (life_lookup(need_life(), name_or_id, &domid, &err))
-		exit(fail("%s is an invalid domain identifier: %s (`xl list` shows all)",
-			  name_or_id, err.text));
+		exit(fail("%s is an invalid domain identifier: %s", name_or_id, err.text));
 	return domid;
 }
 

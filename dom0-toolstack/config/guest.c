@@ -549,7 +549,13 @@ static int read_key(struct reader *r, const struct key *key, const struct cfg_va
 
 	switch (key->kind) {
 	case KEY_TEXT:
-		return set_text(r, v, at);
+		rc = set_text(r, v, at);
+		/* An empty string is none, as for the stock tool. */
+		if (!rc && !**(char **)at) {
+			free(*(char **)at);
+			*(char **)at = NULL;
+		}
+		return rc;
 	case KEY_BOOL:
 		rc = get_number(r, v, 0, 1, &n);
 		if (!rc)

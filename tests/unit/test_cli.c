@@ -223,7 +223,7 @@ static void test_help(void **state)
 static void test_errors_say_what_to_do(void **state)
 {
 	static const struct expectation list[] = {
-		{ "pause nobody", 1, "`xl list` shows all" },
+		{ "pause nobody", 1, "xl list shows all" },
 		{ "pause 9", 1, "invalid domain identifier" },
 		{ "domname 9", 1, "`xl list` shows all" },
 		{ "destroy 0", 1, "Cannot destroy privileged domain 0" },
@@ -255,7 +255,8 @@ static void test_errors_say_what_to_do(void **state)
 		{ "loadpolicy %/none", 1, "can't open" },
 		{ "loadpolicy %/web.cfg", 1, "xl dmesg" },
 		{ "store-quota nonsense 3", 1, "`xl store-quota` lists them" },
-		{ "store-quota nodes", 2, "Usage" },
+		{ "store-quota nodes", 1, "invalid domain identifier" },
+		{ "store-quota a b c d", 2, "Usage" },
 		{ "top", 1, "top -b" },
 		{ "top -b -s colour", 1, "domid, name, state" },
 		{ "host-config %/none.conf", 1, "none.conf" },
@@ -471,6 +472,57 @@ static void test_hypervisor_fails(void **state)
 	CHECK(list);
 	fake_host->trigger = -EINVAL;
 	CHECK(trigger);
+}
+
+/* Whichever call to hypervisor or store fails: the command ends with a message, or does without it. */
+static void test_every_step_fails(void **state)
+{
+	static const char *const lines[] = {
+		"list -v -Z web",
+		"vcpu-list web",
+		"uptime web",
+		"sched-credit2",
+		"pause web",
+		"rename web shop",
+		"vcpu-set web 1",
+		"mem-set web 32",
+		"shutdown -F web",
+		"shutdown -w web",
+		"reboot -a",
+		"destroy web",
+		"create -q %/one.cfg",
+		"create -n %/one.cfg",
+		"domname 1",
+		"host-stop -t 0",
+		"autostart %/auto",
+		"host-config %/host.conf",
+		"top -b -d 0 -v",
+		"console web",
+	};
+	int status;
+	char command[128];
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		for (uint32_t n = 1; n < 100; n++) {
+			setup(NULL);
+			write_file("host.conf", "dom0_vcpus = 2\nstore_quota = [ \"nodes=7\" ]\n");
+			snprintf(command, sizeof(command), "mkdir %s/auto && cp %s/one.cfg %s/auto",
+				 folder, folder, folder);
+			assert_int_equal(system(command), 0);
+			fake->domains[0].deaf = true;
+			fake_write("/local/domain/1/console/tty", "/dev/none");
+			fake->steps = 0;
+			fake->fail_at = n;
+			status = xl(lines[i]);
+			if (status && !strstr(err_out, "xl: ") && !strstr(out, "Domain-0"))
+				fail_msg("xl %s, step %u: status %d: %s%s", lines[i], n, status,
+					 out, err_out);
+			if (fake->steps < n)
+				break;
+			/* Some lines are long; their middle is like their beginning. */
+			n += n > 25 ? 6 : 0;
+		}
+	}
 }
 
 /* ---- the host's start and end ---- */
@@ -751,6 +803,7 @@ int main(void)
 		cmocka_unit_test_setup(test_dry_run, setup),
 		cmocka_unit_test_setup(test_no_policy, setup),
 		cmocka_unit_test_setup(test_hypervisor_fails, setup),
+		cmocka_unit_test_setup(test_every_step_fails, setup),
 		cmocka_unit_test_setup(test_autostart_and_stop, setup),
 		cmocka_unit_test_setup(test_host_config, setup),
 		cmocka_unit_test_setup(test_top_terminal, setup),

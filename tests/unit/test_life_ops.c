@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "life/internal.h"
+#include "support/fail_alloc.h"
 #include "support/fake_host.h"
 #include "support/fake_platform.h"
 
@@ -88,6 +89,50 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* ---- what follows when a guest stops ---- */
+
+static enum domain_action wanted;
+
+static void all_actions(struct domain_config *c)
+{
+	c->on_poweroff = c->on_reboot = c->on_crash = c->on_watchdog = wanted;
+	c->on_soft_reset = ACTION_SOFT_RESET;
+}
+
+static int act_uuid(const uint8_t *uuid)
+{
+	struct record record;
+	int rc;
+
+	record_empty(&record);
+	rc = record_lock(&record, uuid, true);
+	if (!rc)
+		rc = record_load(&record, uuid);
+	if (!rc)
+		rc = life_act(life, &record, &err);
+	record_free(&record);
+	return rc;
+}
+
+static int act_on(uint16_t domid)
+{
+	uint8_t uuid[HYPER_UUID_BYTES];
+
+	memcpy(uuid, fake->domains[domid].info.uuid, sizeof(uuid));
+	return act_uuid(uuid);
+}
+
+/* As the watcher does: every record is looked at. */
+static void act_on_all(void)
+{
+	uint8_t(*uuids)[HYPER_UUID_BYTES];
+	int n = record_list(&uuids);
+
+	for (int i = 0; i < n; i++)
+		(void)act_uuid(uuids[i]);
+	free(uuids);
+}
+
 /* ---- every step fails once ---- */
 
 static struct domain_config changed;
@@ -133,6 +178,51 @@ static int op_recover(void)
 	return rc < 0 ? rc : 0;
 }
 
+static int op_open(void)
+{
+	struct life *other = NULL;
+	int rc = life_open(&other, &err);
+
+	life_close(other);
+	return rc;
+}
+
+static int op_open_readonly(void)
+{
+	struct life *other = NULL;
+	int rc = life_open_readonly(&other, &err);
+
+	life_close(other);
+	return rc;
+}
+
+static int op_create(void)
+{
+	struct life_create_options options = { .watch = true };
+	struct domain_config c;
+	int rc = life_config(life, 1, &c, &err);
+
+	if (rc)
+		return rc;
+	free(c.name);
+	c.name = NULL;
+	c.uuid_given = false;
+	rc = -ENOMEM;
+	if ((c.name = strdup("another")))
+		rc = life_create(life, &c, &options, &found, &err);
+	else
+		error_set(&err, rc, "test");
+	domain_config_free(&c);
+	return rc;
+}
+
+static int op_act(void)
+{
+	wanted = ACTION_RENAME_RESTART;
+	fake_guest_stops(1, SHUTDOWN_REASON_CRASH);
+	return act_on(1);
+}
+
 static int op_fallback(void)
 {
 	xs_client_rm(NULL, 0, "/local/domain/1/control/feature-poweroff");
@@ -174,7 +264,8 @@ static const struct {
 	ROW(lookup),	 ROW(pause),	   ROW(unpause),    ROW(shutdown), ROW(reboot),
 	ROW(wait),	 ROW(rename),	   ROW(vcpus),	    ROW(memory),   ROW(get_memory),
 	ROW(max_memory), ROW(sysrq),	   ROW(dom0),	    ROW(destroy),  ROW(max_memory_0),
-	ROW(lookup_id),	 ROW(get_nothing),
+	ROW(lookup_id),	 ROW(get_nothing), ROW(open),	    ROW(create),   ROW(open_readonly),
+	ROW(act),
 };
 
 static void every_failing_step_is_told(void **state)
@@ -209,6 +300,41 @@ static void every_failing_step_is_told(void **state)
 		}
 		if (!failures && ops[i].run != op_config && ops[i].run != op_set_config)
 			fail_msg("%s: no step fails", ops[i].name);
+	}
+}
+
+/* Whichever allocation fails: what is left is cleaned up by the next command. */
+static void memory_runs_out(void **state)
+{
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		bool reached = true;
+
+		for (unsigned int n = 1; reached && n < 400; n++) {
+			wanted = ACTION_RENAME_RESTART;
+			create("guest", all_actions);
+			doing = ops[i].name;
+			fail_alloc_at(n);
+			(void)ops[i].run();
+			reached = fail_alloc_count() >= n;
+			fail_alloc_at(0);
+			act_on_all();
+			teardown(NULL);
+			setup(NULL);
+		}
+		assert_false(reached);
+	}
+}
+
+/* The folder of records goes away under a command: an error, and no crash. */
+static void records_can_t_be_written(void **state)
+{
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		create("guest", NULL);
+		setenv("BULKHEAD_RUN", "/proc/none", 1);
+		(void)ops[i].run();
+		setenv("BULKHEAD_RUN", folder, 1);
+		teardown(NULL);
+		setup(NULL);
 	}
 }
 
@@ -259,50 +385,6 @@ static void a_guest_that_is_built_is_not_let_run(void **state)
 	record.state = RECORD_RUNNING;
 	assert_int_equal(record_save(&record, &err), 0);
 	record_free(&record);
-}
-
-/* ---- what follows when a guest stops ---- */
-
-static enum domain_action wanted;
-
-static void all_actions(struct domain_config *c)
-{
-	c->on_poweroff = c->on_reboot = c->on_crash = c->on_watchdog = wanted;
-	c->on_soft_reset = ACTION_SOFT_RESET;
-}
-
-static int act_uuid(const uint8_t *uuid)
-{
-	struct record record;
-	int rc;
-
-	record_empty(&record);
-	rc = record_lock(&record, uuid, true);
-	if (!rc)
-		rc = record_load(&record, uuid);
-	if (!rc)
-		rc = life_act(life, &record, &err);
-	record_free(&record);
-	return rc;
-}
-
-static int act_on(uint16_t domid)
-{
-	uint8_t uuid[HYPER_UUID_BYTES];
-
-	memcpy(uuid, fake->domains[domid].info.uuid, sizeof(uuid));
-	return act_uuid(uuid);
-}
-
-/* As the watcher does: every record is looked at. */
-static void act_on_all(void)
-{
-	uint8_t(*uuids)[HYPER_UUID_BYTES];
-	int n = record_list(&uuids);
-
-	for (int i = 0; i < n; i++)
-		(void)act_uuid(uuids[i]);
-	free(uuids);
 }
 
 static void each_reason_has_its_action(void **state)
@@ -455,6 +537,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_failing_step_is_told),
+		TEST(memory_runs_out),
+		TEST(records_can_t_be_written),
 		TEST(what_is_not_there_is_told),
 		TEST(two_of_a_name_need_a_number),
 		TEST(a_guest_that_is_built_is_not_let_run),

@@ -80,6 +80,11 @@ struct hyper {
 
 int hyper_open(struct hyper **out)
 {
+	int rc = step();
+
+	*out = NULL;
+	if (rc)
+		return rc;
 	*out = calloc(1, sizeof(**out));
 	return *out ? 0 : -ENOMEM;
 }
@@ -110,6 +115,8 @@ int hyper_domain_list_all(struct hyper *h, struct domain_info **out)
 	if (rc)
 		return rc;
 	*out = calloc(FAKE_DOMAINS_MAX, sizeof(**out));
+	if (!*out)
+		return -ENOMEM;
 	for (int i = 0; i < FAKE_DOMAINS_MAX; i++)
 		if (fake->domains[i].exists)
 			(*out)[n++] = fake->domains[i].info;
@@ -170,6 +177,8 @@ int builder_open(struct builder **out, struct hyper *hyper, const struct domain_
 	if (rc)
 		return error_set(err, rc, "builder_open");
 	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		return error_set(err, -ENOMEM, "builder_open");
 	(*out)->config = config;
 	return 0;
 }
@@ -260,8 +269,13 @@ static bool below(const char *path, const char *folder)
 
 int xs_client_open(struct xs_client **client)
 {
+	int rc = step();
+
+	*client = NULL;
+	if (rc)
+		return rc;
 	*client = calloc(1, sizeof(**client));
-	return 0;
+	return *client ? 0 : -ENOMEM;
 }
 
 void xs_client_close(struct xs_client *client)
@@ -291,7 +305,7 @@ int xs_client_read(struct xs_client *client, xs_client_tx_t tx, const char *path
 	*value = strdup(n->value);
 	if (len)
 		*len = strlen(n->value);
-	return 0;
+	return *value ? 0 : -ENOMEM;
 }
 
 int xs_client_read_u64(struct xs_client *client, xs_client_tx_t tx, const char *path,
@@ -385,6 +399,8 @@ int xs_client_directory(struct xs_client *client, xs_client_tx_t tx, const char 
 	if (rc)
 		return rc;
 	*names = calloc(1, 64 * sizeof(char *) + 64 * 16);
+	if (!*names)
+		return -ENOMEM;
 	text = (char *)(*names + 64);
 	*count = 0;
 	for (int i = 0; i < FAKE_NODES_MAX; i++) {
