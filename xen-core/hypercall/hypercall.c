@@ -63,41 +63,40 @@ CALL(domctl, do_domctl(G(0)))
 #undef N
 #undef CALL
 
-/*
- * A list of hypercalls, each with its result. The first element that wants to be continued is
- * written back with its progress, and the list goes on from there.
- */
+/* One element of a list, with its result. One that wants to be continued is written back with its progress. */
+static long multicall_one(gva_t at)
+{
+	struct multicall_entry entry;
+	struct hypercall_args call;
+	long rc;
+
+	if (guest_read(&entry, at, sizeof(entry)))
+		return -EFAULT;
+	memcpy(call.a, entry.args, sizeof(call.a));
+	rc = entry.op == __HYPERVISOR_multicall ? -EINVAL : hypercall_dispatch(entry.op, &call);
+	if (rc == -ERESTART_CALL)
+		memcpy(entry.args, call.a, sizeof(call.a));
+	else
+		entry.result = (xen_ulong_t)rc;
+	if (guest_write(at, &entry, sizeof(entry)))
+		return -EFAULT;
+	return rc == -ERESTART_CALL ? rc : 0;
+}
+
 static long call_multicall(struct hypercall_args *args)
 {
 	uint64_t nr = (unsigned int)args->a[1];
 
 	for (uint64_t i = 0; i < nr; i++) {
-		gva_t at = gva_add(arg_gva(args->a[0]), i * sizeof(struct multicall_entry));
-		struct multicall_entry entry;
-		struct hypercall_args call;
-		long rc;
+		uint64_t at = args->a[0] + i * sizeof(struct multicall_entry);
+		long rc = i && hypercall_preempt() ? -ERESTART_CALL : multicall_one(arg_gva(at));
 
-		if (i && hypercall_preempt()) {
-			args->a[0] += i * sizeof(entry);
-			args->a[1] = nr - i;
-			return -ERESTART_CALL;
-		}
-		if (guest_read(&entry, at, sizeof(entry)))
-			return -EFAULT;
-		memcpy(call.a, entry.args, sizeof(call.a));
-		rc = entry.op == __HYPERVISOR_multicall ? -EINVAL
-							: hypercall_dispatch(entry.op, &call);
-		if (rc == -ERESTART_CALL)
-			memcpy(entry.args, call.a, sizeof(call.a));
-		else
-			entry.result = (xen_ulong_t)rc;
-		if (guest_write(at, &entry, sizeof(entry)))
-			return -EFAULT;
 		if (rc == -ERESTART_CALL) {
-			args->a[0] += i * sizeof(entry);
+			args->a[0] = at;
 			args->a[1] = nr - i;
-			return rc;
 		}
+		if (rc)
+			return rc;
 	}
 	return 0;
 }
@@ -126,11 +125,6 @@ long hypercall_dispatch(uint64_t nr, struct hypercall_args *args)
 	if (nr >= ARRAY_SIZE(table) || !table[nr])
 		return -ENOSYS;
 	return table[nr](args);
-}
-
-bool hypercall_offered(uint64_t nr)
-{
-	return nr < ARRAY_SIZE(table) && table[nr];
 }
 
 bool hypercall_preempt(void)

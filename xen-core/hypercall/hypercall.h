@@ -29,7 +29,4 @@ long do_platform_op(gva_t arg);
 long do_xen_version(unsigned int cmd, gva_t arg);
 long do_console_io(unsigned int cmd, unsigned int count, gva_t arg);
 
-/* Whether the number has a handler (docs/abi.md's test). */
-bool hypercall_offered(uint64_t nr);
-
 #endif
