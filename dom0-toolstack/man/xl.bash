@@ -8,7 +8,7 @@ _xl() {
 		return
 	fi
 	case $command in
-	create | config-check | loadpolicy) COMPREPLY=($(compgen -f -- "$word")) ;;
+	create | config-check | loadpolicy | autostart | host-config) COMPREPLY=($(compgen -f -- "$word")) ;;
 	help) COMPREPLY=($(compgen -W "$(xl help 2>/dev/null | awk '/^ [a-z]/ { print $1 }')" -- "$word")) ;;
 	setenforce) COMPREPLY=($(compgen -W "0 1" -- "$word")) ;;
 	*) COMPREPLY=($(compgen -W "$(xl list 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$word")) ;;
