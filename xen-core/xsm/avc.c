@@ -16,6 +16,8 @@
 #define SAID_ENTRIES  1024
 #define SAID_PROBES   8
 #define SAID_INTERVAL (10 * 1000000000ULL)
+#define SALT_GRANTED  (1U << 16)
+#define SALT_USED     (1U << 17)
 
 static struct said {
 	uint64_t until;
@@ -80,15 +82,14 @@ static uint32_t may_say(uint32_t source, uint32_t target, enum xsm_perm perm, ui
 		s = empty;
 		lost = !s && !salt && lost_until <= now;
 		lost_until = lost ? now + SAID_INTERVAL : lost_until;
+		times = !s && salt == SALT_USED; /* a use may not come again */
 		if (s)
 			*s = (struct said) { 0, source, target, perm + salt, 0 };
 	}
-	if (s && s->until <= now) {
-		times = s->times + 1;
+	if (s && ++s->times && s->until <= now) {
+		times = s->times;
 		s->until = now + SAID_INTERVAL;
 		s->times = 0;
-	} else if (s) {
-		s->times++;
 	}
 	spin_unlock(&said_lock);
 	if (lost)
@@ -149,7 +150,7 @@ static void say(uint32_t source, uint32_t target, enum xsm_perm perm, const stru
 		bool granted, bool permissive)
 {
 	const struct xsm_class_names *c = &xsm_classes[perm >> 5];
-	uint32_t times = may_say(source, target, perm, granted ? 1U << 16 : 0), bit = perm & 31;
+	uint32_t times = may_say(source, target, perm, granted ? SALT_GRANTED : 0), bit = perm & 31;
 	struct av_ours av;
 	char what[96];
 
@@ -212,7 +213,7 @@ static void note_use(struct avc_entry *e, uint32_t source, uint32_t target, enum
 {
 	uint32_t bit = 1U << (perm & 31);
 
-	if (e->quiet & bit || !may_say(source, target, perm, 1U << 17))
+	if (e->quiet & bit || !may_say(source, target, perm, SALT_USED))
 		return;
 	e->quiet |= bit & ~e->auditallow;
 	say_rule("used", source, target, perm);
