@@ -308,6 +308,123 @@ static void unknown_formats_are_refused(void **state)
 	free(c);
 }
 
+static void assert_unpacks(const uint8_t *packed, size_t size, const uint8_t *in, size_t in_size)
+{
+	struct collected *c = calloc(1, sizeof(*c));
+	const char *why;
+
+	assert_int_equal(run(packed, size, c, in_size, &why), SINK_MORE);
+	assert_int_equal(c->size, in_size);
+	assert_memory_equal(c->bytes, in, in_size);
+	free(c);
+}
+
+/* From a copy of exactly that size, so that reading past it is seen. */
+static void assert_refused(const uint8_t *packed, size_t size)
+{
+	struct collected *c = calloc(1, sizeof(*c));
+	uint8_t *copy = malloc(size);
+	const char *why;
+
+	memcpy(copy, packed, size);
+	assert_true(run(copy, size, c, 1 << 20, &why) < 0);
+	assert_non_null(why);
+	free(copy);
+	free(c);
+}
+
+/* An lzop file with a header of the given version and flags: one block packed, one as it is. */
+static size_t lzop_file(uint32_t version, uint32_t flags, const uint8_t *in, uint8_t *out)
+{
+	static const uint8_t magic[] = { 0x89, 'L', 'Z', 'O', 0, 0x0d, 0x0a, 0x1a, 0x0a };
+	static uint8_t work[LZO1X_1_MEM_COMPRESS];
+	uint32_t sums = !!(flags & 0x1) + !!(flags & 0x100);
+	uint32_t packed_sums = !!(flags & 0x2) + !!(flags & 0x200);
+	bool newer = version >= 0x940;
+	uint8_t *p = out, *head;
+	lzo_uint packed;
+
+	memcpy(p, magic, 9);
+	p += 9;
+	*p++ = version >> 8;
+	*p++ = version & 0xff;
+	memset(p, 0, 256);
+	p += 2 + (newer ? 2 : 0);
+	*p++ = 1; /* method */
+	p += newer;
+	put_be32(p, flags);
+	p += 4 + (flags & 0x800 ? 4 : 0) + (newer ? 12 : 8);
+	*p++ = 3; /* the name's length */
+	p += 3 + 4;
+	if (flags & 0x40) {
+		put_be32(p, 5);
+		p += 4 + 5 + 4;
+	}
+	head = p;
+	p += 8 + 4 * (sums + packed_sums);
+	lzo1x_1_compress(in, 1000, p, &packed, work);
+	assert_true(packed < 1000);
+	memset(head, 0, (size_t)(p - head));
+	put_be32(head, 1000);
+	put_be32(head + 4, packed);
+	p += packed;
+	put_be32(p, 200);
+	put_be32(p + 4, 200);
+	memset(p + 8, 0, 4 * sums);
+	memcpy(p + 8 + 4 * sums, in + 1000, 200);
+	p += 8 + 4 * sums + 200;
+	put_be32(p, 0);
+	return (size_t)(p + 4 - out);
+}
+
+/* Headers as different versions of lzop write them; and each cut at every byte. */
+static void lzop_headers_are_understood(void **state)
+{
+	static const uint32_t flags[] = {
+		0, 0x1, 0x2, 0x3, 0x100, 0x200, 0x303, 0x40, 0x800, 0xb43
+	};
+	static uint8_t in[1200], packed[4096];
+
+	for (size_t i = 0; i < sizeof(in); i++)
+		in[i] = (uint8_t)(i / 7);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		for (int old = 0; old < 2; old++) {
+			size_t size = lzop_file(old ? 0x900 : 0x1030, flags[i], in, packed);
+
+			assert_unpacks(packed, size, in, sizeof(in));
+			for (size_t cut = 4; cut + 4 < size; cut++)
+				assert_refused(packed, cut);
+		}
+	}
+	/* A method that there is not, a block that is too large, one that grows, nonsense. */
+	for (int what = 0; what < 4; what++) {
+		size_t size = lzop_file(0x1030, 0, in, packed), block = 42;
+
+		if (what == 0)
+			packed[15] = 9;
+		else if (what == 1)
+			put_be32(packed + block, 1 << 20);
+		else if (what == 2)
+			put_be32(packed + block + 4, 2000);
+		else
+			memset(packed + block + 8, 0xff, 50);
+		assert_refused(packed, size);
+	}
+}
+
+static void lz4_blocks_are_checked(void **state)
+{
+	static uint8_t in[1200], packed[4096];
+	size_t size = pack_lz4(in, sizeof(in), packed);
+	uint32_t n = 0x10000000;
+
+	assert_unpacks(packed, size, in, sizeof(in));
+	memset(packed + 10, 0xff, size - 14);
+	assert_refused(packed, size);
+	memcpy(packed + 4, &n, 4);
+	assert_refused(packed, size);
+}
+
 static void bzimage_payload_is_found(void **state)
 {
 	const uint8_t payload[] = "payload";
@@ -516,6 +633,8 @@ int main(void)
 		cmocka_unit_test(a_sink_that_has_enough_ends_it),
 		cmocka_unit_test(cut_streams_are_errors),
 		cmocka_unit_test(unknown_formats_are_refused),
+		cmocka_unit_test(lzop_headers_are_understood),
+		cmocka_unit_test(lz4_blocks_are_checked),
 		cmocka_unit_test(bzimage_payload_is_found),
 		cmocka_unit_test(other_files_are_no_bzimage),
 		cmocka_unit_test(elf_is_loaded_however_it_is_cut),

@@ -31,6 +31,9 @@ static struct {
 	int error; /* every call fails with it */
 	unsigned int domains;
 	size_t console, buffers;
+	uint32_t context; /* bytes of save records */
+	bool liar;	  /* counts in answers are larger than what was asked for */
+	unsigned int paging_refused;
 	unsigned int allocations, no_memory_at; /* that allocation fails; 0: none */
 } fake;
 
@@ -166,7 +169,22 @@ static int do_domctl(struct xen_domctl *op)
 		bits = handle_of(op->u.vcpuaffinity.cpumap_hard.bitmap);
 		bits[0] = 0x81;
 		return 0;
+	case XEN_DOMCTL_gethvmcontext:
+		if (handle_of(op->u.hvmcontext.buffer))
+			memset(handle_of(op->u.hvmcontext.buffer), 7, fake.context);
+		op->u.hvmcontext.size = fake.context;
+		if (fake.liar && handle_of(op->u.hvmcontext.buffer))
+			op->u.hvmcontext.size++;
+		return 0;
+	case XEN_DOMCTL_set_paging_mempool_size:
+		return fake.paging_refused-- > 1  ? refuse(EAGAIN)
+		       : fake.paging_refused == 0 ? refuse(ENOSYS)
+						  : 0;
 	case XEN_DOMCTL_get_cpu_policy:
+		if (fake.liar) {
+			op->u.cpu_policy.nr_msrs = 1000;
+			return 0;
+		}
 		return get_policy(&op->u.cpu_policy);
 	case XEN_DOMCTL_set_cpu_policy:
 		op->u.cpu_policy.err_leaf = 0xd;
@@ -519,6 +537,63 @@ static void every_wrapper_fails_cleanly(void **state)
 	}
 }
 
+static void save_records_are_copied(void **state)
+{
+	size_t size;
+	void *records;
+
+	assert_int_equal(hyper_build_context_get(h, 1, &records, &size), -EPROTO);
+	fake.context = 1000;
+	assert_int_equal(hyper_build_context_get(h, 1, &records, &size), 0);
+	assert_int_equal(size, 1000);
+	assert_int_equal(((uint8_t *)records)[999], 7);
+	free(records);
+	fake.allocations = 0;
+	fake.no_memory_at = 1;
+	assert_int_equal(hyper_build_context_get(h, 1, &records, &size), -ENOMEM);
+	fake.no_memory_at = 0;
+	fake.liar = true;
+	assert_int_equal(hyper_build_context_get(h, 1, &records, &size), -EPROTO);
+	fake.context = 1u << 30;
+	assert_int_equal(hyper_build_context_get(h, 1, &records, &size), -EPROTO);
+	fake.error = EPERM;
+	assert_int_equal(hyper_build_context_get(h, 1, &records, &size), -EPERM);
+}
+
+static void policies_are_not_believed(void **state)
+{
+	struct hyper_cpu_policy policy;
+	uint32_t leaf;
+
+	fake.liar = true;
+	assert_int_equal(hyper_build_cpu_policy_get(h, 1, &policy), -EPROTO);
+	fake.liar = false;
+	for (unsigned int k = 1; k <= 2; k++) {
+		fake.allocations = 0;
+		fake.no_memory_at = k;
+		assert_int_equal(hyper_build_cpu_policy_get(h, 1, &policy), -ENOMEM);
+	}
+	fake.no_memory_at = 0;
+	assert_int_equal(hyper_build_cpu_policy_get(h, 1, &policy), 0);
+	assert_int_equal(hyper_build_cpu_policy_set(h, 1, &policy, NULL, NULL), -EINVAL);
+	for (unsigned int k = 1; k <= 2; k++) {
+		fake.allocations = 0;
+		fake.no_memory_at = k;
+		assert_int_equal(hyper_build_cpu_policy_set(h, 1, &policy, &leaf, NULL), -ENOMEM);
+	}
+	hyper_cpu_policy_free(&policy);
+	fake.error = EPERM;
+	assert_int_equal(hyper_build_cpu_policy_get(h, 1, &policy), -EPERM);
+}
+
+static void the_older_paging_pool_is_tried(void **state)
+{
+	fake.paging_refused = 3; /* again, again, never */
+	assert_int_equal(hyper_build_paging_pool(h, 1, 5000), 0);
+	assert_int_equal(fake.domctl.cmd, XEN_DOMCTL_shadow_op);
+	assert_int_equal(fake.domctl.u.shadow_op.mb, 5);
+}
+
 static void arguments_are_checked(void **state)
 {
 	char context[8];
@@ -558,6 +633,9 @@ int main(void)
 		TEST(errors_have_texts),
 		TEST(every_wrapper_fails_cleanly),
 		TEST(arguments_are_checked),
+		TEST(save_records_are_copied),
+		TEST(policies_are_not_believed),
+		TEST(the_older_paging_pool_is_tried),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
