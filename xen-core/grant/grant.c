@@ -69,15 +69,12 @@ long grant_op(unsigned int cmd, gva_t arg, unsigned int count, unsigned int *don
 	*done = 0;
 	if ((int)count < 0)
 		return -EINVAL;
-	switch (cmd) {
-	case GNTTABOP_map_grant_ref:
-	case GNTTABOP_unmap_grant_ref:
-	case GNTTABOP_copy:
-	case GNTTABOP_unmap_and_replace:
-	case GNTTABOP_swap_grant_ref:
+	if (grant_op_size(cmd)) {
 		rc = run_batch(&batch_ops[cmd], arg, count, done, &state);
 		grant_copy_end(&state);
 		return rc;
+	}
+	switch (cmd) {
 	case GNTTABOP_setup_table:
 		return grant_setup_table(d, arg, count);
 	case GNTTABOP_query_size:
