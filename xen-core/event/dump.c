@@ -11,13 +11,12 @@ static const char *const state_name[] = {
 
 static void dump_port(const struct domain *d, const struct evtchn *chn)
 {
-	bool fifo = READ_ONCE(d->evtchn->fifo) != NULL;
-	bool pending = fifo ? fifo_is_pending(d, chn->port) : two_level_is_pending(d, chn->port);
-	bool masked = fifo ? fifo_is_masked(d, chn->port) : two_level_is_masked(d, chn->port);
+	bool masked =
+		d->evtchn->fifo ? fifo_is_masked(d, chn->port) : two_level_is_masked(d, chn->port);
 	uint64_t binding = READ_ONCE(chn->binding);
 
-	printk("  %5u [%c%c] vcpu %u %s", chn->port, pending ? 'p' : '-', masked ? 'm' : '-',
-	       chn->vcpu, state_name[evtchn_state(binding)]);
+	printk("  %5u [%c%c] vcpu %u %s", chn->port, port_is_pending(d, chn->port) ? 'p' : '-',
+	       masked ? 'm' : '-', chn->vcpu, state_name[evtchn_state(binding)]);
 	switch (evtchn_state(binding)) {
 	case EVTCHN_INTERDOMAIN:
 		printk(" d%u port %u\n", evtchn_peer_of(binding)->domain->id,

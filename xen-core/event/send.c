@@ -108,7 +108,7 @@ bool evtchn_port_pending(struct domain *d, port_t port)
 {
 	/* A full barrier: the caller has said that it waits, then looks; senders do the reverse. */
 	(void)__atomic_exchange_n(&d->evtchn->polled, true, __ATOMIC_SEQ_CST);
-	return d->evtchn->fifo ? fifo_is_pending(d, port) : two_level_is_pending(d, port);
+	return port_is_pending(d, port);
 }
 
 void evtchn_vcpu_info_moved(struct vcpu *v)

@@ -151,6 +151,11 @@ bool fifo_is_pending(const struct domain *d, port_t port);
 bool fifo_is_masked(const struct domain *d, port_t port);
 void fifo_clear_pending(struct domain *d, port_t port);
 
+static inline bool port_is_pending(const struct domain *d, port_t port)
+{
+	return d->evtchn->fifo ? fifo_is_pending(d, port) : two_level_is_pending(d, port);
+}
+
 /* Ports of bucket @index that the guest has not taken off their queue yet, as a bit mask. */
 uint64_t fifo_busy(const struct domain *d, unsigned int index);
 

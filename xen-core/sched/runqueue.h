@@ -74,7 +74,6 @@ struct sched_cpu {
 	uint16_t weight;     /* curr's; 0: idle */
 	uint64_t idle_ns;
 	uint64_t pushed; /* when it last kicked another CPU to pull */
-	bool slice_armed;
 	struct timer slice;
 };
 

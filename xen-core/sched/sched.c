@@ -56,7 +56,6 @@ static void slice_over(void *data)
 {
 	struct sched_cpu *sc = data;
 
-	sc->slice_armed = false;
 	cpu_kick(sc->cpu, WORK_SCHED);
 }
 
@@ -200,16 +199,16 @@ static uint64_t slice_length(const struct sched_cpu *sc, uint64_t now)
 	return slice;
 }
 
-/* Arms @sc's timer when someone waits for its CPU, or for the current one's cap. */
+/*
+ * Arms @sc's timer. Also when nobody waits: what else has to be done (scrubbing, deferred frees) must
+ * not depend on the guest.
+ */
 static void slice_arm(struct sched_cpu *sc, uint64_t now)
 {
-	if (sc->curr && (sc->rq->nr || sc->curr->domain->sched.cap)) {
-		sc->slice_armed = true;
+	if (sc->curr)
 		timer_set(&sc->slice, sc->cpu->id, now + slice_length(sc, now));
-	} else if (sc->slice_armed) {
-		sc->slice_armed = false;
+	else
 		timer_stop(&sc->slice);
-	}
 }
 
 /* @sv has been queued for @cpu's sake: does someone have to look? */
@@ -222,7 +221,8 @@ static void tickle(struct sched_vcpu *sv, unsigned int cpu)
 		cpu_kick(sc->cpu, WORK_SCHED);
 		return;
 	}
-	if (!sc->slice_armed)
+	/* The slice may have been one for a vCPU alone. */
+	if (now + slice_length(sc, now) < sc->slice.expires)
 		slice_arm(sc, now);
 	/* Who went idle after the choice may have looked before this vCPU was in the queue. */
 	sched_offer(sc->rq);

@@ -248,16 +248,18 @@ static void parse_dsdt(struct ctx *c, const struct view *v)
 
 typedef void (*table_parser)(struct ctx *c, const struct view *v);
 
-/* Maps the table at @addr and checks it. The caller unmaps @v. */
-static bool table_open(const struct ctx *c, uint64_t addr, struct view *v)
+/* Maps the table at @addr, if it has @signature (NULL: any), and checks it. The caller unmaps @v. */
+static bool table_open(const struct ctx *c, uint64_t addr, const char *signature, struct view *v)
 {
 	const uint8_t *head = c->acc->map(addr, SDT_HEADER);
+	bool match;
 
 	if (!head)
 		return false;
+	match = !signature || !memcmp(head, signature, 4);
 	v->len = read_le32(head + 4);
 	phys_unmap(c->acc, head, SDT_HEADER);
-	if (v->len < SDT_HEADER || v->len > TABLE_MAX)
+	if (!match || v->len < SDT_HEADER || v->len > TABLE_MAX)
 		return false;
 	v->addr = addr;
 	v->p = c->acc->map(addr, v->len);
@@ -301,7 +303,7 @@ static void parse_fadt(struct ctx *c, const struct view *v)
 		out->reset_reg = get_gas(v, 116);
 		out->reset_value = get8(v, 128);
 	}
-	if (dsdt_addr && table_open(c, dsdt_addr, &dsdt)) {
+	if (dsdt_addr && table_open(c, dsdt_addr, NULL, &dsdt)) {
 		parse_dsdt(c, &dsdt);
 		table_close(c, &dsdt);
 	}
@@ -324,15 +326,9 @@ static void parse_one(struct ctx *c, const struct view *root, uint32_t entry_siz
 
 	for (at = SDT_HEADER; in_view(root, at, entry_size); at += entry_size) {
 		uint64_t addr = entry_size == 8 ? get64(root, at) : get32(root, at);
-		const char *head = c->acc->map(addr, 4);
 		struct view v;
-		bool match;
 
-		if (!head)
-			continue;
-		match = !memcmp(head, signature, 4);
-		phys_unmap(c->acc, head, 4);
-		if (match && table_open(c, addr, &v)) {
+		if (table_open(c, addr, signature, &v)) {
 			parse(c, &v);
 			table_close(c, &v);
 			return;
@@ -379,30 +375,19 @@ static uint64_t rsdp_find(const struct ctx *c)
 /* Reads the RSDP: where the root table is, and how wide its entries are. */
 static int rsdp_read(const struct ctx *c, uint64_t addr, uint64_t *root, uint32_t *entry_size)
 {
-	const uint8_t *p = c->acc->map(addr, RSDP_V1_SIZE);
-	uint8_t revision;
+	const uint8_t *p = c->acc->map(addr, RSDP_V2_SIZE);
+	bool valid = p && rsdp_valid(p);
 
-	if (!p)
-		return -ENOENT;
-	if (!rsdp_valid(p)) {
-		phys_unmap(c->acc, p, RSDP_V1_SIZE);
-		return -ENOENT;
-	}
-	revision = p[15];
-	*root = read_le32(p + 16);
-	*entry_size = 4;
-	phys_unmap(c->acc, p, RSDP_V1_SIZE);
-	if (revision < 2)
-		return 0;
-	p = c->acc->map(addr, RSDP_V2_SIZE);
-	if (!p)
-		return 0;
-	if (checksum_ok(p, RSDP_V2_SIZE) && read_le64(p + 24)) {
+	if (valid && p[15] >= 2 && checksum_ok(p, RSDP_V2_SIZE) && read_le64(p + 24)) {
 		*root = read_le64(p + 24);
 		*entry_size = 8;
+	} else if (valid) {
+		*root = read_le32(p + 16);
+		*entry_size = 4;
 	}
-	phys_unmap(c->acc, p, RSDP_V2_SIZE);
-	return 0;
+	if (p)
+		phys_unmap(c->acc, p, RSDP_V2_SIZE);
+	return valid ? 0 : -ENOENT;
 }
 
 int acpi_parse(uint64_t rsdp, const struct phys_access *acc, struct acpi_info *out)
@@ -417,7 +402,7 @@ int acpi_parse(uint64_t rsdp, const struct phys_access *acc, struct acpi_info *o
 	if (!rsdp)
 		rsdp = rsdp_find(&c);
 	if (!rsdp || rsdp_read(&c, rsdp, &root_addr, &entry_size) ||
-	    !table_open(&c, root_addr, &root))
+	    !table_open(&c, root_addr, NULL, &root))
 		return -ENOENT;
 	for (i = 0; i < ARRAY_SIZE(tables); i++)
 		parse_one(&c, &root, entry_size, tables[i].signature, tables[i].parse);

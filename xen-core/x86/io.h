@@ -7,7 +7,6 @@
 
 #if __STDC_HOSTED__
 uint8_t inb(uint16_t port);
-uint16_t inw(uint16_t port);
 uint32_t inl(uint16_t port);
 void outb(uint16_t port, uint8_t value);
 void outw(uint16_t port, uint16_t value);
@@ -18,14 +17,6 @@ static inline uint8_t inb(uint16_t port)
 	uint8_t value;
 
 	asm volatile("inb %w1, %b0" : "=a"(value) : "Nd"(port) : "memory");
-	return value;
-}
-
-static inline uint16_t inw(uint16_t port)
-{
-	uint16_t value;
-
-	asm volatile("inw %w1, %w0" : "=a"(value) : "Nd"(port) : "memory");
 	return value;
 }
 

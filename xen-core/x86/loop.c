@@ -50,31 +50,6 @@ static void idle(struct cpu *cpu, bool busy)
 	epoch_enter();
 }
 
-/*
- * A CPU that runs a vCPU comes back at least so often, even if nothing else wants it: what waits
- * for its turn (scrubbing, deferred frees) does not depend on the guest.
- */
-#define TICK_NS 10000000UL
-
-static struct timer ticks[MAX_CPUS];
-
-static void tick(void *data)
-{
-	(void)data;
-}
-
-static void tick_arm(struct cpu *cpu, bool on)
-{
-	struct timer *t = &ticks[cpu->id];
-
-	if (on == timer_armed(t))
-		return;
-	if (on)
-		timer_set(t, cpu->id, system_time() + TICK_NS);
-	else
-		timer_stop(t);
-}
-
 static void switch_vcpu(struct vcpu *prev, struct vcpu *next)
 {
 	if (prev == next)
@@ -98,7 +73,6 @@ void main_loop(void)
 	struct vcpu *prev, *next;
 	bool busy;
 
-	timer_init(&ticks[cpu->id], tick, NULL);
 	epoch_enter();
 	set_bit(WORK_SCHED, &cpu->pending);
 	for (;;) {
@@ -113,7 +87,6 @@ void main_loop(void)
 			next = sched_next();
 			switch_vcpu(prev, next);
 		}
-		tick_arm(cpu, next);
 		if (!next) {
 			idle(cpu, busy);
 			continue;
