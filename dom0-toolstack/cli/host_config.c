@@ -21,12 +21,15 @@
 #define HOST_CONFIG	 "/etc/bulkhead.conf"
 #define SXP_CONFIG	 "/etc/xen/xend-config.sxp"
 #define SXP_MAX		 65536
-#define CPU_ONLINE	 "/sys/devices/system/cpu/cpu%u/online"
 #define SHUTDOWN_SECONDS 60
 #define PATIENCE_MS	 30000
 #define POLL_MS		 100
+/* Tests have another place. */
+#ifndef CPU_ONLINE
+#define CPU_ONLINE "/sys/devices/system/cpu/cpu%u/online"
+#endif
 /* The balloon stops a little beside its target. */
-#define SLACK_PAGES	 512
+#define SLACK_PAGES 512
 
 static int text_setting(const struct cfg_setting *s, char *out, size_t size, struct error *err)
 {
