@@ -5,6 +5,7 @@
 #include "support/fake.h"
 #include "event/evtchn.h"
 #include "event/table.h"
+#include "xsm/port.h"
 #include "lib/errno.h"
 
 static struct fake_domain *a, *b; /* domids 0 and 1 */
@@ -230,9 +231,9 @@ static void test_interdomain(void **state)
 	s = status(1, pb);
 	assert_int_equal(s.status, EVTCHNSTAT_interdomain);
 	assert_int_equal(s.u.interdomain.dom, 0);
-	assert_ptr_equal(evtchn_peer_domain(&a->d, pa), &b->d);
-	assert_null(evtchn_peer_domain(&a->d, pa + 1));
-	assert_null(evtchn_peer_domain(&a->d, 1 << 20));
+	assert_ptr_equal(xsm_port_peer(&a->d.label, pa), &b->d.label);
+	assert_null(xsm_port_peer(&a->d.label, pa + 1));
+	assert_null(xsm_port_peer(&a->d.label, 1 << 20));
 
 	assert_int_equal(bind(1, pb), -EINVAL); /* taken */
 	assert_int_equal(port_op(EVTCHNOP_send, pa), 0);
@@ -614,21 +615,6 @@ static void test_vcpu_info(void **state)
 	assert_int_equal(a->notified[1], 1);
 }
 
-static void test_alloc_by_core(void **state)
-{
-	port_t p = 0;
-
-	(void)state;
-	assert_int_equal(evtchn_alloc_unbound_for(&a->d, 1, &p), 0);
-	assert_int_equal(p, 1);
-	assert_int_equal(evtchn_alloc_unbound_for(&a->d, 77, &p), -ESRCH);
-	fake_xsm_deny_evtchn = true;
-	assert_int_equal(evtchn_alloc_unbound_for(&a->d, 1, &p), -EPERM);
-	fake_xsm_deny_evtchn = false;
-	fake_current(b, 0);
-	assert_true(bind(0, 1) > 0);
-}
-
 /* A domain without vCPUs yet (being built) can be sent to. */
 static void test_no_vcpu(void **state)
 {
@@ -764,7 +750,6 @@ int main(void)
 		T(test_destroy_in_steps),
 		T(test_poll),
 		T(test_vcpu_info),
-		T(test_alloc_by_core),
 		T(test_no_vcpu),
 		T(test_deliver_to_rebound),
 		T(test_send_against_close),

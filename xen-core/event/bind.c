@@ -2,26 +2,12 @@
 /* The operations that make ports: unbound, interdomain, for VIRQs and for IPIs. Locks: table.h. */
 #include "event/table.h"
 
-static int alloc_unbound(struct domain *d, uint16_t remote, uint32_t sid, port_t *port)
-{
-	struct evtchn *chn;
-	int rc;
-
-	spin_lock(&d->evtchn->lock);
-	rc = evtchn_port_take(d, &chn);
-	if (!rc) {
-		evtchn_port_init(chn, (uint64_t)remote << 16 | EVTCHN_UNBOUND, sid, 0);
-		*port = chn->port;
-	}
-	spin_unlock(&d->evtchn->lock);
-	return rc;
-}
-
 /* A remote domain that does not exist is refused as FLASK does: its domid may be another's soon. */
 int bind_unbound(void *arg)
 {
 	struct evtchn_alloc_unbound *op = arg;
 	struct domain *d = domain_lookup_self(op->dom), *remote;
+	struct evtchn *chn;
 	uint32_t sid;
 	int rc;
 
@@ -33,19 +19,14 @@ int bind_unbound(void *arg)
 	rc = xsm_evtchn_unbound(&current_domain()->label, &d->label, &remote->label, &sid);
 	if (rc)
 		return rc;
-	return alloc_unbound(d, remote->id, sid, &op->port);
-}
-
-int evtchn_alloc_unbound_for(struct domain *d, uint16_t remote, port_t *port)
-{
-	struct domain *rd = domain_lookup(remote);
-	uint32_t sid;
-	int rc;
-
-	if (!rd)
-		return -ESRCH;
-	rc = xsm_evtchn_unbound(&d->label, &d->label, &rd->label, &sid);
-	return rc ? rc : alloc_unbound(d, remote, sid, port);
+	spin_lock(&d->evtchn->lock);
+	rc = evtchn_port_take(d, &chn);
+	if (!rc) {
+		evtchn_port_init(chn, (uint64_t)remote->id << 16 | EVTCHN_UNBOUND, sid, 0);
+		op->port = chn->port;
+	}
+	spin_unlock(&d->evtchn->lock);
+	return rc;
 }
 
 /* Both tables are locked. */

@@ -434,14 +434,6 @@ void evtchn_free(struct domain *d)
 	d->evtchn = NULL;
 }
 
-struct domain *evtchn_peer_domain(const struct domain *d, port_t port)
-{
-	const struct evtchn *chn = evtchn_lookup(d->evtchn, port);
-	uint64_t binding = chn ? __atomic_load_n(&chn->binding, __ATOMIC_ACQUIRE) : 0;
-
-	return evtchn_state(binding) == EVTCHN_INTERDOMAIN ? evtchn_peer_of(binding)->domain : NULL;
-}
-
 unsigned int evtchn_in_use(const struct domain *d)
 {
 	return d->evtchn ? READ_ONCE(d->evtchn->in_use) : 0;
@@ -450,7 +442,10 @@ unsigned int evtchn_in_use(const struct domain *d)
 const struct xsm_label *xsm_port_peer(const struct xsm_label *self, port_t port)
 {
 	const struct domain *d = container_of(self, struct domain, label);
-	const struct domain *peer = evtchn_peer_domain(d, port);
+	const struct evtchn *chn = evtchn_lookup(d->evtchn, port);
+	uint64_t binding = chn ? __atomic_load_n(&chn->binding, __ATOMIC_ACQUIRE) : EVTCHN_FREE;
 
-	return peer ? &peer->label : NULL;
+	if (evtchn_state(binding) != EVTCHN_INTERDOMAIN)
+		return NULL;
+	return &evtchn_peer_of(binding)->domain->label;
 }

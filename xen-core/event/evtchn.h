@@ -25,9 +25,6 @@ void evtchn_free(struct domain *d);
 /* The hypercall: reads its argument, checks, asks policy, acts. Returns 0 or -errno. */
 long evtchn_op(unsigned int cmd, gva_t arg);
 
-/* XEN_DOMCTL_createdomain's helpers for tools: a Xen-side unbound port (used for DOM0's store). */
-int evtchn_alloc_unbound_for(struct domain *d, uint16_t remote, port_t *port);
-
 /*
  * Raises VIRQ @virq: of vCPU @v for per-vCPU ones, or of the domain that has bound the global
  * one (VIRQ_DOM_EXC, VIRQ_CONSOLE, …). Nothing happens when nobody has bound it. No locks needed.
@@ -47,12 +44,6 @@ int evtchn_set_virq_handler(struct domain *d, uint32_t virq);
  */
 long evtchn_send(struct domain *d, port_t port);
 long evtchn_unmask(struct domain *d, port_t port);
-
-/*
- * The domain at the other end of interdomain port @port of @d, or NULL. No reference: good until
- * this CPU returns to a guest.
- */
-struct domain *evtchn_peer_domain(const struct domain *d, port_t port);
 
 /*
  * 2-level: an event of @v is pending when its vcpu_info says so. Whether the vCPU has an event to

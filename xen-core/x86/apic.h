@@ -10,7 +10,6 @@
 #define APIC_TPR	  0x080
 #define APIC_EOI	  0x0b0
 #define APIC_SVR	  0x0f0
-#define APIC_ESR	  0x280
 #define APIC_ICR	  0x300
 #define APIC_ICR_HIGH	  0x310
 #define APIC_LVT_TIMER	  0x320

@@ -6,24 +6,14 @@
 #include "types.h"
 
 #define CR0_PE		   (1UL << 0)
-#define CR0_MP		   (1UL << 1)
-#define CR0_TS		   (1UL << 3)
 #define CR0_ET		   (1UL << 4)
-#define CR0_NE		   (1UL << 5)
-#define CR0_WP		   (1UL << 16)
 #define CR0_NW		   (1UL << 29)
 #define CR0_CD		   (1UL << 30)
 #define CR0_PG		   (1UL << 31)
 
-#define CR4_PSE		   (1UL << 4)
 #define CR4_PAE		   (1UL << 5)
-#define CR4_PGE		   (1UL << 7)
-#define CR4_OSFXSR	   (1UL << 9)
-#define CR4_UMIP	   (1UL << 11)
 #define CR4_LA57	   (1UL << 12)
 #define CR4_VMXE	   (1UL << 13)
-#define CR4_FSGSBASE	   (1UL << 16)
-#define CR4_PCIDE	   (1UL << 17)
 #define CR4_OSXSAVE	   (1UL << 18)
 #define CR4_SMEP	   (1UL << 20)
 #define CR4_SMAP	   (1UL << 21)
@@ -33,13 +23,8 @@
 #define EFER_LMA	   (1UL << 10)
 #define EFER_NXE	   (1UL << 11)
 #define EFER_SVME	   (1UL << 12)
-#define EFER_LMSLE	   (1UL << 13)
-#define EFER_FFXSE	   (1UL << 14)
 
-#define RFLAGS_TF	   (1UL << 8)
 #define RFLAGS_IF	   (1UL << 9)
-#define RFLAGS_RF	   (1UL << 16)
-#define RFLAGS_VM	   (1UL << 17)
 
 #define MSR_TSC		   0x10
 #define MSR_APIC_BASE	   0x1b
@@ -49,7 +34,6 @@
 #define MSR_DEBUGCTL	   0x1d9
 #define MSR_PAT		   0x277
 #define MSR_X2APIC	   0x800
-#define MSR_XSS		   0xda0
 #define MSR_EFER	   0xc0000080
 #define MSR_STAR	   0xc0000081
 #define MSR_LSTAR	   0xc0000082

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The core runs with interrupts off; they arrive in irq_window() and while idle, and only leave a
- * note in cpu->pending. An exception in the core is a bug, but for the few instructions that have
- * an entry in the table of those that may fault.
+ * note in cpu->pending. An exception in the core is a bug.
  */
 #include "x86/trap.h"
 #include "lib/printk.h"
@@ -39,12 +38,7 @@ struct table_pointer {
 	uint64_t base;
 } __attribute__((packed));
 
-struct extable_entry {
-	uint64_t fault, fixup;
-};
-
 extern const char trap_stubs[];
-extern const struct extable_entry core_extable_start[], core_extable_end[];
 
 static struct idt_gate idt[256] __attribute__((aligned(16)));
 static struct cpu_tables boot_tables;
@@ -90,17 +84,6 @@ void traps_cpu_init(void)
 		     :
 		     : "m"(gdtr), "m"(idtr), "r"(SELECTOR_TSS)
 		     : "memory");
-}
-
-static bool fixup(struct trap_frame *f)
-{
-	for (const struct extable_entry *e = core_extable_start; e < core_extable_end; e++) {
-		if (e->fault == f->rip) {
-			f->rip = e->fixup;
-			return true;
-		}
-	}
-	return false;
 }
 
 static const struct trap_frame *panic_frame;
@@ -164,41 +147,6 @@ void trap_handler(struct trap_frame *f)
 		printk_ratelimited(KERN_WARNING "spurious interrupt vector %lu\n", f->vector);
 		return;
 	}
-	if (f->vector == 13 && fixup(f))
-		return;
 	panic_frame = f;
 	panic("exception %lu", f->vector);
-}
-
-bool rdmsr_safe(uint32_t msr, uint64_t *value)
-{
-	uint32_t lo = 0, hi = 0;
-	uint8_t ok = 0;
-
-	asm volatile("1: rdmsr\n\t"
-		     "movb $1, %2\n\t"
-		     "2:\n\t"
-		     ".pushsection .extable, \"a\"\n\t"
-		     ".quad 1b, 2b\n\t"
-		     ".popsection"
-		     : "+a"(lo), "+d"(hi), "+r"(ok)
-		     : "c"(msr));
-	*value = (uint64_t)hi << 32 | lo;
-	return ok;
-}
-
-bool wrmsr_safe(uint32_t msr, uint64_t value)
-{
-	uint8_t ok = 0;
-
-	asm volatile("1: wrmsr\n\t"
-		     "movb $1, %0\n\t"
-		     "2:\n\t"
-		     ".pushsection .extable, \"a\"\n\t"
-		     ".quad 1b, 2b\n\t"
-		     ".popsection"
-		     : "+r"(ok)
-		     : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-		     : "memory");
-	return ok;
 }

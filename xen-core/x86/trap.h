@@ -32,8 +32,4 @@ void traps_cpu_init(void);
 #define SELECTOR_DATA 0x10
 #define SELECTOR_TSS  0x18
 
-/* rdmsr and wrmsr that survive #GP: false when the MSR does not exist. */
-bool rdmsr_safe(uint32_t msr, uint64_t *value);
-bool wrmsr_safe(uint32_t msr, uint64_t value);
-
 #endif
