@@ -155,32 +155,57 @@ static int parse_head(struct record *record, struct json_object *json)
 	return 0;
 }
 
-int record_load(struct record *record, const uint8_t uuid[HYPER_UUID_BYTES])
+/* The file's first value; *REST is what follows it. */
+static int load_head(struct record *record, const char *text, const char **rest)
 {
-	struct json_object *json, *config;
+	struct json_tokener *parser = json_tokener_new();
+	struct json_object *json;
+	int rc = -EINVAL;
+
+	if (!parser)
+		return -ENOMEM;
+	json = json_tokener_parse_ex(parser, text, (int)strlen(text) + 1);
+	if (json && json_object_is_type(json, json_type_object))
+		rc = parse_head(record, json);
+	*rest = text + json_tokener_get_parse_end(parser);
+	json_object_put(json);
+	json_tokener_free(parser);
+	return rc;
+}
+
+static int load(struct record *record, const uint8_t uuid[HYPER_UUID_BYTES], bool whole)
+{
 	struct domain_config parsed;
 	char path[512], *text;
+	const char *rest;
 	int rc;
 
 	file_path(path, uuid, ".json");
 	text = read_file(path);
 	if (!text)
 		return -ENOENT;
-	json = json_tokener_parse(text);
+	rc = load_head(record, text, &rest);
+	if (!rc && whole) {
+		rc = domain_config_from_json(&parsed, rest, NULL);
+		if (!rc) {
+			domain_config_free(&record->config);
+			record->config = parsed;
+		}
+	}
 	free(text);
-	rc = json && json_object_is_type(json, json_type_object) ? parse_head(record, json)
-								 : -EINVAL;
-	if (!rc && !json_object_object_get_ex(json, "config", &config))
-		rc = -EINVAL;
 	if (!rc)
-		rc = domain_config_from_json(&parsed, json_object_to_json_string(config), NULL);
-	json_object_put(json);
-	if (rc)
-		return rc;
-	domain_config_free(&record->config);
-	record->config = parsed;
-	memcpy(record->uuid, uuid, HYPER_UUID_BYTES);
-	return 0;
+		memcpy(record->uuid, uuid, HYPER_UUID_BYTES);
+	return rc;
+}
+
+int record_load(struct record *record, const uint8_t uuid[HYPER_UUID_BYTES])
+{
+	return load(record, uuid, true);
+}
+
+int record_load_head(struct record *record, const uint8_t uuid[HYPER_UUID_BYTES])
+{
+	return load(record, uuid, false);
 }
 
 static int write_file(const char *path, const char *text)
@@ -201,7 +226,8 @@ static int write_file(const char *path, const char *text)
 int record_save(const struct record *record, struct error *err)
 {
 	struct json_object *json;
-	char path[512], next[512], *config;
+	char path[512], next[512], *config, *text = NULL;
+	const char *head;
 	int rc = domain_config_to_json(&record->config, &config);
 
 	if (rc)
@@ -211,12 +237,17 @@ int record_save(const struct record *record, struct error *err)
 	json_object_object_add(json, "domid", json_object_new_int(record->domid));
 	json_object_object_add(json, "watch", json_object_new_boolean(record->watch));
 	json_object_object_add(json, "started", json_object_new_int64(record->started));
-	json_object_object_add(json, "config", json_tokener_parse(config));
+	head = json_object_to_json_string(json);
+	if (!head || asprintf(&text, "%s\n%s\n", head, config) < 0)
+		text = NULL;
+	json_object_put(json);
 	free(config);
+	if (!text)
+		return error_set(err, -ENOMEM, "no memory");
 	file_path(path, record->uuid, ".json");
 	file_path(next, record->uuid, ".new");
-	rc = write_file(next, json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY));
-	json_object_put(json);
+	rc = write_file(next, text);
+	free(text);
 	if (!rc && rename(next, path))
 		rc = -errno;
 	return rc ? error_errno(err, rc, "cannot write %s", path) : 0;
@@ -269,9 +300,9 @@ int record_list(uint8_t (**uuids)[HYPER_UUID_BYTES])
 	return count;
 }
 
-/* The first record that `match` says yes to. */
+/* The first record that `match` says yes to; WHOLE: it looks at the description. */
 static int find(bool (*match)(const struct record *record, const void *what), const void *what,
-		uint8_t uuid[HYPER_UUID_BYTES])
+		bool whole, uint8_t uuid[HYPER_UUID_BYTES])
 {
 	uint8_t(*uuids)[HYPER_UUID_BYTES];
 	int n = record_list(&uuids), rc = -ENOENT;
@@ -280,7 +311,7 @@ static int find(bool (*match)(const struct record *record, const void *what), co
 		struct record record;
 
 		record_empty(&record);
-		if (!record_load(&record, uuids[i]) && match(&record, what)) {
+		if (!load(&record, uuids[i], whole) && match(&record, what)) {
 			memcpy(uuid, uuids[i], HYPER_UUID_BYTES);
 			rc = 0;
 		}
@@ -302,10 +333,10 @@ static bool match_domid(const struct record *record, const void *what)
 
 int record_find_name(const char *name, uint8_t uuid[HYPER_UUID_BYTES])
 {
-	return find(match_name, name, uuid);
+	return find(match_name, name, true, uuid);
 }
 
 int record_find_domid(uint16_t domid, uint8_t uuid[HYPER_UUID_BYTES])
 {
-	return find(match_domid, &domid, uuid);
+	return find(match_domid, &domid, false, uuid);
 }

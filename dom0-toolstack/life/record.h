@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Records: one file for each guest in the run directory, and a lock that whoever changes the
- * guest's state holds.
+ * guest's state holds. A file holds two JSON values, the state and the guest's description.
  *
  * A record that says "building" or "restarting" whose lock is free was left by a killed process.
  * Locks are flock(2) on a file beside the record, so the kernel drops them whatever happens to
@@ -47,6 +47,9 @@ int record_lock(struct record *record, const uint8_t uuid[HYPER_UUID_BYTES], boo
 
 /* Reads the record (locked or not; the lock member stays). -ENOENT: none; -EINVAL: damaged. */
 int record_load(struct record *record, const uint8_t uuid[HYPER_UUID_BYTES]);
+
+/* The same without the description, which is longer. */
+int record_load_head(struct record *record, const uint8_t uuid[HYPER_UUID_BYTES]);
 
 /* Replaces the file as a whole. The lock must be held. */
 int record_save(const struct record *record, struct error *err);

@@ -63,9 +63,9 @@ static bool has_domid(const struct recovery *r, uint16_t domid)
 static void recover_record(struct recovery *r, struct record *record)
 {
 	const struct domain_info *d = by_uuid(r, record->uuid);
-	const char *name = record->config.name ? record->config.name : "?";
 	uint16_t domid = d ? d->domid : record->domid;
 	struct error err;
+	const char *name;
 
 	switch (record->state) {
 	case RECORD_RUNNING:
@@ -84,6 +84,8 @@ static void recover_record(struct recovery *r, struct record *record)
 	case RECORD_ENDING:
 		break;
 	}
+	record_load(record, record->uuid);
+	name = record->config.name ? record->config.name : "?";
 	if (life_remove_domain(r->life, domid, record->uuid, &err)) {
 		said(r, "cannot remove what is left of \"%s\": %s", name, err.text);
 		return;
@@ -102,7 +104,7 @@ static void recover_records(struct recovery *r)
 
 		record_empty(&record);
 		if (!record_lock(&record, uuids[i], false)) {
-			int rc = record_load(&record, uuids[i]);
+			int rc = record_load_head(&record, uuids[i]);
 
 			r->watched |= !rc && record.watch;
 			if (!rc)

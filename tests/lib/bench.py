@@ -8,7 +8,8 @@ import concurrent.futures
 import re
 import time
 
-from launcher import emulator, platform
+from launcher import emulator, initramfs, platform
+from launcher.content import Content
 from launcher.paths import BUILD, ROOT
 
 from . import guests, system
@@ -22,6 +23,9 @@ GROUPS = (*KERNELS, "flask", "toolstack", "footprint")
 # What FLASK may add to an operation, and what the loading of the policy may take.
 FLASK_SHARE = 1.05
 POLICY_LOAD = 20_000_000
+# KiB of Dom0 and of our processes in it.
+DOM0_MIB = 192
+PROCESSES = 12 * 1024
 # What the scripts of tests/bench need in Dom0.
 ADD = ("BUILD/tests/bench/timed:/usr/bin/timed", "BUILD/tests/bench/bench_idle:/boot/idle",
        "tests/bench/benchlib.sh:/etc/bulkhead/bench.sh")
@@ -76,6 +80,41 @@ def _toolstack(tools):
     return _numbers(outcome.text())
 
 
+def _small_machine(script):
+    """A machine whose Dom0 has little memory: one guest kernel in its initramfs."""
+    content = Content()
+    base = BUILD / "dom0" / "initramfs-small.img"
+    base.parent.mkdir(parents=True, exist_ok=True)
+    base.write_bytes(initramfs.dom0(content, platform.tools_for("bulkhead"),
+                                    initramfs.guest(content), small=True))
+    add = [item.replace("BUILD", str(BUILD)) if item.startswith("BUILD") else f"{ROOT}/{item}"
+           for item in (*ADD, "tests/system/dom0lib.sh:/etc/bulkhead/testlib.sh")]
+    image, token = platform.image_with(base, "footprint", script, add)
+    return emulator.Machine(
+        core=platform.core_file("bulkhead", content), cpus=2, memory=1024, icount=True,
+        cmdline=platform.core_cmdline("bulkhead", 2, DOM0_MIB, ""),
+        modules=[(content.vmlinux(), platform.DOM0_CMDLINE), (image, ""),
+                 *platform.core_modules("bulkhead", content.vmlinux())]), token
+
+
+def _footprint():
+    """{line: KiB} of what tests/bench/footprint.sh finds in a Dom0 of 192 MiB."""
+    machine, token = _small_machine(FOLDER / "footprint.sh")
+    log = BUILD / "log" / "bench-footprint.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    result = emulator.batch(machine, log, 240, lambda text: None, token)
+    if result.status:
+        raise Failure(f"Dom0 of {DOM0_MIB} MiB: {result.why}", result.console)
+    numbers = _numbers(result.console.decode(errors="replace").replace("\r", ""))
+    total = DOM0_MIB * 1024
+    known = ("files-of-initramfs", "slab", "anonymous", "page-tables", "kernel-stacks", "per-cpu",
+             "available")
+    rest = {"kernel": total - numbers["total"], **{name: numbers[name] for name in known}}
+    print(f"    Dom0 of {DOM0_MIB} MiB, in KiB: " +
+          ", ".join(f"{name} {kib}" for name, kib in rest.items()), flush=True)
+    return {"dom0-used-kib": total - numbers["available"], "processes-kib": numbers["processes"]}
+
+
 # The runs that a group needs: {key: (function, arguments...)}. Runs of the same key are one.
 def _runs(group):
     if group in KERNELS:
@@ -87,6 +126,8 @@ def _runs(group):
         return {("paths", "bulkhead"): (_kernel, "paths", "bulkhead"),
                 "built-in": (_kernel, "paths", "bulkhead", "flask=disabled"),
                 "policy": (_kernel, "policy", "bulkhead")}
+    if group == "footprint":
+        return {group: (_footprint,)}
     return {(group, tools): (_toolstack, tools) for tools in ("bulkhead", "stock")}
 
 
@@ -98,6 +139,9 @@ def _rows(group, results):
                 for name in without if name != "boot"]
         return "built-in", [*rows, Row("flask/policy-load", results["policy"]["policy-load"],
                                        POLICY_LOAD)]
+    if group == "footprint":
+        return "most", [Row("footprint/dom0-kib", results[group]["dom0-used-kib"], DOM0_MIB * 1024),
+                        Row("footprint/processes-kib", results[group]["processes-kib"], PROCESSES)]
     other = "stock" if group == "toolstack" else "xen"
     ours, theirs = results[group, "bulkhead"], results[group, other]
     firmware = results["firmware"]["firmware"] if group == "paths" else 0

@@ -111,8 +111,9 @@ static void damaged_records_are_told_apart_from_none(void **state)
 					   "[]",
 					   "{\"state\": \"running\"}",
 					   "{\"state\": \"running\", \"domid\": 1}",
-					   "{\"state\": \"running\", \"domid\": 1, "
-					   "\"config\": {\"vcpus\": -1}}" };
+					   "{\"state\": \"running\", \"domid\": 1} []",
+					   "{\"state\": \"running\", \"domid\": 1} "
+					   "{\"vcpus\": -1}" };
 	char path[256];
 
 	snprintf(path, sizeof(path), "%s/domains/01000000-0000-0000-0000-000000000000.json",
