@@ -22,7 +22,7 @@ parts:
   unit      host unit tests and fuzz targets
   guests    small test kernels in Dom0's place, on our core and on Xen
   system    whole-platform scenarios, on our core and on Xen
-  bench     instruction counts, ours beside Xen's
+  bench     instruction counts, ours beside Xen's; bench/paths, bench/toolstack... for a part
   coverage  branch coverage of the core's units
   size      lines and image size of the core
   rules     rules of the shipped policy that no run has used
@@ -128,9 +128,10 @@ def _run(select, build):
 
 def _optional(select, report):
     """Parts that are not there in every tree."""
-    if select.whole("bench"):
-        from . import bench
-        bench.run(report)
+    from . import bench
+    groups = [group for group in bench.GROUPS if select.test("bench", group)]
+    if groups:
+        bench.run(report, groups)
     if select.whole("coverage"):
         from . import coverage
         coverage.run(report)
