@@ -123,7 +123,7 @@ static int create_node(struct request *req, struct blob *value)
 
 	parent = tree_nearest(*req->view.root, req->path, req->path_len, &found);
 	levels = path_levels(req->path, req->path_len) - path_levels(req->path, found);
-	memory += levels * (sizeof(struct node) + perms_size(parent->perms));
+	memory += levels * (sizeof(struct node) + NAME_WORD + perms_size(parent->perms));
 	err = check_usage(req, levels, memory + req->path_len - found);
 	if (err)
 		return err;

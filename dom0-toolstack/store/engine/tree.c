@@ -61,7 +61,7 @@ void perms_put(struct store *store, struct perms *perms)
 
 static size_t node_bytes(size_t name_len)
 {
-	return sizeof(struct node) + name_len;
+	return sizeof(struct node) + (name_len + NAME_WORD) / NAME_WORD * NAME_WORD;
 }
 
 void node_stamp(struct store *store, struct node *node)
@@ -82,7 +82,7 @@ struct node *node_new(struct store *store, const char *name, size_t len, struct 
 
 	if (!node)
 		return NULL;
-	memset(node, 0, sizeof(*node));
+	memset(node, 0, node_bytes(len));
 	node->refs = 1;
 	node->priority = store->host->random(store->host->ctx);
 	node->perms = perms_get(perms);
@@ -478,17 +478,31 @@ static void list_names(const struct node *node, struct listing *listing)
 	} else if (listing->full || size > listing->room - listing->used) {
 		listing->full = true;
 	} else {
-		memcpy(listing->to + listing->used, node->name, node->name_len);
-		listing->to[listing->used + node->name_len] = '\0';
+		memcpy(listing->to + listing->used, node->name, size);
 		listing->used += size;
 	}
 	list_names(node->right, listing);
+}
+
+/* All names, where there is room for them and a word more. */
+static char *list_all(const struct node *node, char *to)
+{
+	for (; node; node = node->right) {
+		if (node->left)
+			to = list_all(node->left, to);
+		for (size_t i = 0; i <= node->name_len; i += NAME_WORD)
+			memcpy(to + i, node->name + i, NAME_WORD);
+		to += node->name_len + 1;
+	}
+	return to;
 }
 
 size_t node_list(const struct node *dir, size_t offset, char *to, size_t room)
 {
 	struct listing listing = { .skip = offset, .to = to, .room = room };
 
+	if (!offset && node_list_size(dir) + NAME_WORD <= room)
+		return (size_t)(list_all(dir->children, to) - to);
 	list_names(dir->children, &listing);
 	return listing.used;
 }

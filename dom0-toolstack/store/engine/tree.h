@@ -52,6 +52,9 @@ struct perms {
 	struct perm list[];
 };
 
+/* A node's memory reaches to a whole word behind its name: lists are copied in words. */
+#define NAME_WORD 8
+
 struct node {
 	uint32_t refs;
 	uint32_t priority;	   /* of the treap: no smaller than those of left and right */
@@ -69,7 +72,7 @@ struct node {
 	/* Who (domid) made the last change of value or permissions, of the children. */
 	uint16_t writer, list_writer;
 	uint16_t name_len;
-	char name[]; /* not NUL-ended */
+	char name[]; /* NUL-ended */
 };
 
 struct blob *blob_new(struct store *store, const void *data, size_t len);

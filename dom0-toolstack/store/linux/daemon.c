@@ -345,9 +345,18 @@ static void end_background_start(struct store_daemon *daemon, int ready)
 	close(ready);
 }
 
-static void set_signals(void)
+/* Signals that stop the daemon arrive only where it waits, so that none comes just before that. */
+static void set_signals(sigset_t *waiting)
 {
 	struct sigaction stop = { .sa_handler = on_stop };
+	sigset_t stops;
+
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGTERM);
+	sigaddset(&stops, SIGINT);
+	sigprocmask(SIG_BLOCK, &stops, waiting);
+	sigdelset(waiting, SIGTERM);
+	sigdelset(waiting, SIGINT);
 
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGINT, &stop, NULL);
@@ -366,7 +375,7 @@ static void raise_fd_limit(void)
 	}
 }
 
-static void loop(struct store_daemon *daemon)
+static void loop(struct store_daemon *daemon, const sigset_t *waiting)
 {
 	struct epoll_event events[64];
 	bool more = true;
@@ -376,8 +385,8 @@ static void loop(struct store_daemon *daemon)
 	while (!stop_signal) {
 		wait = more ? 0 : store_wait(daemon->store);
 		/* In whole milliseconds, and not too early. */
-		count = epoll_wait(daemon->epoll, events, 64,
-				   wait > 0 ? (int)(wait / 1000) + 1 : (int)wait);
+		count = epoll_pwait(daemon->epoll, events, 64,
+				    wait > 0 ? (int)(wait / 1000) + 1 : (int)wait, waiting);
 		for (int i = 0; i < count; i++) {
 			struct source *source = events[i].data.ptr;
 
@@ -419,6 +428,7 @@ int daemon_main(int argc, char **argv, const struct domains_backend *domains)
 {
 	struct store_daemon daemon = { .domains = domains, .argc = argc, .argv = argv };
 	struct command_line line = { 0 };
+	sigset_t waiting;
 	const char *place = getenv("XENSTORED_RUNDIR");
 	int err;
 
@@ -440,7 +450,7 @@ int daemon_main(int argc, char **argv, const struct domains_backend *domains)
 	if (getrandom(&daemon.random_state, sizeof(daemon.random_state), 0) < 0 ||
 	    !daemon.random_state)
 		daemon.random_state = 0x9e3779b97f4a7c15;
-	set_signals();
+	set_signals(&waiting);
 	raise_fd_limit();
 	openlog("xenstored", LOG_PID, LOG_DAEMON);
 	err = start(&daemon, &line);
@@ -448,7 +458,7 @@ int daemon_main(int argc, char **argv, const struct domains_backend *domains)
 		fprintf(stderr, "xenstored: can't start: %s\n", strerror(-err));
 		return 1;
 	}
-	loop(&daemon);
+	loop(&daemon, &waiting);
 	store_destroy(daemon.store);
 	sockets_bury(&daemon);
 	return 0;
