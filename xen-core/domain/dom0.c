@@ -70,20 +70,15 @@ static int image_load(struct domain *d, const struct boot_module *img, uint64_t 
 static int populate(struct domain *d, uint64_t start, uint64_t end)
 {
 	while (start < end) {
-		unsigned int order = ORDER_2M;
+		unsigned int order =
+			(start & (2 * MIB - 1)) || end - start < 2 * MIB ? 0 : ORDER_2M;
 		mfn_t mfn;
-		int rc;
+		int rc = frame_alloc_guest(d, order, &mfn);
 
-		if ((start & (2 * MIB - 1)) || end - start < 2 * MIB)
-			order = 0;
-		rc = frame_alloc_guest(d, order, &mfn);
-		if (rc && order) {
-			order = 0;
-			rc = frame_alloc_guest(d, order, &mfn);
-		}
-		if (rc)
-			return rc;
-		rc = p2m_map(&d->p2m, gpa_to_gfn((gpa_t) { start }), mfn, order, P2M_RAM);
+		if (rc && order)
+			rc = frame_alloc_guest(d, order = 0, &mfn);
+		if (!rc)
+			rc = p2m_map(&d->p2m, gpa_to_gfn((gpa_t) { start }), mfn, order, P2M_RAM);
 		if (rc)
 			return rc;
 		start += PAGE_SIZE << order;
@@ -101,8 +96,7 @@ static uint64_t memory_size(void)
 		size = options.dom0_mem.size;
 	if (options.dom0_mem.min != ~0UL)
 		size = max(size, options.dom0_mem.min);
-	if (options.dom0_mem.max != ~0UL)
-		size = min(size, options.dom0_mem.max);
+	size = min(size, options.dom0_mem.max);
 	if (available <= reserve)
 		return 0;
 	return min(size, available - reserve) & ~(2 * MIB - 1);
@@ -118,30 +112,25 @@ static unsigned int vcpu_count(void)
 	return max(1U, min(n, (unsigned int)MAX_VCPUS));
 }
 
-/* Where things lie in Dom0's memory, beside the kernel. */
+/* Memory is [0, low_end), and what does not fit there from HIGH_START on; where things lie in it. */
 struct layout {
-	uint64_t low_end, high_end; /* high_end 0: none */
+	uint64_t low_end, high_size;
 	gpa_t module[DOM0_MODULES_MAX], start_info;
 };
 
-static void add_map(struct e820entry *map, unsigned int *n, uint64_t start, uint64_t end,
-		    uint32_t type)
-{
-	if (end > start)
-		map[(*n)++] = (struct e820entry) { start, end - start, type };
-}
-
 static int make_memory_map(struct domain *d, const struct layout *l)
 {
-	unsigned int n = 0;
+	const struct e820entry map[] = {
+		{ 0, l->low_end, XEN_HVM_MEMMAP_TYPE_RAM },
+		{ ACPI_BASE, ACPI_PAGES * PAGE_SIZE, XEN_HVM_MEMMAP_TYPE_ACPI },
+		{ HIGH_START, l->high_size, XEN_HVM_MEMMAP_TYPE_RAM },
+	};
 
-	d->memory_map = xzalloc_array(struct e820entry, 4);
+	d->memory_map = xzalloc_array(struct e820entry, ARRAY_SIZE(map));
 	if (!d->memory_map)
 		return -ENOMEM;
-	add_map(d->memory_map, &n, 0, l->low_end, 1);
-	add_map(d->memory_map, &n, ACPI_BASE, ACPI_BASE + ACPI_PAGES * PAGE_SIZE, 3);
-	add_map(d->memory_map, &n, HIGH_START, l->high_end, 1);
-	d->nr_memory_map = n;
+	memcpy(d->memory_map, map, sizeof(map));
+	d->nr_memory_map = ARRAY_SIZE(map) - !l->high_size;
 	return 0;
 }
 
@@ -149,7 +138,7 @@ static int make_memory_map(struct domain *d, const struct layout *l)
 struct start_area {
 	struct hvm_start_info info;
 	struct hvm_modlist_entry module[DOM0_MODULES_MAX];
-	struct hvm_memmap_table_entry map[4];
+	struct hvm_memmap_table_entry map[3];
 	char cmdline[CMDLINE_LIMIT];
 };
 
@@ -238,7 +227,7 @@ static bool make_layout(struct layout *l, const struct dom0_image *image, uint64
 	uint64_t at;
 
 	l->low_end = min(memory, LOW_MAX);
-	l->high_end = memory > LOW_MAX ? HIGH_START + memory - LOW_MAX : 0;
+	l->high_size = memory - l->low_end;
 	at = min(l->low_end, GIB) - ROUND_UP(sizeof(struct start_area), PAGE_SIZE);
 	l->start_info.v = at;
 	for (unsigned int i = 0; i < image->nr_modules; i++) {
@@ -269,8 +258,8 @@ static int load(struct domain *d, const struct dom0_image *image, uint64_t memor
 	d->max_pages = memory / PAGE_SIZE + ACPI_PAGES;
 	p2m_set_limit(&d->p2m, d->max_pages);
 	rc = populate(d, 0, l.low_end);
-	if (!rc && l.high_end)
-		rc = populate(d, HIGH_START, l.high_end);
+	if (!rc)
+		rc = populate(d, HIGH_START, HIGH_START + l.high_size);
 	if (!rc)
 		rc = populate(d, ACPI_BASE, ACPI_BASE + ACPI_PAGES * PAGE_SIZE);
 	for (unsigned int i = 0; !rc && i < elf.nr; i++)
