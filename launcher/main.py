@@ -78,7 +78,7 @@ def parser():
     add("--gdb", action="store_true", help="wait for a debugger on port 1234")
     add("--icount", action="store_true",
         help="count instructions instead of time: equal runs are equal to the last bit")
-    add("--qemu", metavar="\"...\"", default="", help="more options for the emulator")
+    add("--qemu", metavar="\"...\"", default="", help="more options for the emulator (--qemu=-s for a single word)")
     add("--no-build", action="store_true", help="do not compile, take what is built")
     return result
 
