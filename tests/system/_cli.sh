@@ -102,6 +102,7 @@ if [ "$(xl getenforce)" = Enforcing ]; then
 	refuses "not a policy" xl loadpolicy /tmp/bad.policy
 else
 	xl getenforce | grep -q Disabled || fail "getenforce: $(xl getenforce)"
+	refuses "this core can't tell" bulkhead-flask label device 0:0:3.0
 fi
 
 # Dom0's size

@@ -71,10 +71,17 @@ need "unlabel" bulkhead-flask unlabel iomem 0xfebf0-0xfebf3
 same $o:iomem_t bulkhead-flask label iomem 0xfebf1
 bulkhead-flask stats | grep -q "^lookups [1-9]" || fail "stats: $(bulkhead-flask stats)"
 
+# A sealed guest, by our tools: built under one label, run under another
+guest sealed 'memory = 100' "init_seclabel = \"$t:sealed_t_building\"" "seclabel = \"$t:sealed_t\""
+need "create sealed" xl create -q /tmp/sealed.cfg
+same $t:sealed_t bulkhead-flask label domain "$(domid sealed)"
+need "destroy sealed" xl destroy sealed
+
 # The two tenants of the guide
 small() {
 	guest "$1" 'kernel = "/tmp/pair"' 'ramdisk = ""' 'memory = 16' "extra = \"$3\"" \
 		"seclabel = \"$t:$2\""
+	sed -i /^ramdisk/d "/tmp/$1.cfg"
 	need "create $1" xl create -q "/tmp/$1.cfg"
 }
 heard() {

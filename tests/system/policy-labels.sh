@@ -28,8 +28,17 @@ for type in domU_t tenant_a_t tenant_b_t isolated_t pvshim_t hvm_guest_t stubdom
 	[ "$(/root/bulkhead-flask label domain "$(domid $type)")" = $label ] || fail "$type: its label"
 	need "pause $type" xl pause $type
 	need "unpause $type" xl unpause $type
+	# What an ordinary guest holds may be written to a file.
+	if [ $type = domU_t ]; then
+		need "dump $type" xl dump-core $type /tmp/core
+		[ "$(wc -c </tmp/core)" -gt 16000000 ] || fail "the dump has $(wc -c </tmp/core) bytes"
+	fi
 	need "destroy $type" xl destroy $type
 done
+# One that can't be built is removed, under the label that it has then.
+guest broken 'kernel = "/root/bulkhead-flask"' 'ramdisk = ""' 'memory = 16' \
+	'init_seclabel = "system_u:system_r:sealed_t_building"' 'seclabel = "system_u:system_r:sealed_t"'
+xl create -q /tmp/broken.cfg && fail "a program was taken for a kernel"
 # All that Dom0 may make is in the list, and was made (sealed ones are built under another label).
 /root/bulkhead-flask labels | sed 's/.*://' | sort >/tmp/labels
 for type in $(cat /tmp/labels); do

@@ -26,6 +26,7 @@ FORBIDDEN = [
     'allow dom0_t device_t:resource add_device;', 'allow domU_t pvshim_t:domain pause;',
     'allow netdom_t xen_t:xen debug;', 'allow dom0_t unlabeled_t:mmu map_read;',
     'allow dom0_t sealed_t:domain2 relabelfrom;', 'allow dom0_t sealed_t:shadow logdirty;',
+    'allow stubdom_t hvm_guest_t:grant map_read;', 'allow stubdom_t domU_t:domain pause;',
 ]
 
 

@@ -20,13 +20,15 @@ EXACTLY.update({(g, h): [] for g in GUESTS for h in GUESTS
                 if g != h or not g.startswith('tenant')})
 EXACTLY.update({(g, d): [] for g in GUESTS for d in DRIVERS + ['dom0_t', 'store_t', 'stubdom_t']
                 if (g, d) != ('hvm_guest_t', 'stubdom_t')})
+# What they granted a driver domain may be copied to it.
+EXACTLY.update({(g, d): ['grant { copy }'] for g in GUESTS for d in DRIVERS})
 EXACTLY.update({('tenant_a_t', 'tenant_a_t'): [BACKEND], ('tenant_b_t', 'tenant_b_t'): [BACKEND],
                 ('sealed_t', 'sealed_t'): [],
                 ('stubdom_t', 'hvm_guest_t'): ['domain { set_target }'],
                 ('stubdom_t', 'domU_t'): [], ('stubdom_t', 'dom0_t'): [],
                 ('dom0_t', 'sealed_t'): [
-                    'domain { pause unpause destroy getdomaininfo getvcpuinfo shutdown }',
-                    'domain2 { relabelto }', BACKEND],
+                    'domain { pause unpause destroy getdomaininfo }',
+                    'domain2 { relabelto }', 'grant { map_read map_write unmap }'],
                 ('netdom_t', 'xen_t'): ['version { xen_extraversion xen_compile_info '
                                         'xen_capabilities xen_changeset xen_pagesize '
                                         'xen_guest_handle }']})

@@ -19,7 +19,7 @@ static const struct {
 	{ "mmu", "map_write", false, true },
 	{ "grant", "map_read", true, false },
 	{ "grant", "map_write", false, true },
-	{ "grant", "copy", true, true },
+	{ "grant", "copy", false, true },
 	{ "grant", "transfer", false, true },
 	{ "hvm", "gethvmc", true, false },
 	{ "hvm", "sethvmc", false, true },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * REQ flask/4: a policy is loaded 1,000 times while another vCPU asks all the time: no wrong
- * decision, and no memory is lost. Bad policies in between change nothing. Needs a partner: the
+ * REQ flask/4: a policy is loaded 1,000 times while another vCPU asks all the time, and loads one too
+ * now and then, at the same time as the first: both succeed, no decision is wrong, and no memory is
+ * lost. Bad policies in between change nothing. Needs a partner: the
  * matrix policy as a second module; the same one is inside this kernel.
  */
 #include "guest.h"
@@ -23,7 +24,7 @@ __asm__(".section .rodata\n"
 extern const uint8_t policy[], policy_end[];
 
 static volatile unsigned int stop, ready;
-static volatile unsigned long asked, wrong;
+static volatile unsigned long asked, wrong, loaded, not_loaded;
 
 static long flask(struct xen_flask_op *op)
 {
@@ -76,7 +77,11 @@ static void ask(void *data)
 	while (!stop) {
 		if (physinfo() || debug_keys() != -EPERM || HYPERCALL2(xen_version, 5, data) < 0)
 			wrong++;
-		asked++;
+		if (++asked % 16)
+			continue;
+		if (load(policy, (uint32_t)(policy_end - policy)))
+			not_loaded++;
+		loaded++;
 	}
 	ready = 0;
 }
@@ -132,6 +137,8 @@ void guest_main(void)
 	while (ready)
 		relax();
 	CHECK("asked-meanwhile", asked > 1000);
+	CHECK("loaded-meanwhile", loaded > 50);
+	CHECK_EQ("not-loaded-meanwhile", not_loaded, 0);
 	CHECK_EQ("wrong-decisions", wrong, 0);
 	/* What waits for its grace period is little; a thousand lost policies would be much. */
 	after = free_pages();
