@@ -6,6 +6,7 @@
  */
 #include "attack.h"
 
+#define NMI_VECTOR    2
 #define EFAULT	      14
 #define STORM_SENDS   5000
 #define RACE_ROUNDS   2000
@@ -417,9 +418,16 @@ static void check_alive(void)
 	CHECK_EQ("alive-vcpu", vcpu_op(VCPUOP_is_up, 1, NULL), 1);
 }
 
+/* The random calls send some. */
+static void ignore(struct trap_frame *frame)
+{
+	(void)frame;
+}
+
 void guest_main(void)
 {
 	events_init();
+	vector_set_handler(NMI_VECTOR, ignore);
 	attack_memory();
 	attack_instructions();
 	attack_debug_registers();

@@ -21,8 +21,8 @@
 #define HANDLES	      16
 #define PORTS	      16
 #define CREW	      3 /* without the one that is stopped */
-#define STEPS	      6000
-#define ROUNDS	      3
+#define STEPS	      500
+#define ROUNDS	      2
 /* The core keeps so many single pages for itself, and some room in its heap's classes. */
 #define KEPT	      120
 #define UNMAP_LOOK    64 /* handles that are tried at the end */
@@ -423,7 +423,7 @@ static uint64_t core_free(void)
 {
 	static struct xen_sysctl op;
 
-	for (unsigned int i = 0; i < 2000; i++)
+	for (unsigned int i = 0; i < 300; i++)
 		sched_op(SCHEDOP_yield, NULL);
 	op.cmd = XEN_SYSCTL_physinfo;
 	op.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
@@ -465,9 +465,11 @@ void guest_main(void)
 	pages = own_pages();
 	/* Once before: tables that only grow are then there. */
 	run_round();
+	CHECK("first-round", round_number == 1);
 	left = core_free();
 	for (unsigned int i = 0; i < ROUNDS; i++)
 		run_round();
+	CHECK("rounds", round_number == ROUNDS + 1);
 	CHECK_EQ("own-memory", own_pages(), pages);
 	CHECK("core-memory", core_free() + KEPT >= left);
 	for (unsigned int i = 0; i < POOL; i++)
