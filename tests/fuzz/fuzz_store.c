@@ -47,7 +47,10 @@ static void step(struct harness *harness, struct pipe_conn **pipes, uint8_t how,
 			store_conn_kick(pipe->conn);
 		break;
 	case 6:
-		store_domain_gone(harness->store, how % 4);
+		if (len % 2)
+			store_domain_gone(harness->store, how % 4);
+		else if (pipe->open)
+			store_conn_reset(pipe->conn);
 		break;
 	case 7:
 		if (!pipe->open)
@@ -57,7 +60,7 @@ static void step(struct harness *harness, struct pipe_conn **pipes, uint8_t how,
 		break;
 	}
 	for (int i = 0; i < 20 && store_run(harness->store); i++)
-		;
+		harness->now += 500;
 	while (pipe_take(pipe))
 		;
 }

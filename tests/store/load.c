@@ -365,11 +365,14 @@ static bool probe(struct raw_client *dom0, struct raw_client *guest, const char 
 static void update(struct raw_client *dom0, const char *program)
 {
 	char text[300];
+	uint64_t start;
 
 	snprintf(text, sizeof(text), "live-update|-f|%s|", program);
 	expect(dom0, XS_CONTROL, 0, text, "OK|");
+	start = raw_now();
 	expect(dom0, XS_CONTROL, 0, "live-update|-s|", "OK|");
 	expect(dom0, XS_READ, 0, "/tool|", "");
+	printf("update: %llu us\n", (unsigned long long)(raw_now() - start));
 }
 
 /* A program that does not understand the state does not get the store's place. */

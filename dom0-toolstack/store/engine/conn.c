@@ -69,13 +69,29 @@ int store_connect(struct store *store, uint32_t domid, unsigned int flags,
 	return 0;
 }
 
-static void buffer_free(struct store *store, char **buffer, uint32_t *len, uint32_t *room)
+static void buffer_free(struct store *store, struct buffer *buffer)
 {
-	if (*buffer)
-		store_free(store, *buffer, *room);
-	*buffer = NULL;
-	*len = 0;
-	*room = 0;
+	if (buffer->bytes)
+		store_free(store, buffer->bytes, buffer->room);
+	*buffer = (struct buffer) { 0 };
+}
+
+int buffer_append(struct store *store, struct buffer *buffer, const char *bytes, size_t len)
+{
+	size_t room = buffer->len + len;
+	char *grown;
+
+	if (!room)
+		return 0;
+	grown = store_alloc(store, room);
+	if (!grown)
+		return -ENOMEM;
+	if (buffer->len)
+		memcpy(grown, buffer->bytes, buffer->len);
+	memcpy(grown + buffer->len, bytes, len);
+	buffer_free(store, buffer);
+	*buffer = (struct buffer) { grown, (uint32_t)room, (uint32_t)room };
+	return 0;
 }
 
 void conn_forget(struct conn *conn)
@@ -103,8 +119,8 @@ void store_conn_reset(struct conn *conn)
 {
 	conn_forget(conn);
 	conn_forget_firing(conn);
-	buffer_free(conn->store, &conn->in, &conn->in_len, &conn->in_room);
-	buffer_free(conn->store, &conn->out, &conn->out_len, &conn->out_room);
+	buffer_free(conn->store, &conn->in);
+	buffer_free(conn->store, &conn->out);
 	store_conn_kick(conn);
 }
 
@@ -117,8 +133,8 @@ void conn_close(struct conn *conn)
 	if (!list_empty(&conn->ready) && !conn->held)
 		store->ready_count--;
 	list_del(&conn->ready);
-	buffer_free(store, &conn->in, &conn->in_len, &conn->in_room);
-	buffer_free(store, &conn->out, &conn->out_len, &conn->out_room);
+	buffer_free(store, &conn->in);
+	buffer_free(store, &conn->out);
 	list_del(&conn->link);
 	if (conn->domain->conn == conn)
 		conn->domain->conn = NULL;
@@ -132,33 +148,13 @@ void store_disconnect(struct conn *conn)
 	conn_close(conn);
 }
 
-/* Keeps bytes in one of a connection's buffers, in a new one that fits them together. */
-static int buffer_append(struct store *store, char **buffer, uint32_t *len, uint32_t *room,
-			 const char *bytes, size_t count)
-{
-	size_t size = *len + count;
-	char *grown = store_alloc(store, size);
-	uint32_t kept = *len;
-
-	if (!grown)
-		return -ENOMEM;
-	if (kept)
-		memcpy(grown, *buffer, kept);
-	memcpy(grown + kept, bytes, count);
-	buffer_free(store, buffer, len, room);
-	*buffer = grown;
-	*len = (uint32_t)size;
-	*room = (uint32_t)size;
-	return 0;
-}
-
 void conn_send(struct conn *conn, const void *bytes, size_t len)
 {
 	ssize_t sent = 0;
 
 	if (conn->broken)
 		return;
-	if (!conn->out_len && !conn->blocked) {
+	if (!conn->out.len && !conn->blocked) {
 		sent = conn->ops->send(conn->transport, bytes, len);
 		if (sent < 0) {
 			conn->broken = true;
@@ -168,8 +164,7 @@ void conn_send(struct conn *conn, const void *bytes, size_t len)
 	if ((size_t)sent == len)
 		return;
 	conn->blocked = true;
-	if (buffer_append(conn->store, &conn->out, &conn->out_len, &conn->out_room,
-			  (const char *)bytes + sent, len - (size_t)sent))
+	if (buffer_append(conn->store, &conn->out, (const char *)bytes + sent, len - (size_t)sent))
 		conn->broken = true;
 }
 
@@ -178,22 +173,22 @@ static bool conn_flush(struct conn *conn)
 {
 	ssize_t sent;
 
-	if (!conn->out_len)
+	if (!conn->out.len)
 		return true;
 	if (conn->blocked)
 		return false;
-	sent = conn->ops->send(conn->transport, conn->out, conn->out_len);
+	sent = conn->ops->send(conn->transport, conn->out.bytes, conn->out.len);
 	if (sent < 0) {
 		conn->broken = true;
 		return false;
 	}
-	conn->out_len -= (uint32_t)sent;
-	if (conn->out_len) {
+	conn->out.len -= (uint32_t)sent;
+	if (conn->out.len) {
 		conn->blocked = true;
-		memmove(conn->out, conn->out + sent, conn->out_len);
+		memmove(conn->out.bytes, conn->out.bytes + sent, conn->out.len);
 		return false;
 	}
-	buffer_free(conn->store, &conn->out, &conn->out_len, &conn->out_room);
+	buffer_free(conn->store, &conn->out);
 	return true;
 }
 
@@ -222,11 +217,12 @@ static bool message_whole(const char *bytes, size_t have)
 static bool conn_receive(struct conn *conn)
 {
 	struct store *store = conn->store;
-	size_t have = conn->in_len, size;
+	size_t have = conn->in.len, size;
 	ssize_t got;
 
-	memcpy(store->in, conn->in ? conn->in : "", have);
-	buffer_free(store, &conn->in, &conn->in_len, &conn->in_room);
+	if (have)
+		memcpy(store->in, conn->in.bytes, have);
+	buffer_free(store, &conn->in);
 	if (!message_whole(store->in, have) && conn->readable) {
 		got = conn->ops->recv(conn->transport, store->in + have, MESSAGE_MAX - have);
 		if (got < 0) {
@@ -246,8 +242,7 @@ static bool conn_receive(struct conn *conn)
 	}
 	if (!message_whole(store->in, have))
 		size = 0;
-	if (have > size && buffer_append(store, &conn->in, &conn->in_len, &conn->in_room,
-					 store->in + size, have - size))
+	if (have > size && buffer_append(store, &conn->in, store->in + size, have - size))
 		conn->broken = true;
 	return size && !conn->broken;
 }
@@ -268,11 +263,11 @@ static void message_put_back(struct conn *conn, size_t len)
 {
 	struct store *store = conn->store;
 
-	if (conn->in_len)
-		memcpy(store->in + len, conn->in, conn->in_len);
-	len += conn->in_len;
-	buffer_free(store, &conn->in, &conn->in_len, &conn->in_room);
-	if (buffer_append(store, &conn->in, &conn->in_len, &conn->in_room, store->in, len))
+	if (conn->in.len)
+		memcpy(store->in + len, conn->in.bytes, conn->in.len);
+	len += conn->in.len;
+	buffer_free(store, &conn->in);
+	if (buffer_append(store, &conn->in, store->in, len))
 		conn->broken = true;
 }
 
@@ -312,9 +307,9 @@ static bool conn_has_work(const struct conn *conn)
 {
 	if (conn->blocked)
 		return false;
-	if (conn->out_len || conn->event_count || conn->overflowed)
+	if (conn->out.len || conn->event_count || conn->overflowed)
 		return true;
-	return !conn->firing && (conn->readable || message_whole(conn->in, conn->in_len));
+	return !conn->firing && (conn->readable || message_whole(conn->in.bytes, conn->in.len));
 }
 
 /* What need not be done at once: a part of it, when each connection has had a turn. */

@@ -231,13 +231,12 @@ void store_for_each_domain(struct store *store,
 				visit(arg, domain->domid, domain->introduced);
 }
 
-void domain_release(struct store *store, struct domain *domain, bool quiet)
+void domain_release(struct store *store, struct domain *domain)
 {
 	domain->introduced = false;
 	if (domain->conn)
 		conn_close(domain->conn);
-	if (!quiet)
-		watch_fire_special(store, "@releaseDomain", domain->domid);
+	watch_fire_special(store, "@releaseDomain", domain->domid);
 }
 
 void store_domain_shutdown(struct store *store, uint32_t domid)
@@ -255,7 +254,7 @@ void store_domain_dying(struct store *store, uint32_t domid)
 	struct domain *domain = domain_find(store, domid);
 
 	if (domain && domid && domain->introduced)
-		domain_release(store, domain, false);
+		domain_release(store, domain);
 }
 
 /* Connections that act as this domain without being its ring go with it. */
@@ -275,7 +274,7 @@ void store_domain_gone(struct store *store, uint32_t domid)
 	if (!domain || !domid)
 		return;
 	if (domain->introduced)
-		domain_release(store, domain, false);
+		domain_release(store, domain);
 	domain_drop_clients(store, domain);
 	domain->gone = true;
 	if (!domain->nodes) {

@@ -180,8 +180,8 @@ static void dump_tx(struct dump *dump, const struct tx *tx)
 
 static void dump_conn(struct dump *dump, struct conn *conn)
 {
-	struct dump_conn fixed = { conn->domain->domid, conn->flags, 0, conn->in_len,
-				   conn->out_len };
+	struct dump_conn fixed = { conn->domain->domid, conn->flags, 0, conn->in.len,
+				   conn->out.len };
 	struct watch *watch;
 	struct event *event;
 	char saved[256];
@@ -194,8 +194,8 @@ static void dump_conn(struct dump *dump, struct conn *conn)
 	put_record(dump, DUMP_CONN, &fixed, sizeof(fixed),
 		   fixed.saved_len + fixed.in_len + fixed.out_len);
 	put(dump, saved, fixed.saved_len);
-	put(dump, conn->in, conn->in_len);
-	put(dump, conn->out, conn->out_len);
+	put(dump, conn->in.bytes, conn->in.len);
+	put(dump, conn->out.bytes, conn->out.len);
 	list_for_each_entry (watch, &conn->watches, link)
 		dump_watch(dump, watch);
 	list_for_each_entry (event, &conn->events, link)

@@ -118,6 +118,12 @@ struct event {
 	uint32_t hash;	   /* of the path */
 };
 
+/* Bytes that wait; `room` is what was allocated. */
+struct buffer {
+	char *bytes;
+	uint32_t len, room;
+};
+
 struct conn {
 	struct list_head link;	/* in store->conns */
 	struct list_head ready; /* in store->ready or store->held, or empty */
@@ -128,13 +134,12 @@ struct conn {
 	unsigned int flags;
 	const struct conn_ops *ops;
 	void *transport;
-	bool readable; /* recv may have something */
-	bool blocked;  /* send had no room */
-	bool broken;   /* to be closed at the end of its turn */
-	bool held;     /* in store->held */
-	uint32_t in_len, in_room, out_len, out_room;
-	char *in;  /* the beginning of messages not yet complete */
-	char *out; /* what the transport has not taken yet */
+	bool readable;	   /* recv may have something */
+	bool blocked;	   /* send had no room */
+	bool broken;	   /* to be closed at the end of its turn */
+	bool held;	   /* in store->held */
+	struct buffer in;  /* the beginning of messages not yet complete */
+	struct buffer out; /* what the transport has not taken yet */
 	struct list_head watches;
 	uint32_t overflowed; /* watches with `overflowed` set */
 	struct list_head events;
@@ -220,8 +225,8 @@ void deltas_apply(struct store *store, struct delta *deltas);
 void deltas_free(struct store *store, struct delta **deltas);
 /* Removes a piece of what gone domains owned. Returns whether there is more. */
 bool domains_reap(struct store *store);
-/* A domain's ring is given up; without `quiet` @releaseDomain fires. */
-void domain_release(struct store *store, struct domain *domain, bool quiet);
+/* A domain's ring is given up; @releaseDomain fires. */
+void domain_release(struct store *store, struct domain *domain);
 
 /* perms.c: who may do what. */
 unsigned int perms_access(const struct conn *conn, const struct perms *perms);
@@ -238,8 +243,6 @@ int watch_add(struct conn *conn, const char *path, size_t path_len, uint32_t rel
 	      const char *token, int64_t depth, struct watch **watch);
 struct watch *watch_find(struct conn *conn, const char *path, size_t path_len, const char *token);
 void watch_remove(struct watch *watch);
-/* Queues the event that tells that a watch is set. */
-void watch_confirm(struct watch *watch);
 /*
  * Fires for a change of `path`. `node` and `parent` are what may be read by those who are told;
  * old_perms (may be NULL) are what a change of permissions replaced. Returns what it cost, where 16
@@ -317,6 +320,8 @@ int parse_number(const char *text, uint64_t max, uint64_t *number);
 /* conn.c */
 void conn_schedule(struct conn *conn);
 void conn_close(struct conn *conn);
+/* Adds bytes to what waits: 0 or -ENOMEM. */
+int buffer_append(struct store *store, struct buffer *buffer, const char *bytes, size_t len);
 /* Ends what a connection set up: its watches with their events, its transactions. */
 void conn_forget(struct conn *conn);
 /* Hands bytes to the transport, keeping what it does not take. */

@@ -48,7 +48,7 @@ int serve_watch(struct request *req)
 	err = watch_add(req->conn, req->path, req->path_len, req->relative, words[1],
 			count == 3 && words[2][0] ? (int64_t)depth : -1, &watch);
 	if (!err)
-		watch_confirm(watch);
+		event_add(watch, NULL, 0); /* tells that it is set */
 	return err;
 }
 
@@ -152,7 +152,7 @@ int serve_release(struct request *req)
 
 	err = take_domain(req, &domain);
 	if (!err)
-		domain_release(req->store, domain, false);
+		domain_release(req->store, domain);
 	return err;
 }
 

@@ -153,21 +153,6 @@ static int read_special(struct restore *restore)
 	return 0;
 }
 
-/* Puts bytes that were read into one of a connection's buffers. */
-static int fill_buffer(struct store *store, const char *bytes, uint32_t len, char **buffer,
-		       uint32_t *buffer_len, uint32_t *room)
-{
-	if (!len)
-		return 0;
-	*buffer = store_alloc(store, len);
-	if (!*buffer)
-		return -ENOMEM;
-	memcpy(*buffer, bytes, len);
-	*buffer_len = len;
-	*room = len;
-	return 0;
-}
-
 static int read_conn(struct restore *restore)
 {
 	const struct conn_ops *ops = &lost_ops;
@@ -200,11 +185,8 @@ static int read_conn(struct restore *restore)
 		restore->adopted(restore->ctx, transport, conn);
 	restore->conn = conn;
 	restore->tx = NULL;
-	err = fill_buffer(store, in, fixed.in_len, &conn->in, &conn->in_len, &conn->in_room);
-	if (!err)
-		err = fill_buffer(store, out, fixed.out_len, &conn->out, &conn->out_len,
-				  &conn->out_room);
-	return err;
+	err = buffer_append(store, &conn->in, in, fixed.in_len);
+	return err ? err : buffer_append(store, &conn->out, out, fixed.out_len);
 }
 
 static int read_watch(struct restore *restore)

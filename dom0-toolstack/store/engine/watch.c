@@ -267,11 +267,6 @@ void events_drop(struct conn *conn, struct watch *watch)
 			event_free(conn, event);
 }
 
-void watch_confirm(struct watch *watch)
-{
-	event_add(watch, NULL, 0);
-}
-
 /* Writes one event as a message; returns its bytes, or 0 when it does not fit. */
 static size_t event_format(const struct watch *watch, const struct blob *path, char *to,
 			   size_t room)
