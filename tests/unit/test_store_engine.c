@@ -377,6 +377,7 @@ static void test_watch_overflow(void **state)
 		if (i == 250)
 			bytes = h.live_bytes;
 	}
+	assert_non_null(strstr(h.log, "domain 5 exceeds its quota \"outstanding\""));
 	/* Nothing more was kept for the second half. */
 	assert_true(h.live_bytes <= bytes + 200);
 	guest->room = PIPE_MAX;
@@ -402,6 +403,25 @@ static void test_watch_overflow(void **state)
 	guest->room = PIPE_MAX;
 	guest->out_len = 0;
 	store_conn_kick(guest->conn);
+	assert_string_equal(event(&h, guest), "");
+}
+
+/* Events are folded too when their domain has used up its memory. */
+static void test_watch_memory(void **state)
+{
+	WANT(guest, XS_WATCH, "dir|t|", "OK|");
+	assert_string_equal(event(&h, guest), "dir|t");
+	WANT(dom0, XS_CONTROL, "quota|set|memory|1|5|", "OK|");
+	guest->room = 0;
+	WANT(dom0, XS_WRITE, "/local/domain/5/dir/a|x", "OK|");
+	WANT(dom0, XS_WRITE, "/local/domain/5/dir/b|x", "OK|");
+	WANT(dom0, XS_WRITE, "/local/domain/5/dir/c|x", "OK|");
+	assert_non_null(strstr(h.log, "domain 5 exceeds its quota \"memory\""));
+	guest->room = PIPE_MAX;
+	store_conn_kick(guest->conn);
+	/* One had been on its way; the others are one. */
+	assert_string_equal(event(&h, guest), "dir|t");
+	assert_string_equal(event(&h, guest), "dir|t");
 	assert_string_equal(event(&h, guest), "");
 }
 
@@ -604,12 +624,17 @@ static void test_quotas(void **state)
 		WANT(dom0, XS_CONTROL, text, "OK|");
 		WANT(guest, cases[i].type, cases[i].exceeds, "OK|");
 	}
+#define LOGGED(name) assert_non_null(strstr(h.log, "domain 5 exceeds its quota \"" name "\""))
 	WANT(dom0, XS_CONTROL, "quota|set|watches|1|5|", "OK|");
 	WANT(guest, XS_WATCH, "a|1|", "OK|");
+	assert_null(strstr(ASK(dom0, XS_CONTROL, "quota|5|"), "watches set (was exceeded)"));
 	WANT(guest, XS_WATCH, "a|2|", "E2BIG");
+	LOGGED("watches");
+	assert_non_null(strstr(ASK(dom0, XS_CONTROL, "quota|5|"), "watches set (was exceeded)"));
 	WANT(dom0, XS_CONTROL, "quota|set|transactions|1|5|", "OK|");
 	assert_int_not_equal(begin(&h, guest), 0);
 	WANT(guest, XS_TRANSACTION_START, "|", "ENOSPC");
+	LOGGED("transactions");
 	WANT(guest, XS_RESET_WATCHES, "|", "OK|");
 	WANT(dom0, XS_CONTROL, "quota|set|transaction-nodes|3|5|", "OK|");
 	{
@@ -620,11 +645,13 @@ static void test_quotas(void **state)
 		assert_string_equal(ask(&h, guest, XS_READ, tx, "d|"), "");
 		assert_string_equal(ask(&h, guest, XS_READ, tx, "x1|"), "ENOENT");
 		assert_string_equal(ask(&h, guest, XS_READ, tx, "x2|"), "ENOSPC");
+		LOGGED("transaction-nodes");
 		assert_string_equal(ask(&h, guest, XS_MKDIR, tx, "x3/x4|"), "ENOSPC");
 		assert_string_equal(ask(&h, guest, XS_TRANSACTION_END, tx, "T|"), "OK|");
 	}
 	WANT(dom0, XS_CONTROL, "quota|set|memory|1|5|", "OK|");
 	WANT(guest, XS_WRITE, "d|more", "ENOSPC");
+	LOGGED("memory");
 	WANT(guest, XS_MKDIR, "dd|", "ENOSPC");
 	WANT(guest, XS_WATCH, "d|d|", "ENOSPC");
 	WANT(guest, XS_TRANSACTION_START, "|", "ENOSPC");
@@ -1327,23 +1354,41 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_data),	   TEST(test_malformed),
-		TEST(test_rights),	   TEST(test_target),
-		TEST(test_read_only),	   TEST(test_directory_part),
-		TEST(test_watch),	   TEST(test_watch_depth),
-		TEST(test_watch_removed),  TEST(test_special_watches),
-		TEST(test_watch_overflow), TEST(test_watch_overflow_dom0),
-		TEST(test_transaction),	   TEST(test_transaction_events),
-		TEST(test_quotas),	   TEST(test_quota_transactions),
-		TEST(test_control),	   TEST(test_domains),
-		TEST(test_gone),	   TEST(test_gone_event),
-		TEST(test_keep_orphans),   TEST(test_for_each),
-		TEST(test_fair),	   TEST(test_dear),
-		TEST(test_fines),	   TEST(test_fines_not),
-		TEST(test_firing),	   TEST(test_stalled),
-		TEST(test_pieces),	   TEST(test_broken),
-		TEST(test_many_nodes),	   TEST(test_retained),
-		TEST(test_no_memory),	   TEST(test_no_memory_start),
+		TEST(test_data),
+		TEST(test_malformed),
+		TEST(test_rights),
+		TEST(test_target),
+		TEST(test_read_only),
+		TEST(test_directory_part),
+		TEST(test_watch),
+		TEST(test_watch_depth),
+		TEST(test_watch_removed),
+		TEST(test_special_watches),
+		TEST(test_watch_memory),
+		TEST(test_watch_overflow),
+		TEST(test_watch_overflow_dom0),
+		TEST(test_transaction),
+		TEST(test_transaction_events),
+		TEST(test_quotas),
+		TEST(test_quota_transactions),
+		TEST(test_control),
+		TEST(test_domains),
+		TEST(test_gone),
+		TEST(test_gone_event),
+		TEST(test_keep_orphans),
+		TEST(test_for_each),
+		TEST(test_fair),
+		TEST(test_dear),
+		TEST(test_fines),
+		TEST(test_fines_not),
+		TEST(test_firing),
+		TEST(test_stalled),
+		TEST(test_pieces),
+		TEST(test_broken),
+		TEST(test_many_nodes),
+		TEST(test_retained),
+		TEST(test_no_memory),
+		TEST(test_no_memory_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
