@@ -3,6 +3,8 @@
  * REQ core/7, core/6: a hostile kernel with all its vCPUs. It reaches outside its memory, for every
  * MSR and port, for instructions that are not its own, changes what the core is reading, and calls
  * at random. The core must survive and go on serving; each result must be a refusal or harmless.
+ *
+ * MAY BE DENIED: dom0_t *:* *
  */
 #include "attack.h"
 
