@@ -34,3 +34,29 @@ done
 ! heard FAIL || fail "$(lines | grep FAIL)"
 need "destroy mapper" xl destroy mapper
 within 30 eval '[ $(xl list | wc -l) = 2 ]' || fail "domains stay: $(xl list)"
+
+# Destroyed in the middle of it, in either order, sooner or later: all memory comes back.
+free_memory() {
+	xl info | sed -n 's/^free_memory *: //p'
+}
+cycle() {
+	granter=$((last + 1)) last=$((last + 2))
+	small granter "pair=granter,$last"
+	small mapper "pair=mapper,$granter"
+	sleep "0.$1"
+	[ $(($1 % 2)) = 0 ] || need "destroy mapper" xl destroy mapper
+	need "destroy granter" xl destroy granter
+	[ $(($1 % 2)) = 1 ] || need "destroy mapper" xl destroy mapper
+	within 30 eval '[ $(xl list | wc -l) = 2 ]' || fail "domains stay: $(xl list)"
+}
+last=$((next + 1))
+cycle 1
+sleep 1
+memory=$(free_memory)
+for n in 2 3 4 5; do
+	cycle $n
+done
+sleep 1
+echo "free memory: $memory MiB before, $(free_memory) MiB after"
+[ "$(free_memory)" -ge "$memory" ] || fail "memory is lost: $memory MiB before, $(free_memory) after"
+fact "nothing is lost"

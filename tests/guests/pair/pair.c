@@ -3,7 +3,7 @@
  * Needs a partner. REQ core/5: two guests of this kernel exchange data through a granted page and
  * event channels, with nobody between them; what is not granted, or not so, is refused.
  * tests/system/pair.sh starts them with `pair=granter,PEER` and `pair=mapper,PEER` on their command
- * lines.
+ * lines. With `pair=spin` it keeps all its vCPUs busy for ever (neighbours.sh).
  */
 #include "guest.h"
 
@@ -251,6 +251,23 @@ static void mapper(unsigned int peer)
 		pause_ms((unsigned int)port, 1000);
 }
 
+/* ---- the one that spins ---- */
+
+static void spin(void *data)
+{
+	(void)data;
+	for (;;)
+		__asm__ volatile("");
+}
+
+static void spin_all(void)
+{
+	for (unsigned int cpu = 1; cpu < MAX_CPUS; cpu++)
+		if (cpu_start(cpu, spin, NULL))
+			break;
+	spin(NULL);
+}
+
 void guest_main(void)
 {
 	const char *text = role();
@@ -258,6 +275,8 @@ void guest_main(void)
 	unsigned int peer = next_number(&text);
 
 	events_init();
+	if (text[0] == 's')
+		spin_all();
 	if (grants)
 		granter(peer);
 	else
