@@ -37,7 +37,10 @@
 #define MAX_GUESTS    512
 #define MAX_VIEWERS   64
 #define VIEWER_BUFFER 16384
-#define LOG_FOLDER    "/var/log/xen/console"
+/* Tests have another place. */
+#ifndef LOG_FOLDER
+#define LOG_FOLDER "/var/log/xen/console"
+#endif
 
 struct guest {
 	uint16_t domid;
@@ -445,8 +448,8 @@ static const char *parse(int argc, char **argv, bool *foreground)
 			*foreground = true;
 		else if (option == 'h' || option == '?') {
 			printf("Usage: xenconsoled [--interactive] [--pid-file=FILE]\n"
-			       "Logs guests' consoles to " LOG_FOLDER
-			       " and serves `xl console`.\n");
+			       "Logs guests' consoles to %s and serves `xl console`.\n",
+			       LOG_FOLDER);
 			exit(option == 'h' ? EXIT_SUCCESS : 2);
 		}
 	}
