@@ -32,6 +32,9 @@ same guests_talk=1 bulkhead-flask boolean guests_talk # kept by the reload
 need "boolean" bulkhead-flask boolean guests_talk 0
 refuses nosuch bulkhead-flask boolean nosuch 1
 
+# The host's scheduler, which is a right of its own
+need "rate limit" xl sched-credit2 -s -r 1000
+
 # Labels of domains
 same $t:dom0_t bulkhead-flask label domain 0
 bulkhead-flask labels | grep -q "^$t:domU_t$" || fail "labels: $(bulkhead-flask labels)"
@@ -72,7 +75,7 @@ same $o:iomem_t bulkhead-flask label iomem 0xfebf1
 bulkhead-flask stats | grep -q "^lookups [1-9]" || fail "stats: $(bulkhead-flask stats)"
 
 # A sealed guest, by our tools: built under one label, run under another
-guest sealed 'memory = 100' "init_seclabel = \"$t:sealed_t_building\"" "seclabel = \"$t:sealed_t\""
+guest sealed 'memory = 100' 'rtc_timeoffset = 60' "init_seclabel = \"$t:sealed_t_building\"" "seclabel = \"$t:sealed_t\""
 need "create sealed" xl create -q /tmp/sealed.cfg
 same $t:sealed_t bulkhead-flask label domain "$(domid sealed)"
 need "destroy sealed" xl destroy sealed

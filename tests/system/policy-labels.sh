@@ -20,7 +20,7 @@ for type in domU_t tenant_a_t tenant_b_t isolated_t pvshim_t hvm_guest_t stubdom
 	init=
 	[ $type = sealed_t ] && init="init_seclabel = \"${label}_building\""
 	guest $type 'kernel = "/root/policy_guest"' 'ramdisk = ""' 'memory = 16' 'extra = ""' \
-		"seclabel = \"$label\"" "$init" 'on_poweroff = "preserve"' 'on_crash = "preserve"'
+		'rtc_timeoffset = 60' "seclabel = \"$label\"" "$init" 'on_poweroff = "preserve"' 'on_crash = "preserve"'
 	need "create $type" xl create -q /tmp/$type.cfg
 	count=$((count + 1))
 	within 30 eval '[ $(fine) -ge $count ]' ||
