@@ -379,6 +379,8 @@ static void update(struct raw_client *dom0, const char *program)
 static void refuse_update(struct raw_client *dom0)
 {
 	static const char *const others[] = { "/bin/true", "/bin/false" };
+	static const char start[] = "live-update\0-s";
+	struct raw_client *patient = raw_open_socket(socket_path);
 	char text[100];
 
 	for (size_t i = 0; i < 2; i++) {
@@ -389,6 +391,19 @@ static void refuse_update(struct raw_client *dom0)
 			exit(1);
 		}
 	}
+	/* While one thinks about it all others are served. */
+	expect(dom0, XS_CONTROL, 0, "live-update|-f|/bin/sh|", "OK|");
+	expect(dom0, XS_CONTROL, 0, "live-update|-c|-c sleep\t1|", "OK|");
+	raw_send(patient, XS_CONTROL, 0, start, sizeof(start));
+	usleep(100000);
+	expect(dom0, XS_CONTROL, 0, "live-update|-s|", "BUSY|");
+	for (int i = 0; i < 100; i++)
+		expect(dom0, XS_READ, 0, "/tool|", "");
+	if (!raw_receive(patient, 5000) || !strcmp(patient->payload, "OK")) {
+		fprintf(stderr, "a shell was taken for a store\n");
+		exit(1);
+	}
+	raw_close(patient);
 	expect(dom0, XS_CONTROL, 0, "live-update|-a|", "OK|");
 	expect(dom0, XS_READ, 0, "/tool|", "");
 }

@@ -717,6 +717,20 @@ static void test_control(void **state)
 	WANT(dom0, XS_CONTROL, "host|a|b|", "3|");
 	WANT(dom0, XS_CONTROL, "nonsense|", "EINVAL");
 	WANT(dom0, XS_CONTROL, "", "EINVAL");
+	/* An answer that comes later: this one waits, others do not. */
+	store_control_answer(h.store, "nobody waits");
+	pipe_put(dom0, XS_CONTROL, 0, "later|");
+	pipe_put(dom0, XS_GET_DOMAIN_PATH, 0, "7|");
+	harness_run(&h);
+	assert_false(pipe_take(dom0));
+	WANT(guest, XS_GET_DOMAIN_PATH, "5|", "/local/domain/5|");
+	store_control_answer(h.store, "at last");
+	assert_true(pipe_take(dom0));
+	assert_int_equal(dom0->header.type, XS_CONTROL);
+	assert_string_equal(dom0->payload, "at last");
+	harness_run(&h);
+	assert_true(pipe_take(dom0));
+	assert_string_equal(dom0->payload, "/local/domain/7");
 	store_get_stats(h.store, &stats);
 	assert_int_equal(stats.connections, 3);
 	assert_int_equal(stats.bytes, h.live_bytes);

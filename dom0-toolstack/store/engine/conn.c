@@ -112,7 +112,7 @@ static void conn_forget_firing(struct conn *conn)
 	if (conn->firing)
 		conn->firing->conn = NULL;
 	conn->firing = NULL;
-	conn->delayed.type = 0;
+	conn->waiting = false;
 }
 
 void store_conn_reset(struct conn *conn)
@@ -287,7 +287,7 @@ static void conn_turn(struct conn *conn)
 		if (conn->blocked)
 			return;
 	}
-	if (conn->broken || conn->firing || !conn_receive(conn))
+	if (conn->broken || conn->waiting || !conn_receive(conn))
 		return;
 	memcpy(&header, store->in, sizeof(header));
 	if (message_dear(conn, &header)) {
@@ -309,7 +309,7 @@ static bool conn_has_work(const struct conn *conn)
 		return false;
 	if (conn->out.len || conn->event_count || conn->overflowed)
 		return true;
-	return !conn->firing && (conn->readable || message_whole(conn->in.bytes, conn->in.len));
+	return !conn->waiting && (conn->readable || message_whole(conn->in.bytes, conn->in.len));
 }
 
 /* What need not be done at once: a part of it, when each connection has had a turn. */

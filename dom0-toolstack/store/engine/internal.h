@@ -146,10 +146,10 @@ struct conn {
 	uint64_t event_count;
 	struct event *event_hash[EVENT_BUCKETS];
 	struct list_head txs;
-	/* A transaction of its own whose events are being fired; then this is answered, and only
-	 * then the next request is taken. */
-	struct tx *firing;
+	/* A request whose answer is not ready: the next one is taken when this has been answered. */
+	bool waiting;
 	struct xsd_sockmsg delayed;
+	struct tx *firing; /* what it waits for: the events of a transaction of its own */
 };
 
 struct store {
@@ -305,8 +305,8 @@ int change_remove(struct store *store, struct view *view, const char *path, size
 
 /* request.c, control.c */
 void request_serve(struct conn *conn, const struct xsd_sockmsg *header, char *payload);
-/* Gives the answer that had to wait for events to be fired. */
-void request_answer_delayed(struct conn *conn);
+/* Gives the answer that had to wait, if one does. */
+void request_answer_delayed(struct conn *conn, const char *text);
 int control_serve(struct conn *conn, const char *payload, size_t len, char *answer, size_t room);
 /* Checks a path's form and makes it absolute in `out` (XENSTORE_ABS_PATH_MAX + 1 bytes). */
 int path_canonical(struct conn *conn, const char *path, char *out, size_t *len, uint32_t *relative);

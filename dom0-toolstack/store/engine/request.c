@@ -107,15 +107,26 @@ static void answer_send(struct conn *conn, struct xsd_sockmsg *header, size_t le
 	conn_send(conn, store->out, sizeof(*header) + len);
 }
 
-void request_answer_delayed(struct conn *conn)
+void request_answer_delayed(struct conn *conn, const char *text)
 {
-	if (conn->delayed.type != XS_TRANSACTION_END)
+	size_t len = strlen(text) + 1;
+
+	if (!conn->waiting)
 		return;
-	memcpy(conn->store->out + sizeof(conn->delayed), "OK", 3);
-	answer_send(conn, &conn->delayed, 3);
-	conn->delayed.type = 0;
+	memcpy(conn->store->out + sizeof(conn->delayed), text, len);
+	answer_send(conn, &conn->delayed, len);
+	conn->waiting = false;
 	/* What came meanwhile is served now, and if it is broken it is seen to. */
 	conn_schedule(conn);
+}
+
+void store_control_answer(struct store *store, const char *text)
+{
+	struct conn *conn;
+
+	list_for_each_entry (conn, &store->conns, link)
+		if (!conn->firing)
+			request_answer_delayed(conn, text);
 }
 
 void request_serve(struct conn *conn, const struct xsd_sockmsg *header, char *payload)
@@ -137,8 +148,9 @@ void request_serve(struct conn *conn, const struct xsd_sockmsg *header, char *pa
 	store->actor = (uint16_t)conn->domain->domid;
 	err = request_dispatch(&req, header);
 	store->actor = 0;
-	if (conn->firing) {
+	if (conn->firing || err == -EINPROGRESS) {
 		conn->delayed = answer;
+		conn->waiting = true;
 		return;
 	}
 	if (err) {

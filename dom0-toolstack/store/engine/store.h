@@ -55,7 +55,10 @@ struct store_host {
 	 * already it only binds the new event channel. Errors go back to who asked.
 	 */
 	int (*introduce)(void *ctx, uint32_t domid, uint64_t gfn, uint32_t port);
-	/* A control command that the engine does not know; the answer is text in `answer`. */
+	/*
+	 * A control command that the engine does not know; the answer is text in `answer`. With
+	 * -EINPROGRESS it comes later, by store_control_answer().
+	 */
 	int (*control)(void *ctx, const char *const *words, size_t count, char *answer,
 		       size_t room);
 };
@@ -126,6 +129,9 @@ bool store_run(struct store *store);
  * When store_run() returned false: after how many microseconds it is due again all the same, or -1.
  */
 int64_t store_wait(const struct store *store);
+
+/* Answers all control commands that returned -EINPROGRESS; `text` is shorter than a payload. */
+void store_control_answer(struct store *store, const char *text);
 
 /* The ring connection of a domain, or NULL. */
 struct conn *store_domain_conn(struct store *store, uint32_t domid);

@@ -338,7 +338,7 @@ static unsigned int tx_fire(struct store *store, struct tx *tx)
 	tx_free(store, tx);
 	if (conn) {
 		conn->firing = NULL;
-		request_answer_delayed(conn);
+		request_answer_delayed(conn, "OK");
 	}
 	return work + FIRE_PATH;
 }

@@ -67,6 +67,8 @@ struct store_daemon {
 	int spare_fd;			 /* given up for a moment when there is no other */
 	struct socket_client *graveyard; /* closed, to be freed after this round of events */
 	bool update_due;
+	struct source check; /* the end of `checker`, the child that asks the next program */
+	pid_t checker;
 	bool to_syslog, no_fork;
 	char adopting; /* the kind of transport that is being adopted */
 	int argc;

@@ -2,13 +2,13 @@
 /*
  * Live update: the state goes into a file in memory, and the next program is started in place of
  * this one with the file and all connections still open. Before that the next program is asked, in
- * a child, whether it can read the state: if it can't, everything stays as it is.
+ * a child and with the state of then, whether it can read it: if it can't, or says nothing in time,
+ * everything stays as it is.
  */
 #include <errno.h>
 #include <signal.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,47 +135,61 @@ static const char *next_program(const struct store_daemon *daemon)
 	return daemon->update_file ? daemon->update_file : "/proc/self/exe";
 }
 
-/* Waits for a child that must say in time that it understood. */
-static int await_child(pid_t pid)
+/* The program that was asked has said something, or nothing in time: whoever waits is told. */
+static void check_ended(struct store_daemon *daemon, struct source *source)
 {
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0), status, err = -ETIMEDOUT;
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	int status = 0;
 
-	if (fd < 0 || poll(&pfd, 1, CHECK_SECONDS * 1000) > 0)
-		err = 0;
-	else
-		kill(pid, SIGKILL);
-	if (fd >= 0)
-		close(fd);
-	if (waitpid(pid, &status, 0) != pid)
-		return -ECHILD;
-	if (err)
-		return err;
-	return WIFEXITED(status) && WEXITSTATUS(status) == UPDATE_UNDERSTOOD ? 0 : -EBADMSG;
+	close(source->fd);
+	waitpid(daemon->checker, &status, 0);
+	daemon->checker = 0;
+	daemon->update_due = WIFEXITED(status) && WEXITSTATUS(status) == UPDATE_UNDERSTOOD;
+	store_control_answer(daemon->store,
+			     daemon->update_due ? "OK"
+						: "the next program does not take the state over");
 }
 
-/* Asks the next program whether it understands the state. */
-static int check_state(struct store_daemon *daemon, int fd)
+/* What asks the next program, in a child that gets the state and nothing else. */
+static void check_child(struct store_daemon *daemon, int fd, char **words)
 {
-	char number[16];
-	char **words;
-	pid_t pid;
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	alarm(CHECK_SECONDS);
+	close_range(3, (unsigned int)fd - 1, CLOSE_RANGE_CLOEXEC);
+	close_range((unsigned int)fd + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+	execv(next_program(daemon), words);
+	_exit(127);
+}
+
+/* Asks the next program whether it understands the state; others are served meanwhile. */
+static int check_start(struct store_daemon *daemon, int fd)
+{
+	struct source *source = &daemon->check;
+	char **words, number[16];
 	int err;
 
 	snprintf(number, sizeof(number), "%d", fd);
 	words = next_arguments(daemon, "--check-state", number);
 	if (!words)
 		return -ENOMEM;
-	pid = fork();
-	if (!pid) {
-		/* The child gets the state and nothing else. */
-		close_range(3, (unsigned int)fd - 1, CLOSE_RANGE_CLOEXEC);
-		close_range((unsigned int)fd + 1, ~0u, CLOSE_RANGE_CLOEXEC);
-		execv(next_program(daemon), words);
-		_exit(127);
-	}
-	err = pid < 0 ? -errno : await_child(pid);
+	daemon->checker = fork();
+	if (!daemon->checker)
+		check_child(daemon, fd, words);
+	err = daemon->checker < 0 ? -errno : 0;
 	free(words);
+	if (err) {
+		daemon->checker = 0;
+		return err;
+	}
+	source->ready = check_ended;
+	source->fd = (int)syscall(SYS_pidfd_open, daemon->checker, 0);
+	err = source->fd < 0 ? -errno : source_watch(daemon, source);
+	if (err) {
+		kill(daemon->checker, SIGKILL);
+		check_ended(daemon, source);
+	}
 	return err;
 }
 
@@ -213,22 +227,25 @@ static int replace(char **slot, const char *text)
 	return 0;
 }
 
-/* Starts the update: checked at once, done when the answer is on its way. */
-static void update_start(struct store_daemon *daemon, char *answer, size_t room)
+/* Starts the update: it is done when the next program has been asked. */
+static int update_start(struct store_daemon *daemon, char *answer, size_t room)
 {
-	int fd = save_state(daemon), err = fd;
+	int fd, err;
 
+	if (daemon->checker) {
+		snprintf(answer, room, "BUSY");
+		return 0;
+	}
+	fd = save_state(daemon);
+	err = fd;
 	if (fd >= 0) {
-		err = check_state(daemon, fd);
+		err = check_start(daemon, fd);
 		close(fd);
 	}
-	if (err) {
-		snprintf(answer, room, "the next program does not take the state over: %s",
-			 strerror(-err));
-		return;
-	}
-	daemon->update_due = true;
-	snprintf(answer, room, "OK");
+	if (!err)
+		return -EINPROGRESS;
+	snprintf(answer, room, "the next program can't be asked: %s", strerror(-err));
+	return 0;
 }
 
 int update_control(struct store_daemon *daemon, const char *const *words, size_t count,
@@ -252,7 +269,7 @@ int update_control(struct store_daemon *daemon, const char *const *words, size_t
 		replace(&daemon->update_line, NULL);
 	} else if (!strcmp(words[1], "-s")) {
 		/* -t and -F are about open transactions, which are simply carried over. */
-		update_start(daemon, answer, room);
+		err = update_start(daemon, answer, room);
 	} else {
 		return -EINVAL;
 	}
