@@ -77,6 +77,7 @@ static void info_physical(const struct phys_info *p)
 	number_line("sharing_freed_memory", 0);
 	number_line("sharing_used_memory", 0);
 	number_line("outstanding_claims", p->outstanding_pages / 256);
+	number_line("free_cpus", 0);
 }
 
 static void info_hypervisor(struct hyper *h, const struct version_info *v)
@@ -84,7 +85,6 @@ static void info_hypervisor(struct hyper *h, const struct version_info *v)
 	char text[64];
 	uint32_t scheduler = 0;
 
-	number_line("free_cpus", 0);
 	number_line("xen_major", v->major);
 	number_line("xen_minor", v->minor);
 	text_line("xen_extra", v->extra);
@@ -252,7 +252,8 @@ int cmd_getenforce(int argc, char **argv)
 		printf("{ \"enforcing\": %s }\n", rc ? "true" : "false");
 	else
 		puts(rc ? "Enforcing" : "Permissive");
-	return EXIT_SUCCESS;
+	/* The mode is the status, as with the stock tool. */
+	return rc;
 }
 
 int cmd_setenforce(int argc, char **argv)

@@ -106,7 +106,7 @@ static void print_domain(const struct domain_info *d, const struct columns *c)
 	if (c->pool)
 		printf("%16s", d->cpupool ? "-" : "Pool-0");
 	if (c->nodes)
-		printf(" any node");
+		printf(" all");
 	printf("\n");
 }
 
@@ -201,7 +201,7 @@ static void print_vcpu(const struct domain_info *d, uint32_t vcpu, const struct 
 		printf(" %5u %3c%c- ", row->state.cpu, row->state.running ? 'r' : '-',
 		       row->state.blocked ? 'b' : '-');
 	else
-		printf(" %5c %3c%cp ", '-', '-', '-');
+		printf("%5c %3c%cp ", '-', '-', '-');
 	printf(" %9.1f  %s / %s\n", (double)row->state.cpu_time_ns / 1e9, row->hard, row->soft);
 }
 

@@ -185,6 +185,20 @@ static int fill_in(struct life *life, const char *node, const char *fmt, ...)
 	return store_write(life, 0, node, "%s", value);
 }
 
+/* The one CPU pool has a name, which the stock tools ask for. */
+static int name_pool(struct life *life)
+{
+	static const char path[] = "/local/pool/0/name", name[] = "Pool-0";
+	char *old;
+	int rc = xs_client_read(life->store, XS_CLIENT_NO_TX, path, &old, NULL);
+
+	if (!rc)
+		free(old);
+	else if (rc == -ENOENT)
+		rc = xs_client_write(life->store, XS_CLIENT_NO_TX, path, name, strlen(name));
+	return rc;
+}
+
 int life_init_dom0(struct life *life, struct error *err)
 {
 	struct domain_info info;
@@ -194,7 +208,9 @@ int life_init_dom0(struct life *life, struct error *err)
 	if (rc)
 		return error_errno(err, rc, "cannot ask the hypervisor about Domain-0");
 	domain_uuid_format(info.uuid, uuid);
-	rc = fill_in(life, "name", "Domain-0");
+	rc = name_pool(life);
+	if (!rc)
+		rc = fill_in(life, "name", "Domain-0");
 	if (!rc)
 		rc = fill_in(life, "domid", "0");
 	if (!rc)

@@ -87,6 +87,8 @@ judge "both xl list the same"
 # What one does, the other sees.
 need "pin" xl vcpu-pin one 0 1
 need "weight" "$stock" sched-credit2 -d one -w 700 -c 50
+need "Dom0's weight" xl sched-credit2 -d 0 -w 512
+need "Dom0's CPUs" xl vcpu-pin 0 0 all
 need "rename" "$stock" rename small tiny
 need "unpause" "$stock" unpause tiny
 need "pause" xl pause tiny

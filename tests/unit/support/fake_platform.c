@@ -256,7 +256,8 @@ unsigned int fake_nodes_left(void)
 
 	for (int i = 0; i < FAKE_NODES_MAX; i++)
 		n += fake->nodes[i].path[0] &&
-		     strncmp(fake->nodes[i].path, "/local/domain/0/", 16) != 0;
+		     strncmp(fake->nodes[i].path, "/local/domain/0/", 16) != 0 &&
+		     strncmp(fake->nodes[i].path, "/local/pool/", 12) != 0;
 	return n;
 }
 
