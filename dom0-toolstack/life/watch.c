@@ -21,11 +21,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOG_FOLDER    "/var/log/bulkhead"
-#define LOG_FILE      LOG_FOLDER "/watch.log"
-#define LOG_MAX	      (1 << 20) /* bytes; then it starts anew, with the old one kept */
-#define PROGRAM	      "bulkhead-watchd"
-#define PROGRAM_PATH  "/usr/libexec/bulkhead/" PROGRAM
+#define LOG_FOLDER "/var/log/bulkhead"
+#define LOG_FILE   LOG_FOLDER "/watch.log"
+#define LOG_MAX	   (1 << 20) /* bytes; then it starts anew, with the old one kept */
+#define PROGRAM	   "bulkhead-watchd"
+/* Where the build installs it. */
+#ifndef PROGRAM_PATH
+#define PROGRAM_PATH "/usr/libexec/bulkhead/" PROGRAM
+#endif
 #define RETRY_MS      1000
 #define CHILDREN_MAX  16
 #define LOCK_TRIES    10

@@ -136,6 +136,7 @@ while [ $n -lt 46 ]; do
 	need "$verb" xl $verb victim 2>/dev/null
 	draw $((create_ms + 50))
 	usleep $((random * 1000))
+	[ -n "$(pidof bulkhead-watchd)" ] || fail "there is no watcher to be killed"
 	for watcher in $(pidof bulkhead-watchd); do
 		kill -9 "$watcher" 2>/dev/null
 	done
@@ -177,6 +178,6 @@ within 20 eval '[ "$(free_memory)" -ge '"$before"' ]' ||
 [ "$(channels)" -le "$ports" ] || fail "event channels are lost: $ports before, $(channels) after"
 [ -z "$(ls /run/bulkhead/domains)" ] || fail "records stay: $(ls /run/bulkhead/domains)"
 [ -z "$(xenstore-list /vm)" ] || fail "store entries stay in /vm"
-[ -z "$(pidof xl)" ] || fail "processes stay: $(ps | grep xl)"
+[ -z "$(pidof xl)" ] || fail "processes stay: $(ps | grep '[x]l ')"
 echo "moments:$moments"
 fact "killed $n times, nothing is left"
