@@ -151,7 +151,7 @@ def _rows(group, results):
 
 
 def _measure(groups, report):
-    """{key: numbers} of all that the groups need; what fails is reported."""
+    """{key: numbers} of the runs that the groups need; what fails is reported."""
     start = time.monotonic()
     runs, results = {}, {}
     for group in sorted(groups, key=lambda group: group != "toolstack"):   # the longest first
@@ -161,16 +161,18 @@ def _measure(groups, report):
         for key, job in jobs.items():
             try:
                 results[key] = job.result()
-            except Failure as failure:
+            except Exception as error:  # pylint: disable=broad-except
                 name = key if isinstance(key, str) else "@".join(key)
-                report.bad(f"bench/{name}", time.monotonic() - start, str(failure), failure.log)
-    return runs, results
+                why = str(error) if isinstance(error, Failure) else repr(error)
+                report.bad(f"bench/{name}", time.monotonic() - start, why,
+                           getattr(error, "log", ""))
+    return results
 
 
 def run(report, groups=GROUPS):
     """Measures GROUPS and prints their tables; each line is a test."""
     start = time.monotonic()
-    _, results = _measure(groups, report)
+    results = _measure(groups, report)
     for group in groups:
         if not all(key in results for key in _runs(group)):
             continue
