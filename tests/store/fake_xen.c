@@ -308,6 +308,24 @@ void *xencall_alloc_buffer(xencall_handle *handle, size_t size)
 	return malloc(size);
 }
 
+void xencall_free_buffer(xencall_handle *handle, void *buffer)
+{
+	(void)handle;
+	free(buffer);
+}
+
+int xencall_close(xencall_handle *handle)
+{
+	(void)handle;
+	return 0;
+}
+
+int xenforeignmemory_close(xenforeignmemory_handle *handle)
+{
+	(void)handle;
+	return 0;
+}
+
 int xencall1(xencall_handle *handle, unsigned int op, uint64_t argument)
 {
 	struct xen_domctl *domctl = (struct xen_domctl *)(uintptr_t)argument;

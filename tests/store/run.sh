@@ -27,5 +27,12 @@ if ! kill "$pid" 2>/dev/null; then
 	result=1
 fi
 wait "$pid" 2>/dev/null
+ended=$?
+# 143: by the signal, as a stock daemon; what a sanitizer finds at the end is another status.
+if [ "$result" = 0 ] && [ $ended != 0 ] && [ $ended != 143 ]; then
+	echo "the daemon ended with $ended:"
+	cat "$dir/log"
+	result=1
+fi
 rm -rf "$dir"
 exit $result

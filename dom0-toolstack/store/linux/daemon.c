@@ -461,5 +461,7 @@ int daemon_main(int argc, char **argv, const struct domains_backend *domains)
 	loop(&daemon, &waiting);
 	store_destroy(daemon.store);
 	sockets_bury(&daemon);
+	if (daemon.domains)
+		daemon.domains->stop(&daemon);
 	return 0;
 }

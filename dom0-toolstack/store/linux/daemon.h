@@ -55,6 +55,8 @@ struct domains_backend {
 	void (*adopted)(struct store_daemon *daemon, void *transport, struct conn *conn);
 	/* Fills in what a live update is to hand over; makes the descriptors inheritable. */
 	void (*hand_over)(struct store_daemon *daemon, struct inherited *inherited);
+	/* Ends what start() began, when no connection is left. */
+	void (*stop)(struct store_daemon *daemon);
 };
 
 struct store_daemon {

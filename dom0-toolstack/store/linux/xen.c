@@ -443,6 +443,18 @@ static void xen_hand_over(struct store_daemon *daemon, struct inherited *inherit
 	fd_keep(state->source.fd, true);
 }
 
+static void xen_stop(struct store_daemon *daemon)
+{
+	struct xen_state *state = state_of(daemon);
+
+	xencall_free_buffer(state->call, state->domctl);
+	xencall_close(state->call);
+	xengnttab_close(state->gnttab);
+	xenforeignmemory_close(state->foreign);
+	xenevtchn_close(state->evtchn);
+	free(state);
+}
+
 const struct domains_backend xen_domains = {
 	.start = xen_start,
 	.exists = xen_exists,
@@ -450,4 +462,5 @@ const struct domains_backend xen_domains = {
 	.adopt = xen_adopt,
 	.adopted = xen_adopted,
 	.hand_over = xen_hand_over,
+	.stop = xen_stop,
 };
