@@ -121,6 +121,9 @@ fact "Dom0's size is set"
 
 # Store quotas
 xl store-quota | grep -q nodes || fail "store-quota"
+xl store-quota 0 | grep -q 'of .* nodes owned' || fail "store-quota of a domain: $(xl store-quota 0)"
+need "store-quota of one domain" xl store-quota 0 nodes 5000
+xl store-quota 0 | grep -q 'of *5000 nodes owned' || fail "store-quota: $(xl store-quota 0)"
 
 # Autostart in order
 mkdir -p /etc/xen/auto
