@@ -42,6 +42,8 @@ NEEDED = {
         "setools": "the reference analysis that the policy's tests compare with",
         "python3-setools": "the same, as a library",
         "binutils": "size of the core",
+        "lz4": "packs a test kernel as Linux's build does",
+        "zstd": "the same",
         "git": "the list of tracked files",
         "policycoreutils-python-utils": "audit2allow, which reads the core's denials",
     },
