@@ -10,8 +10,7 @@
 # DENIED: *dom_t tenant_a_t:* *
 # DENIED: *dom_t tenant_a_t_channel:event status
 # DENIED: *dom_t domU_t:domain create
-# DENIED: tenant_a_t *dom_t:grant copy
-# DENIED: dom0_t *dom_t:grant copy
+# DENIED: tenant_a_t stubdom_t:grant copy
 # DENIED: stubdom_t_channel tenant_a_t:event bind
 # CORES: bulkhead
 # ADD: BUILD/tests/guests/policy_breakout:/root/policy_breakout

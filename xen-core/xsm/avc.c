@@ -13,7 +13,7 @@
 #include "x86/time.h"
 
 /* What was said lately, so that a guest can't fill the log by repeating itself. */
-#define SAID_ENTRIES  1024
+#define SAID_ENTRIES  4096
 #define SAID_PROBES   8
 #define SAID_INTERVAL (10 * 1000000000ULL)
 #define SALT_GRANTED  (1U << 16)
