@@ -9,6 +9,7 @@
 #include "lib/errno.h"
 #include "mm/guest.h"
 #include "x86/time.h"
+#include "x86/tlb.h"
 
 /* The domain that an operation is about, if the policy lets the caller do it. */
 static int target(domid_t domid, enum xsm_perm perm, struct domain **d)
@@ -107,27 +108,15 @@ static long op_get_time(gva_t arg)
 	return guest_write(arg, &op, sizeof(op)) ? -EFAULT : 0;
 }
 
-/*
- * Every vCPU's next entry finds its TLB flushed. Raising the p2m's epoch is how the core says that
- * a translation may be stale; the entry path compares it.
- */
+/* When it returns no vCPU of the caller uses a translation of before. */
 static long op_flush_tlbs(gva_t arg)
 {
 	struct domain *d = current_domain();
-	struct vcpu *v;
-	unsigned int i;
-	int rc;
+	int rc = arg.v ? -EINVAL : xsm_domain(&d->label, &d->label, XSM_HVM__HVMCTL);
 
-	if (arg.v)
-		return -EINVAL;
-	rc = xsm_domain(&d->label, &d->label, XSM_HVM__HVMCTL);
-	if (rc)
-		return rc;
-	__atomic_add_fetch(&d->p2m.tlb_epoch, 1, __ATOMIC_SEQ_CST);
-	for_each_vcpu (d, v, i)
-		if (v != current_vcpu() && READ_ONCE(v->running))
-			cpu_kick(cpus[READ_ONCE(v->processor)], WORK_EVENT);
-	return 0;
+	if (!rc)
+		guest_tlb_flush(d);
+	return rc;
 }
 
 long hvm_op(unsigned int cmd, gva_t arg)

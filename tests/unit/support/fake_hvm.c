@@ -10,6 +10,7 @@
 #include "lib/printk.h"
 #include "mm/heap.h"
 #include "x86/time.h"
+#include "x86/tlb.h"
 
 struct fake_host fake_host;
 struct domain fake_domain, fake_other;
@@ -191,6 +192,11 @@ void vcpu_wake(struct vcpu *v)
 void vcpu_sleep(struct vcpu *v)
 {
 	state_of(v)->slept++;
+}
+
+void guest_tlb_flush(struct domain *d)
+{
+	d->p2m.tlb_epoch++;
 }
 
 bool vcpu_is_running(const struct vcpu *v)

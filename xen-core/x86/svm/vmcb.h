@@ -40,13 +40,11 @@
 
 /* Exit codes. */
 #define VMEXIT_DR_READ	   0x020
-#define VMEXIT_DR_WRITE	   0x030
 #define VMEXIT_EXCEPTION   0x040
 #define VMEXIT_INTR	   0x060
 #define VMEXIT_NMI	   0x061
 #define VMEXIT_SMI	   0x062
 #define VMEXIT_VINTR	   0x064
-#define VMEXIT_RDTSC	   0x06e
 #define VMEXIT_RDPMC	   0x06f
 #define VMEXIT_CPUID	   0x072
 #define VMEXIT_IRET	   0x074
@@ -59,7 +57,6 @@
 #define VMEXIT_SHUTDOWN	   0x07f
 #define VMEXIT_VMRUN	   0x080
 #define VMEXIT_VMMCALL	   0x081
-#define VMEXIT_VMLOAD	   0x082
 #define VMEXIT_SKINIT	   0x086
 #define VMEXIT_WBINVD	   0x089
 #define VMEXIT_MONITOR	   0x08a
