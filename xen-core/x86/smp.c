@@ -146,7 +146,8 @@ static bool start_one(uint32_t id, uint32_t acpi_id)
 	ap_boot_cr3 = root.v;
 	ap_boot_rsp = PCPU_STACK_TOP;
 	apic_icr(id, APIC_ICR_ASSERT | APIC_DM_INIT);
-	udelay(10000);
+	/* CPUs with SVM need none of the 10 ms that the MultiProcessor Specification asks for. */
+	udelay(10);
 	for (unsigned int i = 0; i < 2 && cpus_online() == n; i++) {
 		apic_icr(id,
 			 APIC_ICR_ASSERT | APIC_DM_STARTUP | (uint32_t)(trampoline_page.v >> 12));
