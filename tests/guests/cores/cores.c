@@ -6,7 +6,7 @@
  * could.
  *
  * CPUS: 4
- * CMDLINE: flask=disabled sched-gran=core
+ * CMDLINE: sched-gran=core
  * QEMU: -smp 4,cores=2,threads=2 -icount shift=3,sleep=off
  */
 #include "guest.h"

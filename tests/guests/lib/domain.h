@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * For test kernels in Dom0's place: further domains, of one page, whose vCPUs only spin. They show
- * what the scheduler gives to whom. The core must be started with flask=disabled.
+ * what the scheduler gives to whom. They have the label domU_t.
  */
 #ifndef GUEST_DOMAIN_H
 #define GUEST_DOMAIN_H

@@ -6,7 +6,6 @@
  * virtual time, is the truth.
  *
  * CPUS: 4
- * CMDLINE: flask=disabled
  * QEMU: -icount shift=3,sleep=off
  */
 #include "guest.h"
