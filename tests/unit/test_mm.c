@@ -82,6 +82,31 @@ static void limbo_lasts_until_the_grace_period_ends(void **state)
 	assert_int_equal(*(uint64_t *)arena_frame(mfn), 0);
 }
 
+/* What a CPU has freed it scrubs itself, so it is counted for it. */
+static void freed_frames_are_counted(void **state)
+{
+	mfn_t mfn[3];
+
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++)
+		mfn[i] = guest_frame(d1);
+	this_cpu()->freed = 0;
+	for (unsigned int i = 0; i < 3; i++)
+		frame_unref(mfn[i]);
+	assert_int_equal(this_cpu()->freed, 3);
+	arena_grace = false;
+	assert_true(frames_reap(2));
+	assert_int_equal(this_cpu()->freed, 3);
+	arena_grace = true;
+	assert_true(frames_reap(2));
+	assert_int_equal(this_cpu()->freed, 1);
+	/* Another CPU has scrubbed for this one. */
+	this_cpu()->freed = 100;
+	reap_all();
+	assert_false(frames_reap(1));
+	assert_int_equal(this_cpu()->freed, 0);
+}
+
 static void references_keep_a_frame(void **state)
 {
 	mfn_t mfn = guest_frame(d1);
@@ -666,6 +691,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(frames_come_back_zeroed, setup),
 		cmocka_unit_test_setup(limbo_lasts_until_the_grace_period_ends, setup),
+		cmocka_unit_test_setup(freed_frames_are_counted, setup),
 		cmocka_unit_test_setup(references_keep_a_frame, setup),
 		cmocka_unit_test_setup(limits_hold, setup),
 		cmocka_unit_test_setup(clean_memory_stays_clean, setup),

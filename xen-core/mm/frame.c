@@ -13,6 +13,7 @@
 #include "lib/string.h"
 #include "mm/core_pages.h"
 #include "mm/window.h"
+#include "x86/cpu.h"
 
 #define ORDERS	    (FRAME_MAX_ORDER + 1)
 #define ORDER_DIRTY 0x80 /* in frame.order of a free block: has to be zeroed before use */
@@ -279,6 +280,7 @@ static void limbo_add(uint64_t mfn)
 	frame_table[mfn].next = mem.limbo_new;
 	mem.limbo_new = (uint32_t)mfn;
 	mem.limbo++;
+	this_cpu()->freed++;
 	spin_unlock(&mem.lock);
 }
 
@@ -326,10 +328,13 @@ static uint64_t limbo_take(void)
 
 bool frames_reap(unsigned int max)
 {
+	struct cpu *cpu = this_cpu();
 	uint64_t mfn;
 
-	if (!READ_ONCE(mem.limbo))
+	if (!READ_ONCE(mem.limbo)) {
+		cpu->freed = 0;
 		return false;
+	}
 	while (max--) {
 		spin_lock(&mem.lock);
 		mfn = limbo_take();
@@ -342,6 +347,7 @@ bool frames_reap(unsigned int max)
 		frame_table[mfn].owner = DOMID_INVALID;
 		mem.limbo--;
 		block_free(mfn, 0, 0);
+		cpu->freed -= cpu->freed != 0;
 		spin_unlock(&mem.lock);
 	}
 	return READ_ONCE(mem.limbo) != 0;

@@ -32,6 +32,7 @@ struct cpu {
 	void *timers;			/* struct timer_heap */
 	void *avc;			/* policy cache */
 	uint64_t tlb_generation;	/* core_tlb_generation at the last flush */
+	uint32_t freed; /* frames that it has put into limbo, and nobody has scrubbed for it */
 	uint64_t exits;			/* guest exits so far */
 	uint64_t step_exit, step_start; /* hypercall_preempt(): when this exit's work began */
 	uint32_t socket, core, thread;	/* topology */

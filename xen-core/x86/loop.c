@@ -20,11 +20,12 @@
  * Frames scrubbed in one turn: a tenth of a millisecond. As many as a guest can free between two exits
  * (hypercall_preempt), so that what is freed does not wait in ever longer queues.
  */
-#define SCRUB_BATCH 256
+#define SCRUB_BATCH 256u
 
 /* True: memory waits for a grace period or for its turn to be scrubbed. */
 static bool do_work(struct cpu *cpu)
 {
+	unsigned int batch;
 	bool more;
 
 	if (test_and_clear_bit(WORK_TIMER, &cpu->pending))
@@ -33,7 +34,9 @@ static bool do_work(struct cpu *cpu)
 		console_service();
 	clear_bit(WORK_EVENT, &cpu->pending);
 	more = epoch_run();
-	return frames_reap(SCRUB_BATCH) || more;
+	/* Where guests run, only as much as this CPU has freed: those of other CPUs don't wait for it. */
+	batch = cpu->current ? min(cpu->freed, SCRUB_BATCH) : SCRUB_BATCH;
+	return frames_reap(batch) || more;
 }
 
 static void idle(struct cpu *cpu, bool busy)
