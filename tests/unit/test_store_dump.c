@@ -3,22 +3,10 @@
  * The store's state, dumped and restored: nothing is lost, nobody notices, and no damage of the
  * stream is believed (REQ toolstack/3: live update).
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "dump_format.h"
-#include "internal.h"
-#include "support/store_harness.h"
+#include "support/store_guests.h"
 
-static struct harness h, next;
-static struct pipe_conn *dom0, *guest, *other;
+static struct harness next;
 
 /* A stream in memory. */
 struct stream {
@@ -75,23 +63,10 @@ static void adopted_none(void *ctx, void *transport, struct conn *conn)
 	fail();
 }
 
-static int setup(void **state)
+static int setup_readable(void **state)
 {
-	harness_start(&h);
-	dom0 = harness_connect(&h, 0, 0);
-	guest = harness_connect(&h, 5, CONN_DOMAIN);
-	other = harness_connect(&h, 6, CONN_DOMAIN);
-	ask(&h, dom0, XS_INTRODUCE, 0, "5|1|1|");
-	ask(&h, dom0, XS_INTRODUCE, 0, "6|1|1|");
-	ask(&h, dom0, XS_MKDIR, 0, "/local/domain/5|");
+	setup(state);
 	ask(&h, dom0, XS_SET_PERMS, 0, "/local/domain/5|n5|r6|");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	assert_int_equal(store_check(h.store), 0);
-	assert_int_equal(harness_stop(&h), 0);
 	return 0;
 }
 
@@ -131,8 +106,6 @@ static void update(void)
 	free(stream.bytes);
 }
 
-#define WANT(who, type, text, answer) assert_string_equal(ask(&h, who, type, 0, text), answer)
-
 static void test_tree(void **state)
 {
 	char text[64];
@@ -170,12 +143,12 @@ static void test_watches(void **state)
 		;
 	update();
 	WANT(dom0, XS_WRITE, "/local/domain/5/dir/x|1", "OK|");
-	assert_string_equal(event(&h, guest), "dir/x|rel");
-	assert_string_equal(event(&h, guest), "");
+	EVENT(guest, "dir/x|rel");
+	EVENT(guest, "");
 	WANT(dom0, XS_WRITE, "/local/domain/5/y|1", "OK|");
-	assert_string_equal(event(&h, guest), "/local/domain/5/y|abs");
+	EVENT(guest, "/local/domain/5/y|abs");
 	WANT(dom0, XS_INTRODUCE, "7|1|1|", "OK|");
-	assert_string_equal(event(&h, dom0), "@introduceDomain|in");
+	EVENT(dom0, "@introduceDomain|in");
 	WANT(guest, XS_UNWATCH, "dir|rel|", "OK|");
 }
 
@@ -196,13 +169,13 @@ static void test_events(void **state)
 	update();
 	guest->room = PIPE_MAX;
 	store_conn_kick(guest->conn);
-	assert_string_equal(event(&h, guest), "dir/first|rel");
-	assert_string_equal(event(&h, guest), "dir/z|rel");
-	assert_string_equal(event(&h, guest), "dir/a|rel");
-	assert_string_equal(event(&h, guest), "dir/a|own");
-	assert_string_equal(event(&h, guest), "dir/b|rel");
-	assert_string_equal(event(&h, guest), "dir|rel");
-	assert_string_equal(event(&h, guest), "");
+	EVENT(guest, "dir/first|rel");
+	EVENT(guest, "dir/z|rel");
+	EVENT(guest, "dir/a|rel");
+	EVENT(guest, "dir/a|own");
+	EVENT(guest, "dir/b|rel");
+	EVENT(guest, "dir|rel");
+	EVENT(guest, "");
 }
 
 /* An update between any two bytes of requests and answers. */
@@ -247,29 +220,29 @@ static void test_transactions(void **state)
 	merged = begin(&h, dom0);
 	conflict = begin(&h, dom0);
 	doomed = begin(&h, guest);
-	assert_string_equal(ask(&h, dom0, XS_WRITE, merged, "/t/new/x|1"), "OK|");
-	assert_string_equal(ask(&h, dom0, XS_RM, merged, "/t/gone|"), "OK|");
-	assert_string_equal(ask(&h, dom0, XS_SET_PERMS, merged, "/t/a|n5|"), "OK|");
-	assert_string_equal(ask(&h, dom0, XS_DIRECTORY, conflict, "/u|"), "ENOENT");
-	assert_string_equal(ask(&h, guest, XS_WRITE, doomed, "mine|1"), "OK|");
+	IN(merged, dom0, XS_WRITE, "/t/new/x|1", "OK|");
+	IN(merged, dom0, XS_RM, "/t/gone|", "OK|");
+	IN(merged, dom0, XS_SET_PERMS, "/t/a|n5|", "OK|");
+	IN(conflict, dom0, XS_DIRECTORY, "/u|", "ENOENT");
+	IN(doomed, guest, XS_WRITE, "mine|1", "OK|");
 	WANT(dom0, XS_WRITE, "/u/a|1", "OK|");
 	clean = begin(&h, dom0);
-	assert_string_equal(ask(&h, dom0, XS_WRITE, clean, "/c|1"), "OK|");
+	IN(clean, dom0, XS_WRITE, "/c|1", "OK|");
 	update();
-	assert_string_equal(ask(&h, dom0, XS_READ, merged, "/t/new/x|"), "1");
-	assert_string_equal(ask(&h, dom0, XS_READ, merged, "/u|"), "ENOENT");
+	IN(merged, dom0, XS_READ, "/t/new/x|", "1");
+	IN(merged, dom0, XS_READ, "/u|", "ENOENT");
 	WANT(dom0, XS_READ, "/t/new|", "ENOENT");
-	assert_string_equal(ask(&h, dom0, XS_TRANSACTION_END, clean, "T|"), "OK|");
+	IN(clean, dom0, XS_TRANSACTION_END, "T|", "OK|");
 	/* Having read that /u is not there, it can't be made public now. */
-	assert_string_equal(ask(&h, dom0, XS_TRANSACTION_END, merged, "T|"), "EAGAIN");
-	assert_string_equal(ask(&h, dom0, XS_TRANSACTION_END, conflict, "T|"), "EAGAIN");
-	assert_string_equal(ask(&h, guest, XS_TRANSACTION_END, doomed, "T|"), "OK|");
+	IN(merged, dom0, XS_TRANSACTION_END, "T|", "EAGAIN");
+	IN(conflict, dom0, XS_TRANSACTION_END, "T|", "EAGAIN");
+	IN(doomed, guest, XS_TRANSACTION_END, "T|", "OK|");
 	WANT(guest, XS_READ, "mine|", "1");
 	merged = begin(&h, dom0);
-	assert_string_equal(ask(&h, dom0, XS_WRITE, merged, "/t/new/x|2"), "OK|");
+	IN(merged, dom0, XS_WRITE, "/t/new/x|2", "OK|");
 	WANT(dom0, XS_WRITE, "/u/a|2", "OK|");
 	update();
-	assert_string_equal(ask(&h, dom0, XS_TRANSACTION_END, merged, "T|"), "OK|");
+	IN(merged, dom0, XS_TRANSACTION_END, "T|", "OK|");
 	WANT(dom0, XS_READ, "/t/new/x|", "2");
 }
 
@@ -450,7 +423,7 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_readable, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_tree),    TEST(test_watches),	     TEST(test_events),
 		TEST(test_partial), TEST(test_transactions), TEST(test_gone),
