@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * REQ core/control: sendtrigger and set_virq_handler, as `xl trigger` and a store in a domain of its
- * own use them. A guest without a handler for its NMI dies of it, which raises VIRQ_DOM_EXC.
+ * own use them. A guest without a handler for its NMI dies of it, which raises VIRQ_DOM_EXC. The
+ * shipped policy gives VIRQs of the host to the store's label alone, so it is off here.
  *
  * CPUS: 2
  * CMDLINE: flask=disabled
