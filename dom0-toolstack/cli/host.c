@@ -244,7 +244,7 @@ int cmd_getenforce(int argc, char **argv)
 	rc = hyper_flask_getenforce(life_hyper(need_host()));
 	if (rc == -ENOSYS) {
 		puts("Flask XSM Disabled");
-		return EXIT_SUCCESS;
+		return -1; /* as the stock tool */
 	}
 	if (rc < 0)
 		return no_engine(rc, "getenforce");

@@ -367,13 +367,27 @@ static bool store_events(void)
 	return any;
 }
 
-/* One round: waits, then serves whatever is ready. */
+/*
+ * Events may come in while the store is asked, and are then in the client's queue, where poll() does
+ * not see them.
+ */
+static void follow_store(void)
+{
+	while (store_events())
+		guests_scan();
+}
+
+/* One round: waits, then serves whatever is ready. What the store says waits for the next one. */
 static void serve(int listener)
 {
 	static struct pollfd p[2 + MAX_GUESTS + MAX_VIEWERS];
 	static struct guest *polled[MAX_GUESTS];
-	unsigned int n = 0, g_count = n_guests, v_count = n_viewers;
+	unsigned int n = 0, g_count, v_count;
 	bool waiting = false;
+
+	follow_store();
+	g_count = n_guests;
+	v_count = n_viewers;
 
 	p[n++] = (struct pollfd) { .fd = listener, .events = POLLIN };
 	p[n++] = (struct pollfd) { .fd = xs_client_fd(store), .events = POLLIN };
@@ -405,8 +419,6 @@ static void serve(int listener)
 	}
 	if (p[0].revents)
 		viewer_accept(listener);
-	if (p[1].revents && store_events())
-		guests_scan();
 }
 
 static void stop(int signal)

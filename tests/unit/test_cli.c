@@ -431,7 +431,7 @@ static void test_dry_run(void **state)
 static void test_no_policy(void **state)
 {
 	static const struct expectation none[] = {
-		{ "getenforce", 0, "Flask XSM Disabled" },
+		{ "getenforce", 255, "Flask XSM Disabled" },
 		{ "setenforce 1", 1, "no policy engine is loaded" },
 		{ "loadpolicy %/web.cfg", 1, "no policy engine is loaded" },
 	};
