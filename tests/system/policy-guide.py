@@ -13,8 +13,8 @@ from launcher.paths import BUILD, ROOT
 
 CORES = ("bulkhead",)
 GUIDE = ROOT / "docs" / "policy-guide.md"
-DENIED = ["*_t_channel *_t:event bind", "*_t xen_t:xen writeconsole",
-          "dom0_t dom0_t:domain2 relabelself"]
+DENIED = ["red_t_channel blue_t:event bind", "*_t xen_t:xen writeconsole", "dom0_t domU_t:domain2 relabelself",
+          "dom0_t red_t:domain pause", "? red_t unlabeled_t:event create"]
 
 
 def blocks(text):
