@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * intruder DOMID sealed|open: tries, as root in Dom0, everything that would read or change what a
- * guest holds. A sealed guest must refuse each with EPERM; of an open one the first, mapping its
- * memory, must succeed, or the test could not fail. Says PASS or FAIL for each.
+ * guest holds. A sealed guest must refuse each with EPERM; of an open one what a dump of it needs (its
+ * memory, its size and its registers) must succeed, or the test could not fail. Says PASS or FAIL for each.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -137,25 +137,45 @@ static void try_relabel(void)
 	result("relabel", xencall1(call, __HYPERVISOR_xsm_op, (uintptr_t)shared));
 }
 
+/* What `xl dump-core` does, of the first page and vCPU. */
+static int open_guest(void)
+{
+	struct xen_domctl op = { .cmd = XEN_DOMCTL_getvcpucontext,
+				 .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
+				 .domain = target };
+
+	if (map_any(PROT_READ)) {
+		printf("FAIL open-map: %s\n", strerror(errno));
+		return 1;
+	}
+	memcpy(shared, &target, sizeof(target));
+	if (xencall2(call, __HYPERVISOR_memory_op, XENMEM_maximum_gpfn, (uintptr_t)shared) <= 0) {
+		printf("FAIL open-size: %s\n", strerror(errno));
+		return 1;
+	}
+	set_xen_guest_handle_raw(op.u.vcpucontext.ctxt, (void *)(shared + 4096));
+	memcpy(shared, &op, sizeof(op));
+	if (xencall1(call, __HYPERVISOR_domctl, (uintptr_t)shared) < 0) {
+		printf("FAIL open-registers: %s\n", strerror(errno));
+		return 1;
+	}
+	puts("PASS open");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 3)
 		return 2;
 	target = (domid_t)atoi(argv[1]);
-	if (!strcmp(argv[2], "open")) {
-		if (map_any(PROT_READ)) {
-			printf("FAIL open-map: %s\n", strerror(errno));
-			return 1;
-		}
-		puts("PASS open-map");
-		return 0;
-	}
 	call = xencall_open(NULL, 0);
 	shared = call ? xencall_alloc_buffer_pages(call, 9) : NULL;
 	if (!shared) {
 		perror("intruder");
 		return 2;
 	}
+	if (!strcmp(argv[2], "open"))
+		return open_guest();
 	result("map-read", map_any(PROT_READ));
 	result("map-write", map_any(PROT_READ | PROT_WRITE));
 	try_domctls();
