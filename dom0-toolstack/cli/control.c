@@ -211,7 +211,10 @@ int cmd_vcpu_set(int argc, char **argv)
 	uint16_t domid;
 	uint32_t count;
 
-	no_options(argc, argv, 2, 2);
+	/* -i, the stock tool's leave to have more vCPUs than the host CPUs, is not needed. */
+	while (next_option(argc, argv, "i", true) != -1)
+		;
+	need_args(argc, 2, 2);
 	domid = need_domain(argv[optind]);
 	count = (uint32_t)need_number(argv[optind + 1], DOMAIN_VCPUS_MAX);
 	if (would_do("set the vCPUs of", domid))
@@ -242,8 +245,8 @@ int cmd_vcpu_pin(int argc, char **argv)
 	uint16_t domid;
 	int option, rc;
 
-	while ((option = next_option(argc, argv, "f", true)) != -1)
-		force = option == 'f';
+	while ((option = next_option(argc, argv, "fi", true)) != -1)
+		force |= option == 'f'; /* -i: there are no masks to be ignored */
 	need_args(argc, 3, 4);
 	domid = need_domain(argv[optind]);
 	rc = hyper_domain_info(h, domid, &info);

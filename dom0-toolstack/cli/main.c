@@ -271,6 +271,8 @@ static const struct option all_longs[] = {
 	{ "dryrun", no_argument, NULL, 'd' },
 	{ "force", no_argument, NULL, 'f' },
 	{ "full-name", no_argument, NULL, 'f' },
+	{ "ignore-global-affinity-masks", no_argument, NULL, 'i' },
+	{ "ignore-host", no_argument, NULL, 'i' },
 	{ "iterations", required_argument, NULL, 'i' },
 	{ "long", no_argument, NULL, 'l' },
 	{ "numa", no_argument, NULL, 'n' },
