@@ -97,6 +97,7 @@ def base_image(content, tools):
         sources = [*pathlib.Path(__file__).parent.rglob("*"), content.root / ".packages"]
         if tools == "bulkhead":
             sources += (BUILD / "dom0-toolstack").rglob("*")
+            sources += (BUILD / "xsm-policy").glob("bulkhead*")
         newest = max(item.stat().st_mtime for item in sources
                      if item.is_file() and item.suffix != ".pyc")
         if not path.exists() or path.stat().st_mtime < newest:
