@@ -21,8 +21,8 @@
 #define HANDLES	      16
 #define PORTS	      16
 #define CREW	      3 /* without the one that is stopped */
-#define STEPS	      500
-#define ROUNDS	      2
+#define STEPS	      400
+#define ROUNDS	      1
 /* The core keeps so many single pages for itself, and some room in its heap's classes. */
 #define KEPT	      120
 #define UNMAP_LOOK    64 /* handles that are tried at the end */
@@ -470,8 +470,9 @@ void guest_main(void)
 	for (unsigned int i = 0; i < ROUNDS; i++)
 		run_round();
 	CHECK("rounds", round_number == ROUNDS + 1);
-	CHECK_EQ("own-memory", own_pages(), pages);
+	/* Pages of a FIFO array go after a grace period: the core's count, which waits, comes first. */
 	CHECK("core-memory", core_free() + KEPT >= left);
+	CHECK_EQ("own-memory", own_pages(), pages);
 	for (unsigned int i = 0; i < POOL; i++)
 		pool[i][5] = (uint8_t)i;
 	CHECK("pages-distinct", pool[3][5] == 3 && pool[POOL - 1][5] == POOL - 1);
