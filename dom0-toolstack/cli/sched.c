@@ -88,6 +88,8 @@ static int set_domain(const struct request *r, uint16_t domid, struct sched_para
 
 	if (r->weight)
 		p->weight = (uint16_t)need_number(r->weight, 65535);
+	if (!p->weight)
+		return fail("weight is 1 to 65535");
 	if (r->cap)
 		p->cap = (uint16_t)need_number(r->cap, 65535);
 	if (would("set the weight of %s to %u and its cap to %u", domain_name(domid), p->weight,

@@ -268,6 +268,15 @@ void record_remove(struct record *record)
 	record->lock = -1;
 }
 
+/* The UUID in the name of a record or of its lock: UUID.json, UUID.lock. */
+static bool parse_file_name(char *name, uint8_t uuid[HYPER_UUID_BYTES])
+{
+	if (strlen(name) != 41 || (strcmp(name + 36, ".json") && strcmp(name + 36, ".lock")))
+		return false;
+	name[36] = '\0';
+	return !domain_uuid_parse(name, uuid);
+}
+
 int record_list(uint8_t (**uuids)[HYPER_UUID_BYTES])
 {
 	char path[512];
@@ -283,12 +292,13 @@ int record_list(uint8_t (**uuids)[HYPER_UUID_BYTES])
 	while ((entry = readdir(dir))) {
 		uint8_t uuid[HYPER_UUID_BYTES];
 		void *grown;
+		int i = 0;
 
-		/* UUID.json */
-		if (strlen(entry->d_name) != 41 || strcmp(entry->d_name + 36, ".json"))
+		if (!parse_file_name(entry->d_name, uuid))
 			continue;
-		entry->d_name[36] = '\0';
-		if (domain_uuid_parse(entry->d_name, uuid))
+		while (i < count && memcmp((*uuids)[i], uuid, HYPER_UUID_BYTES))
+			i++;
+		if (i < count)
 			continue;
 		grown = realloc(*uuids, (count + 1) * sizeof(**uuids));
 		if (!grown)

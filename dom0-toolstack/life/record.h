@@ -57,7 +57,10 @@ int record_save(const struct record *record, struct error *err);
 /* Removes record and lock, both held; the lock is dropped. */
 void record_remove(struct record *record);
 
-/* The UUIDs of all records, malloc. Returns how many. */
+/*
+ * The UUIDs of all records, and of locks whose record was not written yet (or whose holder was
+ * killed before), malloc. Returns how many.
+ */
 int record_list(uint8_t (**uuids)[HYPER_UUID_BYTES]);
 
 /*
