@@ -35,6 +35,8 @@ static struct {
 	size_t len;
 } file[FILES];
 
+#define TENANT "system_u:system_r:tenant_a_t"
+
 static struct xsm_label dom0, guest;
 static struct xsm_label *labels[] = { &dom0, &guest, NULL };
 
@@ -504,10 +506,17 @@ static int count(const char *what)
 /* REQ flask/core: loads with a list, and the handle-unknown rule decides. */
 static void policies_may_lack_permissions(void **state)
 {
+	uint32_t tenant;
+
 	(void)state;
 	start();
 	host_log_clear();
+	/* A label that this policy does not have: as rules see it, and with its text in the message. */
+	tenant = sid(TENANT);
 	assert_int_equal(load(ODD_DENY), 0);
+	(void)avc_check(tenant, tenant, XSM_XEN__HEAP, &(struct xsm_audit) { 0 });
+	assert_int_equal(count("scontext=" TENANT " tcontext=" TENANT " "), 1);
+	assert_int_equal(count("FLASK: needed: allow x_t x_t:xen heap;"), 1);
 	assert_int_equal(count("FLASK: the policy lacks hvm:dm\n"), 1);
 	assert_int_equal(count("FLASK: the policy has domain:nonsense, which the core does not\n"),
 			 1);

@@ -28,10 +28,8 @@ static struct spinlock said_lock = SPINLOCK_INIT(LOCK_XSM);
 
 int xsm_cpu_init(void)
 {
-	struct cpu *cpu = this_cpu();
-
-	cpu->avc = xzalloc(sizeof(struct avc));
-	return cpu->avc ? 0 : -ENOMEM;
+	this_cpu()->avc = xzalloc(sizeof(struct avc));
+	return this_cpu()->avc ? 0 : -ENOMEM;
 }
 
 static uint32_t to_ours(const struct policy *p, uint32_t tclass, uint32_t bits, bool unknown)
@@ -139,7 +137,7 @@ static int type_in(const char **text)
 /* "FLASK: needed: allow dom0_t domU_t:domain pause;" */
 static void say_rule(const char *what, uint32_t source, uint32_t target, enum xsm_perm perm)
 {
-	const char *from = sid_text(source), *to = sid_text(target);
+	const char *from = sid_rule_text(source), *to = sid_rule_text(target);
 	int from_len = type_in(&from), to_len = type_in(&to);
 
 	printk(KERN_WARNING "FLASK: %s: allow %.*s %.*s:%s %s;\n", what, from_len, from, to_len, to,
@@ -157,7 +155,6 @@ static void say(uint32_t source, uint32_t target, enum xsm_perm perm, const stru
 	if (!times)
 		return;
 	describe(what, sizeof(what), a);
-	/* The operations last: a line has a limit, and of them nothing depends. */
 	printk(KERN_WARNING "FLASK: avc:  %s  { %s } for%s scontext=%s tcontext=%s tclass=%s "
 			    "permissive=%u times=%u op=%.160s\n",
 	       granted ? "granted" : "denied", c->perm[bit], what, sid_text(source),

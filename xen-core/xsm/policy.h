@@ -105,7 +105,6 @@ struct constraint {
 };
 
 struct class_perms {
-	uint32_t n;
 	const char *name[32]; /* NULL where there is none */
 };
 
@@ -235,7 +234,6 @@ struct policy {
 		uint8_t *next;
 		size_t left, used;
 	} arena;
-	uint32_t refs; /* states that use it; atomic */
 };
 
 /* What a policy says of one (source, target, class); the permissions are in its own bits. */

@@ -75,7 +75,6 @@ static void read_perms(struct reader *r, struct class_perms *perms, uint32_t n)
 		if (perms->name[value - 1])
 			reader_fail(r, "a permission's value is used twice");
 		perms->name[value - 1] = name;
-		perms->n++;
 	}
 }
 

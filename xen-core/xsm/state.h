@@ -81,6 +81,11 @@ int sid_of_context(const struct context *c, uint32_t *sid);
 /* 0, -EINVAL (not a context), -ENOMEM or -ENOSPC. Without policy: names of initial SIDs. */
 int sid_of_text(const char *text, uint32_t *sid);
 const char *sid_text(uint32_t sid);
+/* The same under a policy as its rules see it: a label that is none of the policy's is unlabeled's. */
+static inline const char *sid_rule_text(uint32_t sid)
+{
+	return sid_text(sid_entry(xsm_state(), sid)->valid ? sid : XSM_SID_UNLABELED);
+}
 /* New label by a type rule (RULE_TRANSITION …) of our class @tclass. 0, -EPERM, -EINVAL … */
 int sid_new(uint32_t source, uint32_t target, uint32_t tclass, uint32_t kind, uint32_t *sid);
 /*
