@@ -71,6 +71,7 @@ int cmd_vcpu_set(int argc, char **argv), cmd_vcpu_pin(int argc, char **argv);
 int cmd_mem_set(int argc, char **argv), cmd_mem_max(int argc, char **argv);
 int cmd_sched_credit2(int argc, char **argv);
 int cmd_list(int argc, char **argv), cmd_vcpu_list(int argc, char **argv);
+int cmd_vm_list(int argc, char **argv);
 int cmd_uptime(int argc, char **argv), cmd_top(int argc, char **argv);
 int cmd_domid(int argc, char **argv), cmd_domname(int argc, char **argv);
 int cmd_info(int argc, char **argv), cmd_claims(int argc, char **argv);

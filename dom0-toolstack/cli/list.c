@@ -147,6 +147,35 @@ int cmd_list(int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
+int cmd_vm_list(int argc, char **argv)
+{
+	struct json_object *array = NULL;
+	struct domain_info *list;
+	char uuid[37];
+	int n;
+
+	while (next_option(argc, argv, "", false) != -1)
+		;
+	need_args(argc, 0, 0);
+	n = chosen(argc, argv, &list);
+	if (json)
+		array = json_object_new_array();
+	else
+		printf("UUID                                  ID    name\n");
+	for (int i = 0; i < n; i++) {
+		domain_uuid_format(list[i].uuid, uuid);
+		if (json)
+			json_object_array_add(array, domain_json(&list[i], false));
+		else
+			printf("%s  %d    %-30s\n", uuid, list[i].domid,
+			       domain_name(list[i].domid));
+	}
+	if (json)
+		print_json(array);
+	free(list);
+	return EXIT_SUCCESS;
+}
+
 /* CPU sets as xl prints them: "all", "0-2,5". */
 static void format_set(const struct cpu_set *set, unsigned int n_cpus, char *out, size_t size)
 {

@@ -37,6 +37,7 @@ const struct command commands[] = {
 	RUN("list", cmd_list, "[-lvZcn] [DOMAIN ...]",
 	    "List guests (-l: all there is to know, as JSON; -v: also UUID, reason, label;\n"
 	    "    -Z: labels, -c: CPU pools, -n: memory nodes)"),
+	RUN("vm-list", cmd_vm_list, "", "List UUIDs, numbers and names"),
 	RUN("destroy", cmd_destroy, "DOMAIN ...",
 	    "Kill guests at once (-f: also Dom0's own check is skipped)"),
 	RUN("shutdown", cmd_shutdown, "[-wFa] [DOMAIN ...]",
