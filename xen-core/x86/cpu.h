@@ -27,13 +27,13 @@ struct cpu {
 	struct domain
 		*copying; /* whose map of others' memory a copy uses now (mm/guest.c), or NULL */
 	unsigned int window_depth;
-	void *arch;			/* struct arch_cpu (x86/smp.c) */
-	void *sched;			/* struct sched_cpu */
-	void *timers;			/* struct timer_heap */
-	void *avc;			/* policy cache */
-	uint64_t tlb_generation;	/* core_tlb_generation at the last flush */
+	void *arch;		 /* struct arch_cpu (x86/smp.c) */
+	void *sched;		 /* struct sched_cpu */
+	void *timers;		 /* struct timer_heap */
+	void *avc;		 /* policy cache */
+	uint64_t tlb_generation; /* core_tlb_generation at the last flush */
 	uint32_t freed; /* frames that it has put into limbo, and nobody has scrubbed for it */
-	uint64_t exits;			/* guest exits so far */
+	uint64_t exits; /* guest exits so far */
 	uint64_t step_exit, step_start; /* hypercall_preempt(): when this exit's work began */
 	uint32_t socket, core, thread;	/* topology */
 };
