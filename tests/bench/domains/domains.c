@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How many instructions a guest's making takes, from the first call to its first instruction, its
- * end, and a round trip of events between two domains. In Dom0's place: the guest is a copy of this
+ * end, a round trip of events between two domains, and mapping and unmapping what another grants. In Dom0's place: the guest is a copy of this
  * very kernel, that starts in child_main().
  */
 #include "guest.h"
@@ -18,6 +18,7 @@
 #define POOL_SIZE  (4 * MIB)   /* for its nested page tables */
 #define WINDOW	   (128 * MIB) /* where its memory is mapped meanwhile */
 #define BATCH	   64
+#define GRANT_REF  8 /* the first that is free on Xen */
 #define DOMAINS	   4
 #define WARM_UP	   100
 #define ROUNDS	   1000
@@ -27,6 +28,11 @@ extern uint8_t stacks[MAX_CPUS][STACK_SIZE];
 
 /* The port on which the child answers, as it sees it: in its copy. */
 static volatile unsigned int child_port;
+
+/* What the child grants to Dom0; and where Dom0 maps it. */
+static grant_entry_v1_t table[PAGE_SIZE / sizeof(grant_entry_v1_t)] PAGE_ALIGNED;
+static uint8_t granted[PAGE_SIZE] PAGE_ALIGNED;
+static uint8_t window[PAGE_SIZE] PAGE_ALIGNED;
 
 static volatile unsigned int received;
 static domid_t child;
@@ -39,11 +45,21 @@ static void on_call(unsigned int called, void *data)
 	event_send(called);
 }
 
-/* Says that it runs; then answers each event, also one that came meanwhile. */
+static void grant_page(void)
+{
+	map_xen_page(XENMAPSPACE_grant_table, 0, table);
+	table[GRANT_REF].domid = 0;
+	table[GRANT_REF].frame = (uint32_t)((uintptr_t)granted / PAGE_SIZE);
+	barrier();
+	table[GRANT_REF].flags = GTF_permit_access;
+}
+
+/* Says that it runs; grants a page; then answers each event, also one that came meanwhile. */
 static void child_main(void)
 {
 	event_send(child_port);
 	events_init();
+	grant_page();
 	event_set_handler(child_port, on_call, NULL);
 	for (;;)
 		irq_wait();
@@ -305,6 +321,35 @@ static void round_trips(void)
 	print("BENCH event-round-trip-domains %lu\n", (rdtsc() - start) / ROUNDS);
 }
 
+static void map_and_unmap(void)
+{
+	struct gnttab_map_grant_ref in = {
+		.host_addr = (uintptr_t)window,
+		.flags = GNTMAP_host_map,
+		.ref = GRANT_REF,
+		.dom = child,
+	};
+	struct gnttab_unmap_grant_ref out = { .host_addr = (uintptr_t)window };
+
+	did("map", grant_op(GNTTABOP_map_grant_ref, &in, 1));
+	did("map's status", in.status);
+	out.handle = in.handle;
+	did("unmap", grant_op(GNTTABOP_unmap_grant_ref, &out, 1));
+	did("unmap's status", out.status);
+}
+
+static void grants(void)
+{
+	uint64_t start = 0;
+
+	for (unsigned int i = 0; i < WARM_UP + ROUNDS; i++) {
+		if (i == WARM_UP)
+			start = rdtsc();
+		map_and_unmap();
+	}
+	print("BENCH grant-map-unmap %lu\n", (rdtsc() - start) / ROUNDS);
+}
+
 void guest_main(void)
 {
 	uint64_t created = 0, destroyed = 0, start;
@@ -320,6 +365,8 @@ void guest_main(void)
 		created += rdtsc() - start;
 		if (i == 0)
 			round_trips();
+		if (i == DOMAINS - 1)
+			grants(); /* leaves a hole in this kernel */
 		start = rdtsc();
 		destroy();
 		destroyed += rdtsc() - start;

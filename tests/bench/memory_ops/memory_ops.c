@@ -13,7 +13,6 @@ static xen_pfn_t frames[BATCH];
 static grant_entry_v1_t table[PAGE_SIZE / sizeof(grant_entry_v1_t)] PAGE_ALIGNED;
 static uint8_t source[PAGE_SIZE] PAGE_ALIGNED;
 static uint8_t target[PAGE_SIZE] PAGE_ALIGNED;
-static uint8_t window[PAGE_SIZE] PAGE_ALIGNED;
 
 /* Does OP on all of the region, in extents of ORDER; the ticks it took. */
 static uint64_t on_region(unsigned int op, unsigned int order)
@@ -63,35 +62,6 @@ static void grant_source(void)
 	table[REF].flags = GTF_permit_access;
 }
 
-static void map_and_unmap(domid_t self)
-{
-	struct gnttab_map_grant_ref map = {
-		.host_addr = (uintptr_t)window,
-		.flags = GNTMAP_host_map,
-		.ref = REF,
-		.dom = self,
-	};
-	struct gnttab_unmap_grant_ref unmap = { .host_addr = (uintptr_t)window };
-
-	grant_op(GNTTABOP_map_grant_ref, &map, 1);
-	unmap.handle = map.handle;
-	grant_op(GNTTABOP_unmap_grant_ref, &unmap, 1);
-	if (map.status != GNTST_okay || unmap.status != GNTST_okay)
-		print("FAIL map: status %d, unmap: status %d\n", map.status, unmap.status);
-}
-
-static void bench_map(void)
-{
-	domid_t self = own_domid();
-	uint64_t start;
-
-	map_and_unmap(self);
-	start = rdtsc();
-	for (unsigned int i = 0; i < ROUNDS; i++)
-		map_and_unmap(self);
-	print("BENCH grant-map-unmap %lu\n", (rdtsc() - start) / ROUNDS);
-}
-
 static void bench_copy(void)
 {
 	struct gnttab_copy op = {
@@ -114,7 +84,6 @@ static void bench_copy(void)
 void guest_main(void)
 {
 	grant_source();
-	bench_map();
 	bench_copy();
 	bench_region();
 }
