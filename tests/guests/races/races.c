@@ -457,12 +457,12 @@ void guest_main(void)
 	while (crew < CREW - 1 && cpu_start(crew, crew_main, NULL) == 0)
 		crew++;
 	CHECK("crew", crew > 1);
+	pages = own_pages();
 	if (cpu_start(crew, victim_main, NULL) == 0)
 		victim = crew;
 	CHECK("victim", victim != 0);
 	probe_rdmsr(MSR_APIC_BASE, &base);
 	probe_wrmsr(MSR_APIC_BASE, base | 3UL << 10);
-	pages = own_pages();
 	/* Once before: tables that only grow are then there. */
 	run_round();
 	CHECK("first-round", round_number == 1);
