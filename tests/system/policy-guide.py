@@ -14,7 +14,7 @@ from launcher.paths import BUILD, ROOT
 CORES = ("bulkhead",)
 GUIDE = ROOT / "docs" / "policy-guide.md"
 DENIED = ["red_t_channel blue_t:event bind", "*_t xen_t:xen writeconsole", "dom0_t domU_t:domain2 relabelself",
-          "dom0_t red_t:domain pause", "? red_t unlabeled_t:event create"]
+          "dom0_t red_t:domain unpause", "? red_t unlabeled_t:event create"]
 
 
 def blocks(text):
