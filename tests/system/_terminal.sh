@@ -10,7 +10,7 @@ typist xl create -c /tmp/typed.cfg >/tmp/screen <<-END || fail "create -c: $(tai
 	pause 500
 	enter echo typed \$((40 + 2))
 	expect typed 42
-	enter poweroff
+	enter poweroff -f
 	end
 END
 within 20 gone typed || fail "typed stays"
