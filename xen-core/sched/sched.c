@@ -201,14 +201,17 @@ static uint64_t slice_length(const struct sched_cpu *sc, uint64_t now)
 
 /*
  * Arms @sc's timer. Also when nobody waits: what else has to be done (scrubbing, deferred frees) must
- * not depend on the guest.
+ * not depend on the guest. Then an end that is set already does as well, and the hardware's timer
+ * need not be set anew.
  */
 static void slice_arm(struct sched_cpu *sc, uint64_t now)
 {
-	if (sc->curr)
-		timer_set(&sc->slice, sc->cpu->id, now + slice_length(sc, now));
-	else
+	bool alone = sc->curr && !sc->rq->nr && !sc->curr->domain->sched.cap;
+
+	if (!sc->curr)
 		timer_stop(&sc->slice);
+	else if (!alone || !timer_armed(&sc->slice) || sc->slice.expires > now + SCHED_SLICE_MAX)
+		timer_set(&sc->slice, sc->cpu->id, now + slice_length(sc, now));
 }
 
 /* @sv has been queued for @cpu's sake: does someone have to look? */

@@ -81,6 +81,7 @@
 #define VINTR_PRIO_MAX	   (0xfUL << 16)
 #define VINTR_IGN_TPR	   (1UL << 20)
 #define VINTR_MASKING	   (1UL << 24)
+#define VINTR_VECTOR(v)	   ((uint64_t)(v) << 32)
 
 #define TLB_FLUSH_ALL	   1
 #define TLB_FLUSH_ASID	   3
