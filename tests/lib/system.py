@@ -45,10 +45,11 @@ class Outcome:
 class Scenario:
     """What a system test gets: the core it is to run on, and ways to boot it and to judge."""
 
-    def __init__(self, name, core, tools="stock"):
+    def __init__(self, name, core, tools="stock", again=False):
         self.name = name
         self.core = core
         self.tools = tools
+        self.again = again
         self.facts = []
         self._runs = 0
         self._judged = False
@@ -65,6 +66,8 @@ class Scenario:
         file.write_text(script)
         if self.core == "bulkhead":
             cmdline = f"{policy.CMDLINE} {cmdline}"
+        if self.again:
+            dom0_cmdline += " bulkhead.again"     # the deterministic clock would repeat the run
         if unpacked:
             options = [*options, "--unpacked"]
         command = [sys.executable, ROOT / "run", "--no-build", "--quiet", "--core", self.core,
@@ -130,6 +133,15 @@ def _load(name):
     return module.run, getattr(module, "CORES", CORES)
 
 
+def _facts(function, name, core, again=False):
+    """Runs the scenario NAME; the facts that it has told."""
+    scenario = Scenario(name, core, again=again)
+    function(scenario)
+    if not scenario.judged():
+        raise Failure("no run of it was judged by its denials: scenario.saw(console)")
+    return scenario.facts
+
+
 def run(name, report, skip):
     """One scenario on each of its cores; SKIP(core) is the reason not to, or None."""
     facts = {}
@@ -143,13 +155,17 @@ def run(name, report, skip):
         if skip(core):
             report.skip(test, skip(core))
             continue
-        scenario = Scenario(name, core)
         start = time.monotonic()
         try:
-            function(scenario)
-            if not scenario.judged():
-                raise Failure("no run of it was judged by its denials: scenario.saw(console)")
-            facts[core] = scenario.facts
+            try:
+                facts[core] = _facts(function, name, core)
+            except Failure as failure:
+                # The emulator delivers some of Xen's interrupts twice (docs/testing.md), which a
+                # kernel does not survive. Ours has to pass at once.
+                if core != "xen":
+                    raise
+                print(f"{test} again: {failure}", flush=True)
+                facts[core] = _facts(function, name, core, again=True)
             if len(facts) == 2 and facts["xen"] != facts["bulkhead"]:
                 raise Failure("not the same as on Xen:\n" + "\n".join(
                     f"    {ours!r} instead of {theirs!r}" for ours, theirs in
