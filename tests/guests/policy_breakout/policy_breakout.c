@@ -2,8 +2,8 @@
 /*
  * REQ flask/6: a domain that has been taken over tries every operation of xsm-policy/access_vectors on
  * the host, on Dom0 and on another guest (target=DOMID on its command line); only what its label is
- * granted may go through. Writes to the debug port, as it may not write to the console. Needs a
- * partner: it is a guest beside another one (tests/system/breakout.sh).
+ * granted may go through. Writes to the debug port, as it may not write to the console.
+ * Needs a partner: it is a guest beside another one (tests/system/breakout.sh).
  */
 #include "guest.h"
 
