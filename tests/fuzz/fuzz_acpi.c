@@ -10,6 +10,7 @@
 
 #include "lib/printk.h"
 #include "x86/acpi.h"
+#include "x86/view.h"
 
 #define RSDP 16
 #define ROOT 64
@@ -22,12 +23,10 @@ void printk(const char *fmt, ...)
 	(void)fmt;
 }
 
-static const void *map(uint64_t addr, size_t len)
+const void *boot_map(uint64_t addr, size_t len)
 {
 	return addr > mem_size || len > mem_size - addr ? NULL : mem + addr;
 }
-
-static const struct phys_access acc = { map, NULL };
 
 static void fix(uint64_t at, uint64_t len, unsigned int field)
 {
@@ -81,9 +80,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	mem_size = size;
 	memcpy(mem, data, size);
 	fix_all();
-	if (!acpi_parse(RSDP, &acc, &info) && (!info.nr_cpus || info.nr_cpus > ACPI_CPUS_MAX))
+	if (!acpi_parse(RSDP, &info) && (!info.nr_cpus || info.nr_cpus > ACPI_CPUS_MAX))
 		abort();
-	acpi_parse(0, &acc, &info); /* searches */
+	acpi_parse(0, &info); /* searches */
 	free(mem);
 	return 0;
 }

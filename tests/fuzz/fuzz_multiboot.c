@@ -5,20 +5,19 @@
 #include <string.h>
 
 #include "boot/multiboot.h"
+#include "x86/view.h"
 
 #define BASE 0x1000
 
 static const uint8_t *mem;
 static size_t mem_size;
 
-static const void *map(uint64_t addr, size_t len)
+const void *boot_map(uint64_t addr, size_t len)
 {
 	if (addr < BASE || addr - BASE > mem_size || len > mem_size - (addr - BASE))
 		return NULL;
 	return mem + (addr - BASE);
 }
-
-static const struct phys_access acc = { map, NULL };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -29,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	mem = data + 1;
 	mem_size = size - 1;
-	if (multiboot_parse(data[0] & 1 ? MULTIBOOT2_MAGIC : MULTIBOOT1_MAGIC, BASE, &acc, &info))
+	if (multiboot_parse(data[0] & 1 ? MULTIBOOT2_MAGIC : MULTIBOOT1_MAGIC, BASE, &info))
 		return 0;
 	/* What comes out can be relied on. */
 	if (info.nr_modules > BOOT_MODULES_MAX || !info.nr_mem || info.nr_mem > BOOT_MEM_MAX)

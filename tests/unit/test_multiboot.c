@@ -8,30 +8,20 @@
 
 #include "boot/multiboot.h"
 #include "lib/errno.h"
+#include "x86/view.h"
 
 #define MEM_SIZE 0x10000
 #define INFO	 0x1000
 
 static uint8_t mem[MEM_SIZE];
 static struct boot_info info;
-static int maps;
 
-static const void *map(uint64_t addr, size_t len)
+const void *boot_map(uint64_t addr, size_t len)
 {
 	if (addr > MEM_SIZE || len > MEM_SIZE - addr)
 		return NULL;
-	maps++;
 	return mem + addr;
 }
-
-static void unmap(const void *va, size_t len)
-{
-	(void)va;
-	(void)len;
-	maps--;
-}
-
-static const struct phys_access acc = { map, unmap };
 
 static void put32(uint32_t at, uint32_t v)
 {
@@ -47,14 +37,6 @@ static int setup(void **state)
 {
 	(void)state;
 	memset(mem, 0, sizeof(mem));
-	maps = 0;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	assert_int_equal(maps, 0); /* every path unmaps */
 	return 0;
 }
 
@@ -90,7 +72,7 @@ static void test_mb1(void **state)
 {
 	(void)state;
 	mb1_basic("qemu");
-	assert_int_equal(multiboot_parse(MULTIBOOT1_MAGIC, INFO, &acc, &info), 0);
+	assert_int_equal(multiboot_parse(MULTIBOOT1_MAGIC, INFO, &info), 0);
 	assert_string_equal(info.cmdline, "loglvl=debug  x");
 	assert_int_equal(info.nr_modules, 2);
 	assert_int_equal(info.modules[0].start.v, 0x100000);
@@ -107,7 +89,7 @@ static void test_mb1_grub(void **state)
 {
 	(void)state;
 	mb1_basic("GRUB 2.06-13");
-	assert_int_equal(multiboot_parse(MULTIBOOT1_MAGIC, INFO, &acc, &info), 0);
+	assert_int_equal(multiboot_parse(MULTIBOOT1_MAGIC, INFO, &info), 0);
 	assert_string_equal(info.cmdline, "core.bin loglvl=debug  x");
 	assert_string_equal(info.modules[0].cmdline, "vmlinuz  console=hvc0");
 }
@@ -117,14 +99,14 @@ static int mb1_with(uint32_t at, uint32_t value)
 	setup(NULL);
 	mb1_basic("qemu");
 	put32(at, value);
-	return multiboot_parse(MULTIBOOT1_MAGIC, INFO, &acc, &info);
+	return multiboot_parse(MULTIBOOT1_MAGIC, INFO, &info);
 }
 
 static void test_mb1_bad(void **state)
 {
 	(void)state;
-	assert_int_equal(multiboot_parse(0x12345678, INFO, &acc, &info), -EINVAL);
-	assert_int_equal(multiboot_parse(MULTIBOOT1_MAGIC, MEM_SIZE - 8, &acc, &info), -EFAULT);
+	assert_int_equal(multiboot_parse(0x12345678, INFO, &info), -EINVAL);
+	assert_int_equal(multiboot_parse(MULTIBOOT1_MAGIC, MEM_SIZE - 8, &info), -EFAULT);
 	assert_int_equal(mb1_with(INFO + 16, 0xfffffff0), -EFAULT); /* command line */
 	assert_int_equal(mb1_with(INFO + 64, 0xfffffff0), -EFAULT); /* loader's name */
 	assert_int_equal(mb1_with(INFO + 20, 9), -E2BIG);	    /* modules */
@@ -141,7 +123,7 @@ static void test_mb1_bad(void **state)
 	setup(NULL);
 	mb1_basic("qemu");
 	put64(0x4024, ~0UL);
-	assert_int_equal(multiboot_parse(MULTIBOOT1_MAGIC, INFO, &acc, &info), 0);
+	assert_int_equal(multiboot_parse(MULTIBOOT1_MAGIC, INFO, &info), 0);
 	assert_int_equal(info.nr_mem, 1);
 }
 
@@ -153,7 +135,7 @@ static void test_mb1_long_cmdline(void **state)
 	memset(mem + 0x5000, 'b', 0x1000);
 	put32(INFO + 16, 0x5000);
 	mem[0x2100] = 0;
-	assert_int_equal(multiboot_parse(MULTIBOOT1_MAGIC, INFO, &acc, &info), 0);
+	assert_int_equal(multiboot_parse(MULTIBOOT1_MAGIC, INFO, &info), 0);
 	assert_int_equal(strlen(info.cmdline), BOOT_CMDLINE_MAX - 1);
 }
 
@@ -187,7 +169,7 @@ static int mb2_end(void)
 {
 	tag(0, 8);
 	put32(INFO, tag_at - INFO);
-	return multiboot_parse(MULTIBOOT2_MAGIC, INFO, &acc, &info);
+	return multiboot_parse(MULTIBOOT2_MAGIC, INFO, &info);
 }
 
 static void mb2_mmap(void)
@@ -265,17 +247,17 @@ static void test_mb2_bad(void **state)
 	mb2_begin();
 	mb2_mmap();
 	put32(INFO, tag_at - INFO);
-	assert_int_equal(multiboot_parse(MULTIBOOT2_MAGIC, INFO, &acc, &info), -EINVAL);
+	assert_int_equal(multiboot_parse(MULTIBOOT2_MAGIC, INFO, &info), -EINVAL);
 	put32(INFO, tag_at - INFO + 3);
 	put32(tag_at - 4, 0);
-	assert_int_equal(multiboot_parse(MULTIBOOT2_MAGIC, INFO, &acc, &info), -EINVAL);
+	assert_int_equal(multiboot_parse(MULTIBOOT2_MAGIC, INFO, &info), -EINVAL);
 	put32(INFO, 8);
-	assert_int_equal(multiboot_parse(MULTIBOOT2_MAGIC, INFO, &acc, &info), -EINVAL);
+	assert_int_equal(multiboot_parse(MULTIBOOT2_MAGIC, INFO, &info), -EINVAL);
 	put32(INFO, 0x200000);
-	assert_int_equal(multiboot_parse(MULTIBOOT2_MAGIC, INFO, &acc, &info), -EINVAL);
+	assert_int_equal(multiboot_parse(MULTIBOOT2_MAGIC, INFO, &info), -EINVAL);
 	put32(INFO, MEM_SIZE);
-	assert_int_equal(multiboot_parse(MULTIBOOT2_MAGIC, INFO, &acc, &info), -EFAULT);
-	assert_int_equal(multiboot_parse(MULTIBOOT2_MAGIC, 0xfffffff8, &acc, &info), -EFAULT);
+	assert_int_equal(multiboot_parse(MULTIBOOT2_MAGIC, INFO, &info), -EFAULT);
+	assert_int_equal(multiboot_parse(MULTIBOOT2_MAGIC, 0xfffffff8, &info), -EFAULT);
 	mb2_begin();
 	for (i = 0; i < 9; i++)
 		mb2_module(0x1000, 0x2000, "");
@@ -318,7 +300,7 @@ static void test_module_kind(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup(f, setup)
 	const struct CMUnitTest tests[] = {
 		T(test_mb1), T(test_mb1_grub), T(test_mb1_bad),		T(test_mb1_long_cmdline),
 		T(test_mb2), T(test_mb2_bad),  T(test_mb2_many_ranges), T(test_module_kind),

@@ -2,6 +2,7 @@
 #include "boot/multiboot.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "x86/view.h"
 
 /* Multiboot 1: bits of flags, and offsets of fields. */
 #define MB1_FLAG_CMDLINE (1U << 2)
@@ -36,30 +37,26 @@ enum {
 #define MB2_INFO_MAX (1U << 20) /* more than any loader writes */
 #define MB1_MMAP_MAX (1U << 16)
 #define MB2_TAG_HEAD 8
+#define LOADER_NAME  8 /* as much of it as tells GRUB 2 */
 
 struct parser {
-	const struct phys_access *acc;
 	struct boot_info *out;
 	bool loader_is_grub; /* GRUB 2 leaves file names out of command lines */
 };
 
-/* Copies the string at @addr, cut to fit. -EFAULT where it can't be read. */
-static int copy_string(const struct parser *p, uint64_t addr, char *dst, size_t size)
+/* Copies the string in @v, cut to fit; it may lack its NUL. */
+static void copy_string(const struct view *v, char *dst, size_t size)
 {
-	size_t i;
+	size_t len = strnlen((const char *)v->p, min((size_t)v->len, size - 1));
 
-	for (i = 0; i + 1 < size; i++) {
-		const char *s = p->acc->map(addr + i, 1);
+	memcpy(dst, v->p, len);
+	dst[len] = '\0';
+}
 
-		if (!s)
-			return -EFAULT;
-		dst[i] = *s;
-		phys_unmap(p->acc, s, 1);
-		if (!dst[i])
-			return 0;
-	}
-	dst[i] = '\0';
-	return 0;
+/* QEMU names itself "qemu" and GRUB 2 "GRUB 2.xx"; GRUB Legacy is "GNU GRUB 0.9x". */
+static bool is_grub(const struct view *name)
+{
+	return view_has(name, 0, 5) && !memcmp(name->p, "GRUB ", 5);
 }
 
 /* Takes the file name at the front away, unless the loader does not put one there. */
@@ -89,17 +86,20 @@ static void strip_names(const struct parser *p)
 		strip_name(p, p->out->modules[i].cmdline);
 }
 
-/* Room for one more module at [@start, @end). */
+/* One more module, at [@start, @end). */
 static int add_module(const struct parser *p, uint32_t start, uint32_t end,
-		      struct boot_module **module)
+		      const struct view *cmdline)
 {
+	struct boot_module *m;
+
 	if (end <= start)
 		return -EINVAL;
 	if (p->out->nr_modules == BOOT_MODULES_MAX)
 		return -E2BIG;
-	*module = &p->out->modules[p->out->nr_modules++];
-	(*module)->start.v = start;
-	(*module)->size = end - start;
+	m = &p->out->modules[p->out->nr_modules++];
+	m->start.v = start;
+	m->size = end - start;
+	copy_string(cmdline, m->cmdline, sizeof(m->cmdline));
 	return 0;
 }
 
@@ -113,24 +113,19 @@ static void add_mem(const struct parser *p, uint64_t start, uint64_t size, uint3
 
 static int mb1_modules(const struct parser *p, uint32_t addr, uint32_t count)
 {
-	uint32_t i;
+	struct view m, cmdline;
+	int rc;
 
 	if (count > BOOT_MODULES_MAX)
 		return -E2BIG;
-	for (i = 0; i < count; i++) {
-		uint64_t at = addr + (uint64_t)i * MB1_MODULE_SIZE;
-		const uint8_t *m = p->acc->map(at, MB1_MODULE_SIZE);
-		struct boot_module *module = NULL;
-		uint32_t name;
-		int rc;
-
-		if (!m)
+	for (uint32_t i = 0; i < count; i++) {
+		if (!view_open(&m, addr + (uint64_t)i * MB1_MODULE_SIZE, MB1_MODULE_SIZE))
 			return -EFAULT;
-		rc = add_module(p, read_le32(m), read_le32(m + 4), &module);
-		name = read_le32(m + 8);
-		phys_unmap(p->acc, m, MB1_MODULE_SIZE);
-		if (!rc && name)
-			rc = copy_string(p, name, module->cmdline, sizeof(module->cmdline));
+		cmdline = view_part(&m, 0, 0);
+		if (view_u32(&m, 8) &&
+		    !view_open(&cmdline, view_u32(&m, 8), BOOT_MODULE_CMDLINE - 1))
+			return -EFAULT;
+		rc = add_module(p, view_u32(&m, 0), view_u32(&m, 4), &cmdline);
 		if (rc)
 			return rc;
 	}
@@ -139,177 +134,122 @@ static int mb1_modules(const struct parser *p, uint32_t addr, uint32_t count)
 
 static int mb1_mmap(const struct parser *p, uint32_t addr, uint32_t length)
 {
-	const uint8_t *map;
-	uint32_t at = 0;
+	struct view v, e;
 
 	if (length > MB1_MMAP_MAX)
 		return -EINVAL;
-	map = p->acc->map(addr, length);
-	if (!map)
+	if (!view_open(&v, addr, length))
 		return -EFAULT;
-	while (length - at >= MB1_MMAP_ENTRY) {
-		const uint8_t *e = map + at;
-		uint32_t size = read_le32(e);
-
-		if (size < MB1_MMAP_ENTRY - 4 || size > length - at - 4)
+	for (uint32_t at = 0; view_has(&v, at, MB1_MMAP_ENTRY); at += e.len + 4) {
+		e = view_part(&v, at + 4, view_u32(&v, at));
+		if (e.len < MB1_MMAP_ENTRY - 4)
 			break;
-		add_mem(p, read_le64(e + 4), read_le64(e + 12), read_le32(e + 20));
-		at += size + 4;
+		add_mem(p, view_u64(&e, 0), view_u64(&e, 8), view_u32(&e, 16));
 	}
-	phys_unmap(p->acc, map, length);
 	return 0;
-}
-
-/* QEMU names itself "qemu" and GRUB 2 "GRUB 2.xx"; GRUB Legacy is "GNU GRUB 0.9x". */
-static bool is_grub(const char *loader)
-{
-	return !strncmp(loader, "GRUB ", 5);
 }
 
 static int mb1_parse(struct parser *p, uint32_t addr)
 {
-	const uint8_t *map = p->acc->map(addr, MB1_SIZE);
-	uint8_t info[MB1_SIZE];
-	char loader[8] = "";
+	struct view info, v;
 	uint32_t flags;
 	int rc = 0;
 
-	if (!map)
+	if (!view_open(&info, addr, MB1_SIZE))
 		return -EFAULT;
-	memcpy(info, map, sizeof(info));
-	phys_unmap(p->acc, map, MB1_SIZE);
-	flags = read_le32(info + MB1_FLAGS);
-	if (flags & MB1_FLAG_LOADER)
-		rc = copy_string(p, read_le32(info + MB1_LOADER), loader, sizeof(loader));
-	p->loader_is_grub = is_grub(loader);
-	if (!rc && (flags & MB1_FLAG_CMDLINE))
-		rc = copy_string(p, read_le32(info + MB1_CMDLINE), p->out->cmdline,
-				 sizeof(p->out->cmdline));
-	if (!rc && (flags & MB1_FLAG_MODS))
-		rc = mb1_modules(p, read_le32(info + MB1_MODS_ADDR),
-				 read_le32(info + MB1_MODS_COUNT));
+	flags = view_u32(&info, MB1_FLAGS);
+	if (flags & MB1_FLAG_LOADER) {
+		if (!view_open(&v, view_u32(&info, MB1_LOADER), LOADER_NAME))
+			return -EFAULT;
+		p->loader_is_grub = is_grub(&v);
+	}
+	if (flags & MB1_FLAG_CMDLINE) {
+		if (!view_open(&v, view_u32(&info, MB1_CMDLINE), BOOT_CMDLINE_MAX - 1))
+			return -EFAULT;
+		copy_string(&v, p->out->cmdline, sizeof(p->out->cmdline));
+	}
+	if (flags & MB1_FLAG_MODS)
+		rc = mb1_modules(p, view_u32(&info, MB1_MODS_ADDR),
+				 view_u32(&info, MB1_MODS_COUNT));
 	if (!rc && (flags & MB1_FLAG_MMAP))
-		rc = mb1_mmap(p, read_le32(info + MB1_MMAP_ADDR),
-			      read_le32(info + MB1_MMAP_LENGTH));
+		rc = mb1_mmap(p, view_u32(&info, MB1_MMAP_ADDR), view_u32(&info, MB1_MMAP_LENGTH));
 	return rc;
 }
 
-/* A string that ends a tag; it may lack its NUL. */
-static void tag_string(const uint8_t *s, size_t len, char *dst, size_t size)
+static int mb2_mmap(const struct parser *p, const struct view *tag)
 {
-	len = strnlen((const char *)s, min(len, size - 1));
-	memcpy(dst, s, len);
-	dst[len] = '\0';
-}
+	uint32_t entry = view_u32(tag, 8);
 
-static int mb2_module(const struct parser *p, const uint8_t *tag, uint32_t size)
-{
-	struct boot_module *module;
-	int rc;
-
-	if (size < 16)
+	if (tag->len < 16 || entry < 20)
 		return -EINVAL;
-	rc = add_module(p, read_le32(tag + 8), read_le32(tag + 12), &module);
-	if (!rc)
-		tag_string(tag + 16, size - 16, module->cmdline, sizeof(module->cmdline));
-	return rc;
-}
-
-static int mb2_mmap(struct parser *p, const uint8_t *tag, uint32_t size)
-{
-	uint32_t entry, at;
-
-	if (size < 16)
-		return -EINVAL;
-	entry = read_le32(tag + 8);
-	if (entry < 20)
-		return -EINVAL;
-	for (at = 16; size - at >= entry; at += entry)
-		add_mem(p, read_le64(tag + at), read_le64(tag + at + 8), read_le32(tag + at + 16));
+	for (uint32_t at = 16; view_has(tag, at, entry); at += entry)
+		add_mem(p, view_u64(tag, at), view_u64(tag, at + 8), view_u32(tag, at + 16));
 	return 0;
 }
 
 /* The tag holds a copy of the RSDP, so its address is inside the boot information. */
-static int mb2_rsdp(const struct parser *p, uint64_t addr, uint32_t size, uint32_t least, bool v2)
+static int mb2_rsdp(const struct parser *p, const struct view *rsdp, uint32_t least, bool v2)
 {
-	if (size < MB2_TAG_HEAD + least)
+	if (rsdp->len < least)
 		return -EINVAL;
 	if (v2 || !p->out->rsdp.v)
-		p->out->rsdp.v = addr + MB2_TAG_HEAD;
+		p->out->rsdp.v = rsdp->addr;
 	return 0;
 }
 
-static int mb2_tag(struct parser *p, uint64_t addr, const uint8_t *tag, uint32_t size)
+static int mb2_tag(struct parser *p, const struct view *tag)
 {
-	char loader[8];
+	struct view body = view_part(tag, MB2_TAG_HEAD, tag->len - MB2_TAG_HEAD), cmdline;
 
-	switch (read_le32(tag)) {
+	switch (view_u32(tag, 0)) {
 	case MB2_TAG_CMDLINE:
-		tag_string(tag + 8, size - 8, p->out->cmdline, sizeof(p->out->cmdline));
+		copy_string(&body, p->out->cmdline, sizeof(p->out->cmdline));
 		return 0;
 	case MB2_TAG_LOADER:
-		tag_string(tag + 8, size - 8, loader, sizeof(loader));
-		p->loader_is_grub = is_grub(loader);
+		p->loader_is_grub = is_grub(&body);
 		return 0;
 	case MB2_TAG_MODULE:
-		return mb2_module(p, tag, size);
+		cmdline = view_part(tag, 16, tag->len - 16);
+		return add_module(p, view_u32(tag, 8), view_u32(tag, 12), &cmdline);
 	case MB2_TAG_MMAP:
-		return mb2_mmap(p, tag, size);
+		return mb2_mmap(p, tag);
 	case MB2_TAG_RSDP_V1:
-		return mb2_rsdp(p, addr, size, 20, false);
+		return mb2_rsdp(p, &body, 20, false);
 	case MB2_TAG_RSDP_V2:
-		return mb2_rsdp(p, addr, size, 36, true);
+		return mb2_rsdp(p, &body, 36, true);
 	default:
 		return 0;
 	}
 }
 
-static int mb2_tags(struct parser *p, uint64_t addr, const uint8_t *info, uint32_t total)
-{
-	uint32_t at = 8;
-
-	while (total - at >= MB2_TAG_HEAD) {
-		uint32_t size = read_le32(info + at + 4);
-		int rc;
-
-		if (size < MB2_TAG_HEAD || size > total - at)
-			return -EINVAL;
-		if (read_le32(info + at) == MB2_TAG_END)
-			return 0;
-		rc = mb2_tag(p, addr + at, info + at, size);
-		if (rc)
-			return rc;
-		if (ROUND_UP(size, 8U) > total - at)
-			break;
-		at += ROUND_UP(size, 8U);
-	}
-	return -EINVAL; /* the end tag is missing */
-}
-
 static int mb2_parse(struct parser *p, uint32_t addr)
 {
-	const uint8_t *info = p->acc->map(addr, 8);
+	struct view info, tag;
 	uint32_t total;
 	int rc;
 
-	if (!info)
+	if (!view_open(&info, addr, 8))
 		return -EFAULT;
-	total = read_le32(info);
-	phys_unmap(p->acc, info, 8);
+	total = view_u32(&info, 0);
 	if (total < 16 || total > MB2_INFO_MAX)
 		return -EINVAL;
-	info = p->acc->map(addr, total);
-	if (!info)
+	if (!view_open(&info, addr, total))
 		return -EFAULT;
-	rc = mb2_tags(p, addr, info, total);
-	phys_unmap(p->acc, info, total);
-	return rc;
+	for (uint32_t at = 8;; at += ROUND_UP(tag.len, 8)) {
+		tag = view_part(&info, at, view_u32(&info, at + 4));
+		if (tag.len < MB2_TAG_HEAD)
+			return -EINVAL; /* malformed, or the end tag is missing */
+		if (view_u32(&tag, 0) == MB2_TAG_END)
+			return 0;
+		rc = mb2_tag(p, &tag);
+		if (rc)
+			return rc;
+	}
 }
 
-int multiboot_parse(uint32_t magic, uint32_t info_addr, const struct phys_access *acc,
-		    struct boot_info *out)
+int multiboot_parse(uint32_t magic, uint32_t info_addr, struct boot_info *out)
 {
-	struct parser p = { .acc = acc, .out = out };
+	struct parser p = { .out = out };
 	int rc;
 
 	memset(out, 0, sizeof(*out));

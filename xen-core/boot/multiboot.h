@@ -7,7 +7,6 @@
 #define CORE_MULTIBOOT_H
 
 #include "types.h"
-#include "x86/phys_access.h"
 
 #define MULTIBOOT1_MAGIC    0x2badb002
 #define MULTIBOOT2_MAGIC    0x36d76289
@@ -41,11 +40,10 @@ struct boot_info {
 /*
  * Reads the information at @info_addr into @out, which is cleared first. Names of the image and
  * of module files at the front of command lines are taken off where the loader puts them there.
- * -EINVAL: unknown @magic or malformed; -EFAULT: something lies where @acc can't read;
+ * -EINVAL: unknown @magic or malformed; -EFAULT: something lies where boot_map() does not reach;
  * -E2BIG: more modules than there is room for; -ENOENT: no memory map.
  */
-int multiboot_parse(uint32_t magic, uint32_t info_addr, const struct phys_access *acc,
-		    struct boot_info *out);
+int multiboot_parse(uint32_t magic, uint32_t info_addr, struct boot_info *out);
 
 enum module_kind {
 	MODULE_BZIMAGE, /* Linux as distributions ship it */

@@ -29,6 +29,7 @@
 #include "x86/stack_guard.h"
 #include "x86/time.h"
 #include "x86/trap.h"
+#include "x86/view.h"
 #include "xsm/xsm.h"
 
 #define FOUR_GIB (1UL << 32)
@@ -44,12 +45,10 @@ static struct boot_info boot;
 static uint64_t early_start, early_at, early_end;
 static uint64_t max_mfn;
 
-static const void *identity_map(uint64_t addr, size_t len)
+const void *boot_map(uint64_t addr, size_t len)
 {
 	return addr < FOUR_GIB && len <= FOUR_GIB - addr ? (const void *)addr : NULL;
 }
-
-static const struct phys_access identity = { identity_map, NULL };
 
 struct range {
 	uint64_t start, end;
@@ -256,12 +255,12 @@ void start(uint32_t magic, uint32_t info)
 	stack_guard_init();
 	console_early_init();
 	printk("Bulkhead starts\n");
-	rc = multiboot_parse(magic, info, &identity, &boot);
+	rc = multiboot_parse(magic, info, &boot);
 	if (rc)
 		panic("the boot loader's information can't be read (error %d)", -rc);
 	cmdline_init(boot.cmdline);
 	console_init();
-	rc = acpi_parse(boot.rsdp.v, &identity, &acpi_info);
+	rc = acpi_parse(boot.rsdp.v, &acpi_info);
 	if (rc)
 		panic("no usable ACPI tables (error %d)", -rc);
 	for (unsigned int i = 0; i < boot.nr_mem; i++)

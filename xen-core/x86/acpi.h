@@ -4,7 +4,6 @@
 #define CORE_ACPI_H
 
 #include "types.h"
-#include "x86/phys_access.h"
 
 #define ACPI_CPUS_MAX	   256
 #define ACPI_IOAPICS_MAX   16
@@ -26,15 +25,6 @@ struct acpi_override {
 	uint32_t gsi;
 	uint16_t flags;
 };
-
-/* Generic Address Structure (5.2.3.2). */
-struct acpi_gas {
-	uint8_t space, width, offset, access;
-	uint64_t addr; /* 0: absent */
-};
-
-#define ACPI_SPACE_MEMORY 0
-#define ACPI_SPACE_IO	  1
 
 struct acpi_mcfg {
 	uint64_t base;
@@ -60,7 +50,7 @@ struct acpi_info {
 	/* FADT */
 	uint32_t smi_cmd, pm1a_cnt, pm1b_cnt, pm_timer; /* ports; 0: none */
 	uint8_t acpi_enable;
-	struct acpi_gas reset_reg; /* addr 0: reset is not supported this way */
+	uint16_t reset_port; /* 0: reset is not supported this way */
 	uint8_t reset_value;
 	bool have_s5;
 	uint8_t s5_typ_a, s5_typ_b;
@@ -74,7 +64,7 @@ struct acpi_info {
  * table with a bad length or checksum counts as absent, with a message. -ENOENT: no ACPI;
  * -EINVAL: no usable MADT with a local APIC in it.
  */
-int acpi_parse(uint64_t rsdp, const struct phys_access *acc, struct acpi_info *out);
+int acpi_parse(uint64_t rsdp, struct acpi_info *out);
 
 /* What the boot CPU found (boot/start.c). */
 extern struct acpi_info acpi_info;

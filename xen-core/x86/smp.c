@@ -199,8 +199,8 @@ static void stop_others(void)
 
 static void reset(void)
 {
-	if (acpi_info.reset_reg.addr && acpi_info.reset_reg.space == ACPI_SPACE_IO)
-		outb((uint16_t)acpi_info.reset_reg.addr, acpi_info.reset_value);
+	if (acpi_info.reset_port)
+		outb(acpi_info.reset_port, acpi_info.reset_value);
 	udelay(10000);
 	outb(0xcf9, 0x02);
 	outb(0xcf9, 0x06);
