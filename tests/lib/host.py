@@ -15,9 +15,11 @@ FUZZ_RUNS = 20000
 MORE_RUNS = {"policy": 100000}      # REQ flask/4
 FUZZ_SECONDS = 120
 
-# Limits of the core (text + data), and the count of its lines that is aimed at.
+# Limits of the core (text + data), and the count of its lines that is aimed at when all of DESIGN is there
+# (docs/performance.md, "Size"; Xen's 279,000 are counted in the same way).
 CORE_IMAGE_KIB = 600
 CORE_LINES = 20000
+COMMENT = re.compile(r'/\*.*?\*/|//[^\n]*|("(?:\\.|[^"\\])*")', re.S)
 # The security server with its cache (REQ flask/size); the hooks' module and the hypercall are apart.
 SERVER = ("avc.c", "context.c", "policy.h", "policy_read.c", "policy_rules.c", "policy_symbols.c",
           "reader.h", "server.c", "state.c", "state.h")
@@ -155,13 +157,14 @@ def fuzz(name):
 
 
 def core_lines():
-    """Lines of the core, by folder: C and assembly, without blank lines."""
+    """Lines of the core's code, by folder: C and assembly, without comments and blank lines."""
     counts = {}
     for path in tracked("xen-core/*.c", "xen-core/*.h", "xen-core/*.S"):
         folder = path.relative_to(ROOT / "xen-core").parts[0]
         text = path.read_text(encoding="utf-8")
+        code = COMMENT.sub(lambda found: found[1] or "", text)
         counts[folder] = counts.get(folder, 0) + sum(bool(line.strip())
-                                                     for line in text.splitlines())
+                                                     for line in code.splitlines())
     return counts
 
 
@@ -171,7 +174,7 @@ def size():
     for folder, count in sorted(counts.items()):
         print(f"    xen-core/{folder:12} {count:6} lines")
     total = sum(counts.values())
-    print(f"    xen-core              {total:6} lines that are not blank (aim: {CORE_LINES})")
+    print(f"    xen-core              {total:6} lines of code (aim: {CORE_LINES})")
     server = sum(bool(line.strip()) for name in SERVER
                  for line in (ROOT / "xen-core" / "xsm" / name).read_text().splitlines())
     print(f"    security server and cache: {server} lines that are not blank, comments among them"
