@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -197,13 +198,37 @@ static void other_files_are_refused(void **state)
 	close(fds[1]);
 }
 
+static void what_is_missing_is_named(void **state)
+{
+	struct test_elf e = make_elf();
+	int fd = file_with(e.bytes, e.size);
+	struct error err = { 0 };
+	struct loader loader;
+	struct rlimit old;
+
+	assert_int_equal(loader_spawn(&loader, -1, &err), -EBADF);
+	assert_non_null(strstr(err.text, "cannot look at the kernel image"));
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit) { 0, old.rlim_max }), 0);
+	assert_int_equal(loader_spawn(&loader, fd, &err), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_non_null(strstr(err.text, "cannot make a socket"));
+	assert_null(loader.slots);
+	/* An image of an impossible size is refused before anything of it is read. */
+	assert_int_equal(ftruncate(fd, (off_t)LOADER_IMAGE_MAX + 1), 0);
+	assert_int_equal(loader_spawn(&loader, fd, &err), -ENOEXEC);
+	assert_non_null(strstr(err.text, "too large"));
+	close(fd);
+	free(e.bytes);
+}
+
 /* ---- A child gone bad ---- */
 
-/* What the parent makes of bytes that a child could send: start and read. */
-static int talk(const void *bytes, size_t size, struct error *err)
+/* What the parent makes of the bytes that child `pid` (0: none) sent: start and read. */
+static int talk_with(pid_t pid, const void *bytes, size_t size, struct error *err)
 {
 	static uint8_t memory[0x20000];
-	struct loader loader = { 0 };
+	struct loader loader = { .pid = pid };
 	uint64_t entry;
 	int fds[2], rc;
 
@@ -218,6 +243,11 @@ static int talk(const void *bytes, size_t size, struct error *err)
 		rc = read_all(&loader, memory, &entry, err);
 	loader_stop(&loader);
 	return rc;
+}
+
+static int talk(const void *bytes, size_t size, struct error *err)
+{
+	return talk_with(0, bytes, size, err);
 }
 
 struct script {
@@ -354,6 +384,39 @@ static void errors_are_shown_without_control_characters(void **state)
 	assert_int_equal(TALK(say(&s, LOADER_ERROR, 0, 1ull << 40, "", 0)), -EPROTO);
 }
 
+/* A child that ends without a word, by `signal` or with `status`: what is said of it. */
+static void assert_end(int signal, int status, const char *what)
+{
+	struct error err = { 0 };
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct sigaction plain = { .sa_handler = SIG_DFL };
+
+		if (signal) {
+			sigaction(signal, &plain, NULL);
+			raise(signal);
+		}
+		_exit(status);
+	}
+	assert_int_equal(talk_with(pid, "", 0, &err), -EPROTO);
+	assert_non_null(strstr(err.text, what));
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* it was waited for */
+}
+
+static void the_end_of_a_child_is_explained(void **state)
+{
+	assert_end(SIGSYS, 0, "it tried what it may not do");
+	assert_end(SIGXCPU, 0, "it took too long");
+	assert_end(SIGKILL, 0, "stopped by signal 9");
+	assert_end(0, 126, "could not confine itself");
+	assert_end(0, 0, "ended too early");
+	/* In the middle of a text, and of a layout. */
+	assert_int_equal(TALK(say(&s, LOADER_ERROR, 10, ENOEXEC, "half", 4)), -EPROTO);
+	assert_int_equal(TALK(say(&s, LOADER_LAYOUT, sizeof(struct elf_segment), 0, "", 1)),
+			 -EPROTO);
+}
+
 /* ---- The child's fences ---- */
 
 /* Runs `deed` in a confined child; returns how it ended. */
@@ -428,12 +491,14 @@ int main(void)
 		cmocka_unit_test(large_kernels_go_through_the_slots),
 		cmocka_unit_test(bad_images_are_refused_with_a_reason),
 		cmocka_unit_test(other_files_are_refused),
+		cmocka_unit_test(what_is_missing_is_named),
 		cmocka_unit_test(a_good_conversation_is_believed),
 		cmocka_unit_test(bad_layouts_are_not_believed),
 		cmocka_unit_test(data_outside_of_the_layout_is_not_believed),
 		cmocka_unit_test(zeroes_outside_of_the_layout_are_not_believed),
 		cmocka_unit_test(a_bad_end_is_not_believed),
 		cmocka_unit_test(errors_are_shown_without_control_characters),
+		cmocka_unit_test(the_end_of_a_child_is_explained),
 		cmocka_unit_test(the_child_can_do_nothing_else),
 	};
 

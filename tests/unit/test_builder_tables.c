@@ -288,6 +288,41 @@ static void intel_caches_are_shared_by_cores(void **state)
 	assert_int_equal(leaves[2].a, 0);
 }
 
+/* What a hypervisor does not describe stays as it is; another vendor's topology as well. */
+static void missing_leaves_are_left_alone(void **state)
+{
+	struct hyper_cpuid_leaf leaves[5];
+	struct hyper_cpu_policy policy = { .leaves = leaves, .n_leaves = 0 };
+	struct cpu_policy_wishes wishes = { 0 };
+
+	memcpy(leaves, amd, sizeof(leaves));
+	cpu_policy_adjust(&policy, &wishes);
+	assert_memory_equal(leaves, amd, sizeof(leaves));
+	policy.n_leaves = 4; /* without 0x80000008 */
+	cpu_policy_adjust(&policy, &wishes);
+	assert_int_equal(leaves[3].d, 0);
+	assert_int_equal(leaves[4].c, amd[4].c);
+	policy.n_leaves = 5;
+	leaves[0].b = 0; /* nobody's name */
+	cpu_policy_adjust(&policy, &wishes);
+	assert_int_equal(leaves[4].c, amd[4].c);
+}
+
+static void hygon_is_as_amd(void **state)
+{
+	struct hyper_cpuid_leaf leaves[5];
+	struct hyper_cpu_policy policy = { .leaves = leaves, .n_leaves = 5 };
+	struct cpu_policy_wishes wishes = { 0 };
+
+	memcpy(leaves, amd, sizeof(leaves));
+	memcpy(&leaves[0].b, "Hygo", 4);
+	memcpy(&leaves[0].d, "nGen", 4);
+	memcpy(&leaves[0].c, "uine", 4);
+	leaves[4].c = 7u << 12 | 3; /* the width of ids does not grow beyond 7 */
+	cpu_policy_adjust(&policy, &wishes);
+	assert_int_equal(leaves[4].c, 7u << 12 | 7);
+}
+
 /* ---- Registers ---- */
 
 static size_t put_record(uint8_t *at, uint16_t type, uint16_t instance, uint32_t size, uint8_t fill)
@@ -365,6 +400,22 @@ static void malformed_records_are_errors(void **state)
 	assert_int_equal(vcpu_context_build(in, size, 1, 2, 1, (void **)&out, &got), -EPROTO);
 }
 
+/* Our core keeps no MTRRs for guests: its records end without them. A short record is none. */
+static void records_without_mtrrs_will_do(void **state)
+{
+	uint8_t in[8192], *out;
+	size_t size = put_record(in, HVM_SAVE_CODE(HEADER), 0, HVM_SAVE_LENGTH(HEADER), 0x11), got;
+	const size_t least = 3 * sizeof(struct hvm_save_descriptor) + HVM_SAVE_LENGTH(HEADER) +
+			     HVM_SAVE_LENGTH(CPU);
+
+	size += put_record(in + size, HVM_SAVE_CODE(MTRR), 0, HVM_SAVE_LENGTH(MTRR) - 1, 0x22);
+	size += put_record(in + size, HVM_SAVE_CODE(END), 0, 0, 0);
+	size += put_record(in + size, HVM_SAVE_CODE(MTRR), 1, HVM_SAVE_LENGTH(MTRR), 0x33);
+	assert_int_equal(vcpu_context_build(in, size, 1, 2, 2, (void **)&out, &got), 0);
+	assert_int_equal(got, least);
+	free(out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -378,8 +429,11 @@ int main(void)
 		cmocka_unit_test(amd_topology_has_no_threads),
 		cmocka_unit_test(counts_do_not_overflow),
 		cmocka_unit_test(intel_caches_are_shared_by_cores),
+		cmocka_unit_test(missing_leaves_are_left_alone),
+		cmocka_unit_test(hygon_is_as_amd),
 		cmocka_unit_test(first_vcpu_starts_in_protected_mode),
 		cmocka_unit_test(malformed_records_are_errors),
+		cmocka_unit_test(records_without_mtrrs_will_do),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
