@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The few functions of the C library that the decompressors call. Nothing is freed: one kernel is
- * unpacked, and then the memory is the kernel's.
+ * The few functions of the C library that the image readers and decompressors call. Nothing is freed: one kernel
+ * is loaded, and then the memory is the kernel's.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -56,9 +56,13 @@ void *memmove(void *to, const void *from, size_t length)
 
 void *memset(void *to, int value, size_t length)
 {
+	uint64_t pattern = (uint8_t)value * 0x0101010101010101u;
+	size_t words = length / 8;
 	void *at = to;
 
-	__asm__ volatile("rep stosb" : "+D"(at), "+c"(length) : "a"(value) : "memory");
+	length %= 8;
+	__asm__ volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(pattern) : "memory");
+	__asm__ volatile("rep stosb" : "+D"(at), "+c"(length) : "a"(pattern) : "memory");
 	return to;
 }
 

@@ -3,7 +3,7 @@
 #ifndef DOM0_LOADER_LOADER_H
 #define DOM0_LOADER_LOADER_H
 
-#include "unpack.h"
+#include "load.h"
 
 extern struct room room; /* malloc() takes from it */
 

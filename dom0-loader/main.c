@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Starts in Dom0's place when the boot loader brought Dom0's kernel as a bzImage: unpacks it inside Dom0's
- * memory, with Dom0's rights and no others, and starts it as the hypervisor would have done.
+ * What the hypervisor starts as Dom0: finds the kernel among the boot modules, unpacks it if it is packed, loads
+ * it and writes the ACPI tables. All of that happens inside Dom0's memory, with Dom0's rights and no others.
  */
 #include "loader.h"
 
@@ -10,6 +10,7 @@
 
 #include <xen/xen.h>
 #include <xen/sched.h>
+#include <xen/vcpu.h>
 
 #include "builder/bzimage.h"
 #include "builder/decompress.h"
@@ -70,7 +71,7 @@ void loader_die(const char *why)
 		hypercall3(__HYPERVISOR_sched_op, SCHEDOP_shutdown, (uint64_t)&shutdown, NULL);
 }
 
-/* What is going to take its time. */
+/* What is going to take its time: an ELF file does not. */
 static void announce(const uint8_t *image, size_t size)
 {
 	const char *why, *format;
@@ -86,19 +87,34 @@ static void announce(const uint8_t *image, size_t size)
 	say("\n");
 }
 
+/* The vCPUs that this domain has: their numbers have no gaps. */
+static uint32_t count_vcpus(void)
+{
+	uint32_t n = 1;
+
+	while (hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_is_up, n, NULL) >= 0)
+		n++;
+	return n;
+}
+
+static void need(const char *why)
+{
+	if (why)
+		loader_die(why);
+}
+
 void loader_main(uint64_t start_info)
 {
-	struct bzimage image;
+	struct kernel_image image;
 	const char *why;
 	uint32_t entry;
 
 	hypercalls_init();
-	why = room_find(&room, start_info, LOW_END, &image);
-	if (why)
-		loader_die(why);
+	need(room_find(&room, start_info, LOW_END));
+	need(kernel_take(&room, start_info, &image));
 	announce((const uint8_t *)image.addr, image.size);
-	if (unpack_kernel(&room, (const uint8_t *)image.addr, image.size, &entry, &why))
+	if (kernel_load(&room, (const uint8_t *)image.addr, image.size, &entry, &why))
 		loader_die(why);
-	drop_first_module(&room, start_info);
+	need(acpi_write(&room, start_info, count_vcpus()));
 	enter_kernel(entry, start_info);
 }

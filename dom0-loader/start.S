@@ -15,13 +15,11 @@
 #define PAGE_2M	   0xe3		/* present, writable, accessed, dirty, large */
 #define PAGE_TABLE 0x63
 
-	.section .note.Xen, "a", @note
-	.balign 4
-	.long 4, 8, 18			/* name size, value size, XEN_ELFNOTE_PHYS32_ENTRY */
-	.asciz "Xen"
-	.quad start32
-
+	/* What the hypervisor reads (struct dom0_loader_header in xen-core/domain/dom0.h). */
 	.section .head.text, "ax"
+	.ascii "BHLOADER"
+	.long loader_size, loader_start, start32
+
 	.code32
 	.globl start32
 start32:

@@ -24,7 +24,7 @@ insmod all_video
 
 menuentry "Bulkhead" {{
     multiboot2 /boot/xen-core.bin {core}
-    module2 /boot/dom0-loader
+    module2 /boot/dom0-loader.bin
     module2 /boot/vmlinuz {dom0}
     module2 /boot/initramfs.gz
     module2 /boot/bulkhead.policy
@@ -43,7 +43,7 @@ def make(core, image):
         (boot / "grub").mkdir(parents=True)
         shutil.copy(core, boot / "xen-core.bin")
         shutil.copy(content.vmlinuz, boot / "vmlinuz")
-        for file, _ in platform.core_modules("bulkhead", content.vmlinuz):
+        for file, _ in platform.core_modules("bulkhead"):
             shutil.copy(file, boot)
         (boot / "initramfs.gz").write_bytes(gzip.compress(root, 6, mtime=0))
         (boot / "grub" / "grub.cfg").write_text(CONFIG.format(

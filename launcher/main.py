@@ -70,7 +70,8 @@ def parser():
     add("--tools", choices=["bulkhead", "stock"], default=platform.DEFAULT_TOOLS,
         help="Dom0's tools: ours, or Debian's xl, xenstored and xenconsoled "
              f"(default {platform.DEFAULT_TOOLS})")
-    add("--kernel", metavar="FILE", type=pathlib.Path, help="boot another kernel in Dom0's place")
+    add("--kernel", metavar="FILE", type=pathlib.Path,
+        help="boot another kernel in Dom0's place: an ELF file with a PVH entry, or a bzImage")
     add("--ramdisk", metavar="FILE", type=pathlib.Path, help="with --kernel: its ramdisk")
     add("--unpacked", action="store_true",
         help="boot Dom0's kernel as an ELF file; a bzImage, as Debian ships it, takes the emulator "

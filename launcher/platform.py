@@ -17,7 +17,7 @@ from .paths import BUILD, ROOT, LaunchError, build_lock
 CORE = BUILD / "xen-core" / "xen-core.bin"
 ELF = BUILD / "xen-core" / "xen-core.elf"
 POLICY = BUILD / "xsm-policy" / "bulkhead.policy"
-LOADER = BUILD / "dom0-loader" / "dom0-loader"
+LOADER = BUILD / "dom0-loader" / "dom0-loader.bin"
 
 DEFAULT_CORE = "bulkhead"
 DEFAULT_TOOLS = "bulkhead"
@@ -65,15 +65,11 @@ def core_file(core, content):
     return require(CORE, "the core")
 
 
-def core_modules(core, kernel):
-    """What our core wants beside Dom0's KERNEL: the policy, and the loader when that is a bzImage."""
+def core_modules(core):
+    """What our core wants beside Dom0's kernel and its ramdisk: the policy, and the kernel's loader."""
     if core == "xen":
         return []
-    modules = [(require(POLICY, "the policy"), "")]
-    with open(kernel, "rb") as file:
-        if file.read(0x206)[0x202:] == b"HdrS":     # Linux: Documentation/x86/boot.rst
-            modules.append((require(LOADER, "Dom0's loader"), ""))
-    return modules
+    return [(require(POLICY, "the policy"), ""), (require(LOADER, "Dom0's loader"), "")]
 
 
 def core_cmdline(core, cpus, dom0_memory, extra):
@@ -157,7 +153,7 @@ def dom0_machine(core, tools, cpus, memory, dom0_memory=1024, cmdline="", dom0_c
     machine = Machine(core=core_file(core, content),
                       cmdline=core_cmdline(core, cpus, dom0_memory, cmdline),
                       modules=[(kernel, f"{DOM0_CMDLINE} {dom0_cmdline}".strip()), (image, ""),
-                               *core_modules(core, kernel)],
+                               *core_modules(core)],
                       cpus=cpus, memory=memory, **more)
     return machine, token
 
@@ -169,7 +165,7 @@ def kernel_machine(core, kernel, ramdisk, cpus, memory, dom0_memory=128, cmdline
     modules = [(require(pathlib.Path(kernel), "the kernel"), dom0_cmdline)]
     if ramdisk:
         modules.append((require(pathlib.Path(ramdisk), "the ramdisk"), ""))
-    modules += core_modules(core, kernel)
+    modules += core_modules(core)
     return Machine(core=core_path, cmdline=core_cmdline(core, cpus, dom0_memory, cmdline),
                    modules=modules, cpus=cpus, memory=memory, **more)
 

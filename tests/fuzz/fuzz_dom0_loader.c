@@ -2,7 +2,7 @@
 /* Dom0's kernel as its loader meets it: whatever it is, writes stay in the room. REQ core/boot. */
 #include <stdlib.h>
 
-#include "unpack.h"
+#include "load.h"
 
 #define START 0xff0000u
 #define SIZE  0x40000u
@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *image, size_t size)
 	struct room room = { (uint8_t *)((uintptr_t)memory - START), START, START + SIZE, false };
 	const char *why = NULL;
 	uint32_t entry;
-	int rc = unpack_kernel(&room, image, size, &entry, &why);
+	int rc = kernel_load(&room, image, size, &entry, &why);
 
 	if (rc > 0 || (rc && !why) || (!rc && (entry < START || entry >= room.start)))
 		abort();

@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (info.nr_modules > BOOT_MODULES_MAX || !info.nr_mem || info.nr_mem > BOOT_MEM_MAX)
 		abort();
 	for (i = 0; i < info.nr_modules; i++)
-		if (!info.modules[i].size ||
+		if (!info.modules[i].size || info.modules[i].start.v % 4096 ||
 		    strnlen(info.modules[i].cmdline, BOOT_MODULE_CMDLINE) == BOOT_MODULE_CMDLINE)
 			abort();
 	for (i = 0; i < info.nr_mem; i++)

@@ -97,7 +97,7 @@ def _small_machine(script):
         core=platform.core_file("bulkhead", content), cpus=2, memory=1024, icount=True,
         cmdline=platform.core_cmdline("bulkhead", 2, DOM0_MIB, ""),
         modules=[(content.vmlinux(), platform.DOM0_CMDLINE), (image, ""),
-                 *platform.core_modules("bulkhead", content.vmlinux())]), token
+                 *platform.core_modules("bulkhead")]), token
 
 
 def _footprint():

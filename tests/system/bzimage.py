@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """
-REQ core/boot: a kernel in Dom0's place may be a bzImage of any of Linux's formats; one that can't be unpacked ends
-the platform, and the serial port says why. That Debian's own boots, system/dom0 and system/iso show.
+REQ core/boot: a kernel in Dom0's place may be a bzImage of any of Linux's formats, and the boot modules may come in
+any order; a kernel or loader that can't be started ends the platform, and the serial port says why. That Debian's own
+kernel boots, system/dom0 and system/iso show.
 """
 
 import bz2
@@ -31,16 +32,16 @@ PACKERS = {
 }
 
 
-def boot(scenario, name, image, words, loader=True, dom0_memory=256, status=emulator.PANIC):
-    """Boots IMAGE (bytes) in Dom0's place: the machine must say WORDS and stop."""
+def boot(scenario, name, image, words, change=None, dom0_memory=256, status=emulator.PANIC):
+    """Boots IMAGE (bytes) in Dom0's place, CHANGE(modules) made: the machine must say WORDS and stop."""
     folder = BUILD / "log"
     folder.mkdir(parents=True, exist_ok=True)
     kernel, log = folder / f"system-bzimage-{name}.img", folder / f"system-bzimage-{name}.log"
     kernel.write_bytes(image)
     machine = platform.kernel_machine("bulkhead", kernel, None, 1, 1024, dom0_memory,
                                       dom0_cmdline=platform.DOM0_CMDLINE, icount=True)
-    if not loader:
-        machine.modules.pop()
+    if change:
+        change(machine.modules)
     result = emulator.batch(machine, log, 120, lambda text: None)
     kernel.unlink()
     scenario.saw(result.console)
@@ -60,12 +61,40 @@ def unpacks(scenario, name, pack):
     boot(scenario, name, bytes(head) + payload, "DONE hello", status=0)
 
 
+def bad_loaders(scenario, hello):
+    """Without its loader, or with a damaged one, no kernel starts."""
+    loader = platform.LOADER.read_bytes()
+    path = BUILD / "log" / "system-bzimage-loader.img"
+
+    def replace(modules):
+        modules[-1] = (path, "")
+
+    boot(scenario, "no-loader", hello, "no loader for Dom0's kernel (dom0-loader.bin)", list.pop)
+    for name, data in (("cut", loader[:-1]),
+                       ("entry", loader[:16] + struct.pack("<I", 0xffff) + loader[20:])):
+        path.write_bytes(data)
+        boot(scenario, f"loader-{name}", hello, "Dom0's loader is damaged", replace)
+    # Behind the end of Dom0's memory.
+    path.write_bytes(loader[:12] + struct.pack("<II", 0xffff0000, 0xffff0014) + loader[20:])
+    boot(scenario, "loader-high", hello, "Dom0 needs more memory than 256 MiB", replace)
+    path.unlink()
+
+
 def run(scenario):
+    hello = (BUILD / "tests" / "guests" / "hello").read_bytes()
     for name, pack in PACKERS.items():
         unpacks(scenario, name, pack)
+    boot(scenario, "reversed", hello, "DONE hello", list.reverse, status=0)
+    boot(scenario, "least", hello, "DONE hello", dom0_memory=4, status=0)
+    bad_loaders(scenario, hello)
     image = Content().vmlinuz.read_bytes()
     middle = len(image) // 2
-    boot(scenario, "no-loader", image, "its loader, dom0-loader, must be a module too", loader=False)
+    boot(scenario, "none", b"070701", "Dom0 can't start: no boot module is a kernel")
+    boot(scenario, "nothing", hello, "Dom0 can't start: no boot module is a kernel",
+         lambda modules: modules.pop(0))
+    boot(scenario, "elf-cut", hello[:len(hello) // 2], "Dom0 can't start: the kernel is cut short")
+    boot(scenario, "no-entry", hello.replace(b"\x12\0\0\0Xen\0", b"\x13\0\0\0Xen\0"),
+         "Dom0 can't start: the kernel has no PHYS32_ENTRY note")
     boot(scenario, "cut", image[:middle], "Dom0 can't start: the bzImage is cut short")
     boot(scenario, "corrupt", image[:middle] + bytes([image[middle] ^ 1]) + image[middle + 1:],
          "Dom0 can't start: xz or lzma data is corrupt")

@@ -113,6 +113,7 @@ static void test_mb1_bad(void **state)
 	assert_int_equal(mb1_with(INFO + 24, MEM_SIZE - 8), -EFAULT);
 	assert_int_equal(mb1_with(0x3004, 0x100000), -EINVAL);	 /* empty module */
 	assert_int_equal(mb1_with(0x3004, 0xfffff), -EINVAL);	 /* ends before it starts */
+	assert_int_equal(mb1_with(0x3000, 0x100010), -EINVAL);	 /* begins within a page */
 	assert_int_equal(mb1_with(0x3008, 0xffffffff), -EFAULT); /* its name */
 	assert_int_equal(mb1_with(INFO + 44, 0x20000), -EINVAL); /* map too long */
 	assert_int_equal(mb1_with(INFO + 48, MEM_SIZE - 4), -EFAULT);
@@ -259,6 +260,9 @@ static void test_mb2_bad(void **state)
 	assert_int_equal(multiboot_parse(MULTIBOOT2_MAGIC, INFO, &info), -EFAULT);
 	assert_int_equal(multiboot_parse(MULTIBOOT2_MAGIC, 0xfffffff8, &info), -EFAULT);
 	mb2_begin();
+	mb2_module(0x1800, 0x2000, ""); /* begins within a page */
+	assert_int_equal(mb2_end(), -EINVAL);
+	mb2_begin();
 	for (i = 0; i < 9; i++)
 		mb2_module(0x1000, 0x2000, "");
 	assert_int_equal(mb2_end(), -E2BIG);
@@ -284,18 +288,15 @@ static void test_mb2_many_ranges(void **state)
 
 static void test_module_kind(void **state)
 {
-	uint8_t bz[0x206] = { 0 };
-
 	(void)state;
-	memcpy(bz + 0x202, "HdrS", 4);
-	assert_int_equal(module_kind(bz, sizeof(bz)), MODULE_BZIMAGE);
-	assert_int_equal(module_kind(bz, sizeof(bz) - 1), MODULE_INITRD);
-	assert_int_equal(module_kind("\177ELF", 4), MODULE_ELF);
-	assert_int_equal(module_kind("\177EL", 3), MODULE_INITRD);
-	assert_int_equal(module_kind("070701", 6), MODULE_INITRD);
+	assert_int_equal(module_kind("BHLOADER", 8), MODULE_LOADER);
+	assert_int_equal(module_kind("BHLOADER", 7), MODULE_DOM0);
+	assert_int_equal(module_kind("\177ELF", 4), MODULE_DOM0);
+	assert_int_equal(module_kind("070701", 6), MODULE_DOM0);
 	assert_int_equal(module_kind("\x8c\xff\x7c\xf9\x08\0\0\0XenFlask", 16), MODULE_FLASK);
-	assert_int_equal(module_kind("\x8c\xff\x7c\xf9\x08\0\0\0SE Linux", 16), MODULE_INITRD);
-	assert_int_equal(module_kind("", 0), MODULE_INITRD);
+	assert_int_equal(module_kind("\x8c\xff\x7c\xf9\x08\0\0\0XenFlask", 15), MODULE_DOM0);
+	assert_int_equal(module_kind("\x8c\xff\x7c\xf9\x08\0\0\0SE Linux", 16), MODULE_DOM0);
+	assert_int_equal(module_kind("", 0), MODULE_DOM0);
 }
 
 int main(void)

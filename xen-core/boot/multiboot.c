@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "boot/multiboot.h"
+#include "domain/dom0.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "x86/view.h"
@@ -92,7 +93,7 @@ static int add_module(const struct parser *p, uint32_t start, uint32_t end,
 {
 	struct boot_module *m;
 
-	if (end <= start)
+	if (end <= start || (start & ~PAGE_MASK)) /* head.S asks for whole pages */
 		return -EINVAL;
 	if (p->out->nr_modules == BOOT_MODULES_MAX)
 		return -E2BIG;
@@ -265,19 +266,17 @@ int multiboot_parse(uint32_t magic, uint32_t info_addr, struct boot_info *out)
 	return out->nr_mem ? 0 : -ENOENT;
 }
 
-static bool has_at(const void *head, size_t len, size_t offset, const void *bytes, size_t n)
+static bool begins(const void *head, size_t len, const void *bytes, size_t n)
 {
-	return len >= offset + n && !memcmp((const char *)head + offset, bytes, n);
+	return len >= n && !memcmp(head, bytes, n);
 }
 
 enum module_kind module_kind(const void *head, size_t len)
 {
-	if (has_at(head, len, 0x202, "HdrS", 4)) /* Linux: Documentation/arch/x86/boot.rst */
-		return MODULE_BZIMAGE;
-	if (has_at(head, len, 0, "\177ELF", 4))
-		return MODULE_ELF;
+	if (begins(head, len, DOM0_LOADER_MAGIC, 8))
+		return MODULE_LOADER;
 	/* Magic, length 8, and the policy's name. */
-	if (has_at(head, len, 0, "\x8c\xff\x7c\xf9\x08\0\0\0XenFlask", 16))
+	if (begins(head, len, "\x8c\xff\x7c\xf9\x08\0\0\0XenFlask", 16))
 		return MODULE_FLASK;
-	return MODULE_INITRD;
+	return MODULE_DOM0;
 }

@@ -17,7 +17,7 @@
 #define BOOT_MEM_MAX	    128
 
 struct boot_module {
-	maddr_t start;
+	maddr_t start; /* of a page */
 	uint64_t size;
 	char cmdline[BOOT_MODULE_CMDLINE];
 };
@@ -40,19 +40,19 @@ struct boot_info {
 /*
  * Reads the information at @info_addr into @out, which is cleared first. Names of the image and
  * of module files at the front of command lines are taken off where the loader puts them there.
- * -EINVAL: unknown @magic or malformed; -EFAULT: something lies where boot_map() does not reach;
- * -E2BIG: more modules than there is room for; -ENOENT: no memory map.
+ * -EINVAL: unknown @magic or malformed, or a module that begins within a page; -EFAULT: something
+ * lies where boot_map() does not reach; -E2BIG: more modules than there is room for; -ENOENT: no
+ * memory map.
  */
 int multiboot_parse(uint32_t magic, uint32_t info_addr, struct boot_info *out);
 
 enum module_kind {
-	MODULE_BZIMAGE, /* Linux as distributions ship it */
-	MODULE_ELF,	/* what is started: a kernel, or the loader of a bzImage */
-	MODULE_FLASK,	/* binary policy */
-	MODULE_INITRD,	/* all else: archives come in too many formats to know them */
+	MODULE_LOADER, /* what starts Dom0's kernel (domain/dom0.h) */
+	MODULE_FLASK,  /* binary policy */
+	MODULE_DOM0,   /* all else is for Dom0: the loader knows what it is */
 };
 
-/* What a module is, by its first bytes (give it 1 KiB where there is so much). */
+/* What a module is, by its first bytes (give it 16 where there are so many). */
 enum module_kind module_kind(const void *head, size_t len);
 
 #endif

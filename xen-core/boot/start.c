@@ -146,11 +146,11 @@ static void add_memory(void)
 
 static enum module_kind kind_of(const struct boot_module *m)
 {
-	uint8_t head[1024];
-	size_t n = min(m->size, (uint64_t)sizeof(head));
+	void *p = window_open(maddr_to_mfn(m->start));
+	enum module_kind kind = module_kind(p, min(m->size, PAGE_SIZE));
 
-	image_read(m, 0, head, n);
-	return module_kind(head, n);
+	window_close(p);
+	return kind;
 }
 
 /* The first module of @kind, or NULL. */
@@ -165,12 +165,15 @@ static const struct boot_module *find_module(enum module_kind kind)
 static void load_policy(void)
 {
 	const struct boot_module *m = find_module(MODULE_FLASK);
-	void *policy = NULL;
+	uint8_t *policy = m ? xmalloc(m->size) : NULL;
 
-	if (m) {
-		policy = xmalloc(m->size);
-		if (!policy || !image_read(m, 0, policy, m->size))
-			panic("the policy module is too large");
+	if (m && !policy)
+		panic("the policy module is too large");
+	for (uint64_t at = 0; m && at < m->size; at += PAGE_SIZE) {
+		void *p = window_open(maddr_to_mfn((maddr_t) { m->start.v + at }));
+
+		memcpy(policy + at, p, min(m->size - at, PAGE_SIZE));
+		window_close(p);
 	}
 	if (xsm_boot(policy, m ? m->size : 0, options.flask[0] ? options.flask : NULL))
 		panic("no usable policy: give a policy module, or flask=disabled for the built-in "
@@ -178,22 +181,16 @@ static void load_policy(void)
 	xfree(policy);
 }
 
-/* An ELF module is the kernel; beside a bzImage it is the loader that unpacks the bzImage. */
 static struct domain *build_dom0(void)
 {
-	const struct boot_module *bzimage = find_module(MODULE_BZIMAGE);
-	const struct boot_module *initrd = find_module(MODULE_INITRD);
-	struct dom0_image image = { .kernel = find_module(MODULE_ELF) };
+	struct dom0_image image = { .loader = find_module(MODULE_LOADER) };
 
-	if (!image.kernel && bzimage)
-		panic("Dom0's kernel is a bzImage: its loader, dom0-loader, must be a module too");
-	if (!image.kernel)
-		panic("no kernel for Dom0 among the %u boot modules", boot.nr_modules);
-	image.cmdline = (bzimage ? bzimage : image.kernel)->cmdline;
-	if (bzimage)
-		image.module[image.nr_modules++] = bzimage;
-	if (initrd)
-		image.module[image.nr_modules++] = initrd;
+	if (!image.loader)
+		panic("no loader for Dom0's kernel (dom0-loader.bin) among the %u boot modules",
+		      boot.nr_modules);
+	for (unsigned int i = 0; i < boot.nr_modules; i++)
+		if (kind_of(&boot.modules[i]) == MODULE_DOM0)
+			image.module[image.nr_modules++] = &boot.modules[i];
 	return dom0_build(&image);
 }
 

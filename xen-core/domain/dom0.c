@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Dom0 is a PVH guest like others, with the kernel and modules that the boot loader brought. Its
- * memory map: RAM from 0 to 3 GiB at most, a page of ACPI tables below 4 GiB, the rest of RAM above.
- * It gets no hardware.
+ * Dom0 is a PVH guest like others. What starts in it is its loader (dom0-loader/), which finds the
+ * kernel among the modules that the boot loader brought. Its memory map: RAM from 0 to 3 GiB at
+ * most, pages for ACPI tables below 4 GiB, the rest of RAM above. It gets no hardware.
  */
 #include "domain/dom0.h"
-#include "domain/build_acpi.h"
 #include "domain/domain.h"
-#include "domain/elf.h"
 #include "hvm/hvm.h"
 #include "lib/bitops.h"
 #include "lib/cmdline.h"
@@ -18,52 +16,39 @@
 #include "mm/heap.h"
 #include "mm/window.h"
 
-#define MIB	      (1UL << 20)
-#define GIB	      (1UL << 30)
-#define LOW_MAX	      (3 * GIB)
-#define HIGH_START    (4 * GIB)
-#define ACPI_BASE     0xfc000000UL
-#define ACPI_PAGES    4UL
-#define DEFAULT_DOM0  (512 * MIB)
-#define CMDLINE_LIMIT BOOT_MODULE_CMDLINE
-#define ORDER_2M      9
+#define MIB	     (1UL << 20)
+#define GIB	     (1UL << 30)
+#define LOW_MAX	     (3 * GIB)
+#define HIGH_START   (4 * GIB)
+#define ACPI_BASE    0xfc000000UL
+#define ACPI_PAGES   4UL
+#define DOM0_MAP_MAX 3
+#define DEFAULT_DOM0 (512 * MIB)
+#define ORDER_2M     9
 
-bool image_read(const struct boot_module *img, uint64_t offset, void *buf, size_t len)
+/* Copies @m to guest-physical @to of @d, page by page from window to window. */
+static int load_module(struct domain *d, const struct boot_module *m, uint64_t to)
 {
-	if (offset > img->size || len > img->size - offset)
-		return false;
-	while (len) {
-		uint64_t at = img->start.v + offset;
-		size_t n = min(len, PAGE_SIZE - (at & ~PAGE_MASK));
-		char *p = window_open(maddr_to_mfn((maddr_t) { at }));
+	int rc = 0;
 
-		memcpy(buf, p + (at & ~PAGE_MASK), n);
+	for (uint64_t at = 0; !rc && at < m->size; at += PAGE_SIZE) {
+		void *p = window_open(maddr_to_mfn((maddr_t) { m->start.v + at }));
+
+		rc = guest_phys_write(d, (gpa_t) { to + at }, p, min(m->size - at, PAGE_SIZE));
 		window_close(p);
-		buf = (char *)buf + n;
-		offset += n;
-		len -= n;
 	}
-	return true;
+	return rc;
 }
 
-/* Copies part of @img to guest-physical @to of @d, window to window. */
-static int image_load(struct domain *d, const struct boot_module *img, uint64_t offset, gpa_t to,
-		      uint64_t len)
+/* The header of @loader; false: that can't be one. */
+static bool read_header(const struct boot_module *loader, struct dom0_loader_header *h)
 {
-	while (len) {
-		uint64_t at = img->start.v + offset;
-		size_t n = min(len, PAGE_SIZE - (at & ~PAGE_MASK));
-		char *p = window_open(maddr_to_mfn((maddr_t) { at }));
-		int rc = guest_phys_write(d, to, p + (at & ~PAGE_MASK), n);
+	void *p = window_open(maddr_to_mfn(loader->start));
 
-		window_close(p);
-		if (rc)
-			return rc;
-		offset += n;
-		to.v += n;
-		len -= n;
-	}
-	return 0;
+	memcpy(h, p, sizeof(*h));
+	window_close(p);
+	return h->size >= sizeof(*h) && h->size == loader->size && h->entry >= h->load &&
+	       h->entry - h->load < h->size;
 }
 
 /* Gives @d zeroed memory for [start, end), both multiples of a page; large pages where they fit. */
@@ -112,87 +97,86 @@ static unsigned int vcpu_count(void)
 	return max(1U, min(n, (unsigned int)MAX_VCPUS));
 }
 
-/* Memory is [0, low_end), and what does not fit there from HIGH_START on; where things lie in it. */
-struct layout {
-	uint64_t low_end, high_size;
-	gpa_t module[DOM0_MODULES_MAX], start_info;
-};
-
-static int make_memory_map(struct domain *d, const struct layout *l)
+/* Memory is [0, LOW_MAX), and what does not fit there from HIGH_START on. */
+static int make_memory(struct domain *d, uint64_t memory)
 {
-	const struct e820entry map[] = {
-		{ 0, l->low_end, XEN_HVM_MEMMAP_TYPE_RAM },
+	uint64_t low = min(memory, LOW_MAX);
+	const struct e820entry map[DOM0_MAP_MAX] = {
+		{ 0, low, XEN_HVM_MEMMAP_TYPE_RAM },
 		{ ACPI_BASE, ACPI_PAGES * PAGE_SIZE, XEN_HVM_MEMMAP_TYPE_ACPI },
-		{ HIGH_START, l->high_size, XEN_HVM_MEMMAP_TYPE_RAM },
+		{ HIGH_START, memory - low, XEN_HVM_MEMMAP_TYPE_RAM },
 	};
+	int rc = 0;
 
-	d->memory_map = xzalloc_array(struct e820entry, ARRAY_SIZE(map));
+	d->max_pages = memory / PAGE_SIZE + ACPI_PAGES;
+	p2m_set_limit(&d->p2m, d->max_pages);
+	d->memory_map = xzalloc_array(struct e820entry, DOM0_MAP_MAX);
 	if (!d->memory_map)
 		return -ENOMEM;
 	memcpy(d->memory_map, map, sizeof(map));
-	d->nr_memory_map = ARRAY_SIZE(map) - !l->high_size;
-	return 0;
+	d->nr_memory_map = DOM0_MAP_MAX - (memory == low);
+	for (unsigned int i = 0; !rc && i < d->nr_memory_map; i++)
+		rc = populate(d, map[i].addr, map[i].addr + map[i].size);
+	return rc;
 }
 
-/* Start info, module list, memory map and command line, one after another at l->start_info. */
+/* What start info says, all of it in one piece. */
 struct start_area {
 	struct hvm_start_info info;
-	struct hvm_modlist_entry module[DOM0_MODULES_MAX];
-	struct hvm_memmap_table_entry map[3];
-	char cmdline[CMDLINE_LIMIT];
+	struct hvm_modlist_entry module[BOOT_MODULES_MAX];
+	struct hvm_memmap_table_entry map[DOM0_MAP_MAX];
+	char cmdline[BOOT_MODULES_MAX][BOOT_MODULE_CMDLINE];
 };
 
-static int write_start_info(struct domain *d, const struct layout *l,
-			    const struct dom0_image *image)
+/*
+ * Places the modules below @base, where @a is to be. All goes to the end of the first GiB, which is
+ * all that Linux maps before it reads them; so what is between the loader and them is free for the
+ * kernel. false: they do not fit above @loader_end.
+ */
+static bool place_modules(struct start_area *a, uint64_t base, const struct dom0_image *image,
+			  uint64_t loader_end)
 {
-	uint64_t base = l->start_info.v;
-	struct start_area *a = xzalloc(sizeof(*a));
-	int rc;
+	uint64_t at = base;
 
-	if (!a)
-		return -ENOMEM;
-	a->info = (struct hvm_start_info) {
-		.magic = XEN_HVM_START_MAGIC_VALUE,
-		.version = 1,
-		.flags = 3, /* privileged, control domain (SIF_PRIVILEGED | SIF_INITDOMAIN) */
-		.nr_modules = image->nr_modules,
-		.modlist_paddr = base + offsetof(struct start_area, module),
-		.cmdline_paddr = base + offsetof(struct start_area, cmdline),
-		.rsdp_paddr = ACPI_BASE,
-		.memmap_paddr = base + offsetof(struct start_area, map),
-		.memmap_entries = d->nr_memory_map,
-	};
-	for (unsigned int i = 0; i < image->nr_modules; i++)
-		a->module[i] = (struct hvm_modlist_entry) { .paddr = l->module[i].v,
-							    .size = image->module[i]->size };
+	for (unsigned int i = 0; i < image->nr_modules; i++) {
+		const struct boot_module *m = image->module[i];
+
+		if (m->size > at)
+			return false;
+		at = (at - m->size) & PAGE_MASK;
+		a->module[i] = (struct hvm_modlist_entry) {
+			.paddr = at,
+			.size = m->size,
+			.cmdline_paddr = base + offsetof(struct start_area, cmdline[i]),
+		};
+		memcpy(a->cmdline[i], m->cmdline, sizeof(a->cmdline[i]));
+	}
+	a->info.nr_modules = image->nr_modules;
+	return at >= loader_end;
+}
+
+/* The loader adds the kernel's command line and the RSDP. */
+static int write_start_info(struct domain *d, struct start_area *a, uint64_t base)
+{
+	a->info.magic = XEN_HVM_START_MAGIC_VALUE;
+	a->info.version = 1;
+	a->info.flags = 3; /* privileged, control domain (SIF_PRIVILEGED | SIF_INITDOMAIN) */
+	a->info.modlist_paddr = base + offsetof(struct start_area, module);
+	a->info.memmap_paddr = base + offsetof(struct start_area, map);
+	a->info.memmap_entries = d->nr_memory_map;
 	for (unsigned int i = 0; i < d->nr_memory_map; i++)
 		a->map[i] = (struct hvm_memmap_table_entry) { .addr = d->memory_map[i].addr,
 							      .size = d->memory_map[i].size,
 							      .type = d->memory_map[i].type };
-	str_copy(a->cmdline, image->cmdline, sizeof(a->cmdline));
-	rc = guest_phys_write(d, l->start_info, a, sizeof(*a));
-	xfree(a);
-	return rc;
-}
-
-static int write_acpi(struct domain *d)
-{
-	size_t size = ACPI_PAGES * PAGE_SIZE;
-	uint8_t *buf = xzalloc(size);
-	int rc = -ENOMEM;
-
-	if (buf && build_acpi(buf, size, (gpa_t) { ACPI_BASE }, d->max_vcpus))
-		rc = guest_phys_write(d, (gpa_t) { ACPI_BASE }, buf, size);
-	xfree(buf);
-	return rc;
+	return guest_phys_write(d, (gpa_t) { base }, a, sizeof(*a));
 }
 
 /* 32-bit protected mode without paging, EBX at the start info (xen/arch-x86/hvm/start_info.h). */
-static int set_entry(struct domain *d, uint32_t entry, gpa_t start_info)
+static int set_entry(struct domain *d, uint32_t entry, uint64_t start_info)
 {
 	struct hvm_hw_cpu cpu = {
 		.rip = entry,
-		.rbx = start_info.v,
+		.rbx = start_info,
 		.rflags = 2,
 		.cr0 = 0x11,
 		.cs_limit = ~0U,
@@ -217,64 +201,31 @@ static int set_entry(struct domain *d, uint32_t entry, gpa_t start_info)
 	return 0;
 }
 
-/*
- * The modules and the start info go to the end of the first GiB, which is all that Linux maps before
- * it reads them; so what is between the kernel and them is free (a loader unpacks Linux there).
- */
-static bool make_layout(struct layout *l, const struct dom0_image *image, uint64_t kernel_end,
-			uint64_t memory)
+static int load(struct domain *d, const struct dom0_image *image, struct start_area *a,
+		uint64_t memory)
 {
-	uint64_t at;
+	uint64_t base = min(memory, GIB) - ROUND_UP(sizeof(*a), PAGE_SIZE);
+	struct dom0_loader_header h;
+	int rc;
 
-	l->low_end = min(memory, LOW_MAX);
-	l->high_size = memory - l->low_end;
-	at = min(l->low_end, GIB) - ROUND_UP(sizeof(struct start_area), PAGE_SIZE);
-	l->start_info.v = at;
-	for (unsigned int i = 0; i < image->nr_modules; i++) {
-		if (image->module[i]->size > at)
-			return false;
-		at = (at - image->module[i]->size) & PAGE_MASK;
-		l->module[i].v = at;
+	if (!read_header(image->loader, &h)) {
+		printk(KERN_ERR "Dom0's loader is damaged\n");
+		return -EINVAL;
 	}
-	return at >= kernel_end;
-}
-
-static int load(struct domain *d, const struct dom0_image *image, uint64_t memory)
-{
-	struct elf_image elf;
-	struct layout l;
-	int rc = elf_parse(image->kernel, &elf);
-
-	if (rc) {
-		printk(KERN_ERR
-		       "Dom0's kernel is no ELF image with a PVH entry (PHYS32_ENTRY note)\n");
-		return rc;
-	}
-	if (memory < 2 * MIB || !make_layout(&l, image, elf.end, memory)) {
+	if (memory < 2 * MIB || !place_modules(a, base, image, (uint64_t)h.load + h.size)) {
 		printk(KERN_ERR "Dom0 needs more memory than %lu MiB: raise dom0_mem=\n",
 		       memory / MIB);
 		return -ENOMEM;
 	}
-	d->max_pages = memory / PAGE_SIZE + ACPI_PAGES;
-	p2m_set_limit(&d->p2m, d->max_pages);
-	rc = populate(d, 0, l.low_end);
+	rc = make_memory(d, memory);
 	if (!rc)
-		rc = populate(d, HIGH_START, HIGH_START + l.high_size);
-	if (!rc)
-		rc = populate(d, ACPI_BASE, ACPI_BASE + ACPI_PAGES * PAGE_SIZE);
-	for (unsigned int i = 0; !rc && i < elf.nr; i++)
-		rc = image_load(d, image->kernel, elf.segment[i].offset,
-				(gpa_t) { elf.segment[i].paddr }, elf.segment[i].filesz);
+		rc = load_module(d, image->loader, h.load);
 	for (unsigned int i = 0; !rc && i < image->nr_modules; i++)
-		rc = image_load(d, image->module[i], 0, l.module[i], image->module[i]->size);
+		rc = load_module(d, image->module[i], a->module[i].paddr);
 	if (!rc)
-		rc = make_memory_map(d, &l);
+		rc = write_start_info(d, a, base);
 	if (!rc)
-		rc = write_acpi(d);
-	if (!rc)
-		rc = write_start_info(d, &l, image);
-	if (!rc)
-		rc = set_entry(d, elf.entry, l.start_info);
+		rc = set_entry(d, h.entry, base);
 	return rc;
 }
 
@@ -289,13 +240,15 @@ struct domain *dom0_build(const struct dom0_image *image)
 		.grant_opts = XEN_DOMCTL_GRANT_version(1),
 		.arch = { .emulation_flags = XEN_X86_EMU_LAPIC },
 	};
+	struct start_area *a = xzalloc(sizeof(*a));
 	struct domain *d;
-	int rc = domain_create(0, &config, NULL, &d);
+	int rc = a ? domain_create(0, &config, NULL, &d) : -ENOMEM;
 
 	for (unsigned int i = 0; !rc && i < d->max_vcpus; i++)
 		rc = vcpu_create(d, i);
 	if (!rc)
-		rc = load(d, image, memory);
+		rc = load(d, image, a, memory);
+	xfree(a);
 	if (rc) {
 		printk(KERN_ERR "Dom0 can't be built: error %d\n", -rc);
 		return NULL;

@@ -5,14 +5,27 @@
 
 #include "boot/multiboot.h"
 
-#define DOM0_MODULES_MAX 2
+/*
+ * The loader that starts Dom0's kernel is an image of its memory, this header first, numbers
+ * little-endian (dom0-loader/start.S). It is copied to guest-physical @load and entered as the PVH
+ * boot protocol has it, with start info (xen/arch-x86/hvm/start_info.h) that names neither an RSDP
+ * nor a command line: writing ACPI tables into the memory map's region for them and choosing the
+ * kernel among the modules, each of which has a command line of its own, is the loader's.
+ */
+#define DOM0_LOADER_MAGIC "BHLOADER"
+
+struct dom0_loader_header {
+	char magic[8];
+	uint32_t size;	/* of the whole image, which is the module's */
+	uint32_t load;	/* guest-physical address of this header */
+	uint32_t entry; /* 32-bit entry point, inside the image */
+};
 
 /* What Dom0 is made of, in machine memory that is in no other use. */
 struct dom0_image {
-	const struct boot_module *kernel; /* ELF with a PHYS32_ENTRY note */
-	const struct boot_module *module[DOM0_MODULES_MAX];
+	const struct boot_module *loader;
+	const struct boot_module *module[BOOT_MODULES_MAX]; /* the kernel, and what it is given */
 	unsigned int nr_modules;
-	const char *cmdline;
 };
 
 /*
@@ -20,8 +33,5 @@ struct dom0_image {
  * Returns NULL after a message that says what is wrong.
  */
 struct domain *dom0_build(const struct dom0_image *image);
-
-/* Copies @len bytes at @offset of module @img into @buf. false: beyond its end. */
-bool image_read(const struct boot_module *img, uint64_t offset, void *buf, size_t len);
 
 #endif
