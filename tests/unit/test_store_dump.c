@@ -400,6 +400,121 @@ static void test_forged(void **state)
 	free(stream.bytes);
 }
 
+/* Transports that only count: each that was adopted is closed once, whatever becomes of the restore. */
+static struct {
+	unsigned int adopted, closed;
+} counted;
+
+static ssize_t counted_recv(void *transport, void *to, size_t len)
+{
+	return 0;
+}
+
+static ssize_t counted_send(void *transport, const void *from, size_t len)
+{
+	return 0;
+}
+
+static void counted_close(void *transport)
+{
+	counted.closed++;
+}
+
+static int adopt_counted(void *ctx, uint32_t domid, unsigned int flags, const void *saved,
+			 size_t len, const struct conn_ops **ops, void **transport)
+{
+	static const struct conn_ops counted_ops = { counted_recv, counted_send, counted_close,
+						     NULL };
+
+	counted.adopted++;
+	*ops = &counted_ops;
+	*transport = &counted;
+	return 0;
+}
+
+static void adopted_counted(void *ctx, void *transport, struct conn *conn)
+{
+}
+
+/* Restores a forged stream: refused without a trace, or a sound store. */
+static bool try_forged(struct stream *stream)
+{
+	struct store *store;
+	int err;
+
+	seal(stream);
+	harness_init(&next);
+	counted.adopted = counted.closed = 0;
+	err = store_restore(&next.host, stream->bytes, stream->len, adopt_counted, adopted_counted,
+			    NULL, &store);
+	if (err) {
+		assert_int_equal(err, -EBADMSG);
+	} else {
+		assert_int_equal(store_check(store), 0);
+		store_destroy(store);
+	}
+	assert_int_equal(counted.adopted, counted.closed);
+	assert_int_equal(next.live, 0);
+	return !err;
+}
+
+/* `from` with the bytes [at, at + cut) replaced by `len` bytes. */
+static struct stream spliced(const struct stream *from, size_t at, size_t cut, const void *bytes,
+			     size_t len)
+{
+	struct stream to = { .len = from->len - cut + len };
+
+	to.bytes = malloc(to.len);
+	memcpy(to.bytes, from->bytes, at);
+	memcpy(to.bytes + at, bytes, len);
+	memcpy(to.bytes + at + len, from->bytes + at + cut, from->len - at - cut);
+	return to;
+}
+
+/* Whole records that are missing, come twice, come too early, or are a byte too short or too long. */
+static void test_misplaced(void **state)
+{
+	struct stream stream = { 0 }, forged;
+	unsigned int records = 0, refused = 0;
+	size_t size, first = 0;
+
+	make_full(&stream);
+	for (size_t at = 0; at < stream.len - sizeof(struct dump_end); at += size) {
+		char *record = stream.bytes + at, changed[8192];
+		struct dump_record head;
+
+		memcpy(&head, record, sizeof(head));
+		size = sizeof(head) + head.len;
+		assert_true(size < sizeof(changed));
+		if (!at)
+			first = size;
+		if (head.type == DUMP_END)
+			break;
+		records++;
+		forged = spliced(&stream, at, size, "", 0);
+		refused += !try_forged(&forged);
+		free(forged.bytes);
+		forged = spliced(&stream, at, 0, record, size);
+		refused += !try_forged(&forged);
+		free(forged.bytes);
+		forged = spliced(&stream, first, 0, record, size);
+		refused += !try_forged(&forged);
+		free(forged.bytes);
+		for (int more = -1; more <= 1; more += 2) {
+			memcpy(changed, record, size);
+			changed[size] = 0;
+			head.len += (uint32_t)more;
+			memcpy(changed, &head, sizeof(head));
+			forged = spliced(&stream, at, size, changed, size + (size_t)more);
+			assert_false(try_forged(&forged));
+			free(forged.bytes);
+			head.len -= (uint32_t)more;
+		}
+	}
+	assert_true(records > 20 && refused > records);
+	free(stream.bytes);
+}
+
 static void test_no_memory(void **state)
 {
 	struct stream stream = { 0 };
@@ -428,7 +543,7 @@ int main(void)
 		TEST(test_tree),    TEST(test_watches),	     TEST(test_events),
 		TEST(test_partial), TEST(test_transactions), TEST(test_gone),
 		TEST(test_lost),    TEST(test_sink_fails),   TEST(test_damage),
-		TEST(test_forged),  TEST(test_no_memory),
+		TEST(test_forged),  TEST(test_misplaced),    TEST(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

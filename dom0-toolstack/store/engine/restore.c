@@ -355,6 +355,8 @@ static int read_all(struct restore *restore, const char *begin)
 	err = next_record(restore, &type);
 	if (!err)
 		err = type == DUMP_STORE ? read_store(restore) : -EBADMSG;
+	if (!err && restore->more_len)
+		err = -EBADMSG;
 	while (!err) {
 		record = restore->pos;
 		err = next_record(restore, &type);
@@ -365,9 +367,9 @@ static int read_all(struct restore *restore, const char *begin)
 	}
 	if (err)
 		return err;
-	if (take_fixed(restore, &end, sizeof(end)) || restore->pos != restore->end ||
-	    !restore->have_root || !restore->store->introduce_perms ||
-	    !restore->store->release_perms)
+	if (take_fixed(restore, &end, sizeof(end)) || restore->more_len ||
+	    restore->pos != restore->end || !restore->have_root ||
+	    !restore->store->introduce_perms || !restore->store->release_perms)
 		return -EBADMSG;
 	return end.checksum == checksum_more(CHECKSUM_SEED, begin, (size_t)(record - begin))
 		       ? 0
