@@ -9,6 +9,7 @@
  *   guest-N  a datagram socket of whoever plays domain N: gets a datagram for each event
  *   evtchn   the daemon's datagram socket: a 32-bit port in a datagram is an event for it
  *   ring-0, xsd_port   stand for Dom0's /proc/xen/xsd_kva and xsd_port; made when missing
+ * $FAKE_XEN_FAIL names one call that fails ("grant", "virq", ...: see fails()).
  * The daemon's port for domain N is FAKE_PORT_BASE + N; VIRQ_DOM_EXC has FAKE_PORT_VIRQ.
  */
 #define __XEN_TOOLS__ 1
@@ -18,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +50,15 @@ static const char *place(void)
 	const char *dir = getenv("FAKE_XEN_DIR");
 
 	return dir ? dir : ".";
+}
+
+/* Whether the call of this name is to fail; then errno says something. */
+static bool fails(const char *call)
+{
+	const char *which = getenv("FAKE_XEN_FAIL");
+
+	errno = EACCES;
+	return which && !strcmp(which, call);
 }
 
 static void address(struct sockaddr_un *addr, const char *name, int number)
@@ -91,7 +102,7 @@ static void make_dom0(void)
 	close(fd);
 	snprintf(path, sizeof(path), "%s/xsd_port", place());
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, "1\n", 2) != 2)
+	if (fd < 0 || ftruncate(fd, 0) || write(fd, fails("dom0-port") ? "?\n" : "1\n", 2) != 2)
 		abort();
 	close(fd);
 }
@@ -99,14 +110,14 @@ static void make_dom0(void)
 /* Leads the daemon to Dom0's stand-ins; all other files are opened as they are. */
 static int open_any(const char *path, int flags, mode_t mode)
 {
+	bool page = !strcmp(path, "/proc/xen/xsd_kva"), port = !strcmp(path, "/proc/xen/xsd_port");
 	char elsewhere[200];
 
-	if (!strcmp(path, "/proc/xen/xsd_kva"))
-		snprintf(elsewhere, sizeof(elsewhere), "%s/ring-0", place());
-	else if (!strcmp(path, "/proc/xen/xsd_port"))
-		snprintf(elsewhere, sizeof(elsewhere), "%s/xsd_port", place());
-	else
+	if (!page && !port)
 		return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+	if (fails(page ? "dom0-page" : "dom0-open"))
+		return -1;
+	snprintf(elsewhere, sizeof(elsewhere), "%s/%s", place(), page ? "ring-0" : "xsd_port");
 	return (int)syscall(SYS_openat, AT_FDCWD, elsewhere, flags, mode);
 }
 
@@ -139,8 +150,10 @@ xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int 
 
 	(void)logger;
 	(void)flags;
-	if (!handle)
+	if (!handle || fails("evtchn")) {
+		free(handle);
 		return NULL;
+	}
 	make_dom0();
 	address(&addr, "evtchn", -1);
 	unlink(addr.sun_path);
@@ -189,14 +202,14 @@ xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *handle, u
 {
 	(void)handle;
 	(void)remote_port;
-	return (int)domid + FAKE_PORT_BASE;
+	return fails("bind") ? -1 : (int)domid + FAKE_PORT_BASE;
 }
 
 xenevtchn_port_or_error_t xenevtchn_bind_virq(xenevtchn_handle *handle, unsigned int virq)
 {
 	(void)handle;
 	(void)virq;
-	return FAKE_PORT_VIRQ;
+	return fails("virq") ? -1 : FAKE_PORT_VIRQ;
 }
 
 int xenevtchn_unbind(xenevtchn_handle *handle, evtchn_port_t port)
@@ -239,7 +252,7 @@ xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger, unsigned int 
 {
 	(void)logger;
 	(void)flags;
-	return (xengnttab_handle *)&handle_dummy;
+	return fails("gnttab") ? NULL : (xengnttab_handle *)&handle_dummy;
 }
 
 int xengnttab_close(xengnttab_handle *handle)
@@ -260,7 +273,7 @@ void *xengnttab_map_grant_ref(xengnttab_handle *handle, uint32_t domid, uint32_t
 	(void)handle;
 	(void)ref;
 	(void)prot;
-	return map_ring(domid);
+	return fails("grant") ? NULL : map_ring(domid);
 }
 
 int xengnttab_unmap(xengnttab_handle *handle, void *page, uint32_t count)
@@ -273,18 +286,19 @@ xenforeignmemory_handle *xenforeignmemory_open(struct xentoollog_logger *logger,
 {
 	(void)logger;
 	(void)flags;
-	return (xenforeignmemory_handle *)&handle_dummy;
+	return fails("foreign") ? NULL : (xenforeignmemory_handle *)&handle_dummy;
 }
 
 void *xenforeignmemory_map(xenforeignmemory_handle *handle, uint32_t domid, int prot, size_t pages,
 			   const xen_pfn_t *frames, int *errors)
 {
 	(void)handle;
-	(void)domid;
 	(void)prot;
 	(void)pages;
 	(void)frames;
 	(void)errors;
+	if (fails("grant"))
+		return map_ring(domid); /* a guest without the grant */
 	errno = EINVAL;
 	return NULL;
 }
@@ -299,13 +313,13 @@ xencall_handle *xencall_open(struct xentoollog_logger *logger, unsigned int flag
 {
 	(void)logger;
 	(void)flags;
-	return (xencall_handle *)&handle_dummy;
+	return fails("call") ? NULL : (xencall_handle *)&handle_dummy;
 }
 
 void *xencall_alloc_buffer(xencall_handle *handle, size_t size)
 {
 	(void)handle;
-	return malloc(size);
+	return fails("buffer") ? NULL : malloc(size);
 }
 
 void xencall_free_buffer(xencall_handle *handle, void *buffer)

@@ -463,5 +463,7 @@ int daemon_main(int argc, char **argv, const struct domains_backend *domains)
 	sockets_bury(&daemon);
 	if (daemon.domains)
 		daemon.domains->stop(&daemon);
+	free(daemon.update_file);
+	free(daemon.update_line);
 	return 0;
 }
