@@ -813,117 +813,6 @@ static void timer_no_tsc_deadline(void **state)
 	assert_false(vlapic_set_tsc_deadline(V(0), 5));
 }
 
-/* ---- save and load ---- */
-
-static void save(struct vcpu *v, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_regs *regs)
-{
-	assert_true(vlapic_save_mode(v, hw));
-	assert_true(vlapic_save_regs(v, regs));
-}
-
-/* As hvm_context_load() does; either may be missing. */
-static int load(struct vcpu *v, const struct hvm_hw_lapic *hw, const struct hvm_hw_lapic_regs *regs)
-{
-	if ((hw && vlapic_check_mode(v, hw)) || (regs && vlapic_check_regs(v, regs)))
-		return -EINVAL;
-	if (hw)
-		assert_int_equal(vlapic_load_mode(v, hw), 0);
-	return regs ? vlapic_load_regs(v, regs) : 0;
-}
-
-static void save_and_load(void **state)
-{
-	static struct hvm_hw_lapic_regs regs, again;
-	struct hvm_hw_lapic hw, hw2;
-
-	(void)state;
-	enable(1);
-	wr(1, TPR, 0x20);
-	wr(1, LDR, 0x02000000);
-	wr(1, LVTT, PERIODIC | 0x45);
-	wr(1, LVT0, 0x700);
-	wr(1, TDCR, 0);
-	wr(1, TMICT, 500000);
-	vlapic_set_irq(V(1), 0x90);
-	assert_int_equal(take(1), 0x90);
-	vlapic_set_irq(V(1), 0xa0);
-	save(V(1), &hw, &regs);
-	assert_int_equal(hw.apic_base_msr, 0xfee00800);
-	assert_int_equal(hw.disabled, 0);
-	assert_int_equal(hw.timer_divisor, 2);
-	vlapic_reset(V(1));
-	save(V(1), &hw2, &again);
-	assert_int_equal(hw2.disabled, 1);
-	assert_int_equal(load(V(1), &hw, NULL), 0);
-	assert_int_equal(load(V(1), NULL, &regs), 0);
-	save(V(1), &hw2, &again);
-	assert_memory_equal(&hw, &hw2, sizeof(hw));
-	assert_memory_equal(&regs, &again, sizeof(regs));
-	assert_int_equal(take(1), 0xa0);
-	wr(1, EOI, 0);
-	assert_int_equal(rd(1, ISR + 0x40), 1u << 16);
-	wr(1, EOI, 0);
-	fake_advance(10000000);
-	assert_int_equal(take(1), 0x45);
-	/* The BSP flag belongs to vCPU 0, whatever the record says. */
-	hw.apic_base_msr = 0xfee00d00;
-	assert_int_equal(load(V(1), &hw, &regs), 0);
-	assert_int_equal(vlapic_get_apic_base(V(1)), 0xfee00c00);
-	save(V(1), &hw, &regs);
-	assert_int_equal(*(uint32_t *)(regs.data + LDR), 1u << 2);
-	vlapic_reset(V(1));
-}
-
-static void load_deadline(void **state)
-{
-	static struct hvm_hw_lapic_regs regs;
-	struct hvm_hw_lapic hw;
-	uint64_t value;
-
-	(void)state;
-	enable(0);
-	wr(0, LVTT, DEADLINE | 0x46);
-	assert_true(vlapic_set_tsc_deadline(V(0), 5000000));
-	save(V(0), &hw, &regs);
-	assert_int_equal(hw.tdt_msr, 5000000);
-	vlapic_reset(V(0));
-	assert_int_equal(load(V(0), &hw, &regs), 0);
-	assert_true(vlapic_get_tsc_deadline(V(0), &value));
-	assert_int_equal(value, 5000000);
-	fake_advance(5000000);
-	assert_int_equal(take(0), 0x46);
-}
-
-/* Records are the tools' input: what no guest could have reached is refused. */
-static void load_hostile(void **state)
-{
-	static struct hvm_hw_lapic_regs good, bad;
-	struct hvm_hw_lapic hw, bad_hw;
-	static const struct {
-		uint32_t offset, value;
-	} values[] = { { LVTT, 1 << 19 },
-		       { LVTERR, 1 << 10 },
-		       { IRR, 1 },
-		       { ISR, 1 << 15 },
-		       { LVT1, 1 << 11 } };
-
-	(void)state;
-	save(V(0), &hw, &good);
-	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
-		bad = good;
-		memcpy(bad.data + values[i].offset, &values[i].value, 4);
-		assert_int_equal(load(V(0), &hw, &bad), -EINVAL);
-	}
-	bad_hw = hw;
-	bad_hw.apic_base_msr = 0x1000;
-	assert_int_equal(load(V(0), &bad_hw, &good), -EINVAL);
-	bad_hw.apic_base_msr = 0xfee00400;
-	assert_int_equal(load(V(0), &bad_hw, NULL), -EINVAL);
-	memset(&bad, 0xff, sizeof(bad));
-	assert_int_equal(load(V(0), NULL, &bad), -EINVAL);
-	assert_int_equal(rd(0, SVR), 0xff);
-}
-
 static void init_out_of_memory(void **state)
 {
 	struct vcpu v = { .domain = &fake_domain, .id = 1 };
@@ -967,9 +856,6 @@ int main(void)
 		T(timer_late),
 		D(timer_tsc_deadline),
 		T(timer_no_tsc_deadline),
-		T(save_and_load),
-		D(load_deadline),
-		T(load_hostile),
 		T(init_out_of_memory),
 	};
 

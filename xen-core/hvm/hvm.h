@@ -95,8 +95,8 @@ long hvm_context_save_one(struct domain *d, uint16_t type, uint16_t instance, vo
 			  size_t size);
 /*
  * Checks all of it first, then sets. @d is paused; @buf is the core's own memory. Needs a header
- * and an end record; between them any of CPU, LAPIC, LAPIC_REGS, MTRR and TSC_ADJUST for
- * any of the vCPUs. -EINVAL for what is malformed or not allowed, -ENOENT for a vCPU that does not
+ * and an end record; between them any of CPU and MTRR, which are what domain builders set, for any
+ * of the vCPUs. -EINVAL for what is malformed or not allowed, -ENOENT for a vCPU that does not
  * exist. When the hardware part refuses the CPU record of one vCPU, those of lower ones are set.
  */
 int hvm_context_load(struct domain *d, const void *buf, size_t size);

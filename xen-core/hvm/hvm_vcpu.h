@@ -22,7 +22,6 @@ struct vlapic {
 	uint32_t lvt[6]; /* timer, thermal, performance, LINT0, LINT1, error */
 	unsigned long irr[VLAPIC_WORDS];
 	unsigned long isr[VLAPIC_WORDS];
-	unsigned long tmr[VLAPIC_WORDS]; /* nothing is level triggered; loaded and saved */
 
 	struct spinlock timer_lock; /* LOCK_VCPU */
 	struct timer timer;
@@ -92,17 +91,6 @@ enum {
 #define ICR_WRITABLE  0x000ccfffu
 #define SVR_WRITABLE  0x3ffu
 #define TDCR_WRITABLE 0xbu
-extern const uint32_t vlapic_lvt_writable[6];
-/* Read-only bits that a write of an LVT entry may hold: delivery status, remote IRR. */
-#define LVT_READ_ONLY(entry) ((entry) == LVT_LINT0 || (entry) == LVT_LINT1 ? 0x5000u : 0x1000u)
-
-/* A register, in either mode; false: not a readable one. */
-bool vlapic_reg_read(struct vcpu *v, uint32_t offset, uint32_t *value);
-void vlapic_lvt_write(struct vcpu *v, unsigned int entry, uint32_t value);
-/* Could MSR 0x1b go from @old to @value? */
-bool vlapic_base_valid(const struct vcpu *v, uint64_t old, uint64_t value);
-/* Logical id in x2APIC mode: cluster and bit within, both from the id. */
-uint32_t vlapic_x2apic_ldr(const struct vcpu *v);
 
 /* vlapic_timer.c: LVT timer and TSC deadline. Modes of LVTT bits 18:17. */
 enum {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * HVM context: the save records of hvm/save.h, for the tools. Each type of record has a row in a
- * table. Loading walks the records twice: first everything is checked, then it is set.
+ * HVM context: those save records of hvm/save.h that domain builders set and debuggers read. Each
+ * type of record has a row in a table. Loading walks the records twice: first everything is
+ * checked, then it is set.
  */
 #include "hvm/cpuid.h"
 #include "hvm/hvm.h"
@@ -67,27 +68,12 @@ static int mtrr_load(struct vcpu *v, const void *buf)
 	return 0;
 }
 
-/* The MSR is not offered: its value is 0. */
-static bool tsc_adjust_save(struct vcpu *v, void *buf)
-{
-	memset(buf, 0, sizeof(struct hvm_tsc_adjust));
-	return true;
-}
-
-static int tsc_adjust_check(struct vcpu *v, const void *buf)
-{
-	return ((const struct hvm_tsc_adjust *)buf)->tsc_adjust ? -EINVAL : 0;
-}
-
 #define RECORD(name) HVM_SAVE_CODE(name), HVM_SAVE_LENGTH(name)
 
-/* In the order in which they are written. LAPIC comes before LAPIC_REGS: mode, then registers. */
+/* In the order in which they are written. */
 static const struct record_type types[] = {
 	{ RECORD(CPU), cpu_save, no_check, cpu_load },
-	{ RECORD(LAPIC), vlapic_save_mode, vlapic_check_mode, vlapic_load_mode },
-	{ RECORD(LAPIC_REGS), vlapic_save_regs, vlapic_check_regs, vlapic_load_regs },
 	{ RECORD(MTRR), mtrr_save, mtrr_check, mtrr_load },
-	{ RECORD(TSC_ADJUST), tsc_adjust_save, tsc_adjust_check, no_check },
 };
 
 static const struct record_type *find_type(uint16_t code)
@@ -176,68 +162,53 @@ long hvm_context_save_one(struct domain *d, uint16_t type, uint16_t instance, vo
  * Loading.
  */
 
-struct cursor {
-	const uint8_t *at;
-	size_t left;
-	struct hvm_save_descriptor desc;
-};
-
-/* The next record's descriptor; its data is at c->at. -EINVAL when it does not fit. */
-static int next_record(struct cursor *c)
+static int check_header(const struct hvm_save_descriptor *desc, const void *data)
 {
-	if (c->left < sizeof(c->desc))
-		return -EINVAL;
-	memcpy(&c->desc, c->at, sizeof(c->desc));
-	c->at += sizeof(c->desc);
-	c->left -= sizeof(c->desc);
-	return c->desc.length <= c->left ? 0 : -EINVAL;
-}
+	const struct hvm_save_header *h = data;
 
-static void skip_record(struct cursor *c)
-{
-	c->at += c->desc.length;
-	c->left -= c->desc.length;
-}
-
-static int check_header(struct cursor *c)
-{
-	const struct hvm_save_header *h = (const void *)c->at;
-
-	if (c->desc.typecode != HVM_SAVE_CODE(HEADER) || c->desc.length != sizeof(*h))
+	if (desc->typecode != HVM_SAVE_CODE(HEADER) || desc->length != sizeof(*h))
 		return -EINVAL;
 	return h->magic == HVM_FILE_MAGIC && h->version == HVM_FILE_VERSION ? 0 : -EINVAL;
 }
 
-static int visit_record(struct domain *d, const struct cursor *c, bool load)
+static int visit_record(struct domain *d, const struct hvm_save_descriptor *desc, const void *data,
+			bool load)
 {
-	const struct record_type *t = find_type(c->desc.typecode);
-	struct vcpu *v = domain_vcpu(d, c->desc.instance);
+	const struct record_type *t = find_type(desc->typecode);
+	struct vcpu *v = domain_vcpu(d, desc->instance);
 
-	if (!t || c->desc.length != t->length)
+	if (!t || desc->length != t->length)
 		return -EINVAL;
 	if (!v)
 		return -ENOENT;
-	return load ? t->load(v, c->at) : t->check(v, c->at);
+	return load ? t->load(v, data) : t->check(v, data);
 }
 
-/* One walk over all records. */
+/* One walk over all records: a header, any others, an end. */
 static int walk(struct domain *d, const void *buf, size_t size, bool load)
 {
-	struct cursor c = { .at = buf, .left = size };
-	int rc = next_record(&c);
+	struct hvm_save_descriptor desc;
+	const uint8_t *at = buf;
+	bool first = true;
+	int rc;
 
-	if (!rc)
-		rc = check_header(&c);
-	while (!rc) {
-		skip_record(&c);
-		rc = next_record(&c);
+	for (;;) {
+		if (size < sizeof(desc))
+			return -EINVAL;
+		memcpy(&desc, at, sizeof(desc));
+		at += sizeof(desc);
+		size -= sizeof(desc);
+		if (desc.length > size)
+			return -EINVAL;
+		if (!first && desc.typecode == HVM_SAVE_CODE(END))
+			return desc.length ? -EINVAL : 0;
+		rc = first ? check_header(&desc, at) : visit_record(d, &desc, at, load);
 		if (rc)
-			break;
-		if (c.desc.typecode == HVM_SAVE_CODE(END))
-			return c.desc.length ? -EINVAL : 0;
-		rc = visit_record(d, &c, load);
+			return rc;
+		at += desc.length;
+		size -= desc.length;
+		first = false;
 	}
-	return rc;
 }
 
 int hvm_context_load(struct domain *d, const void *buf, size_t size)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The virtual local APIC: registers, modes and priorities. Timer, IPIs and save records are
- * in files of their own.
+ * The virtual local APIC: registers, modes and priorities. Timer and IPIs are in files of their
+ * own.
  *
  * The interrupt path takes no lock: senders set a bit of IRR atomically and make the vCPU look
  * (hvm_vcpu_notice). See struct vlapic for who may change what. Nothing in the guest's platform
@@ -18,7 +18,9 @@
 #define X2APIC_MSR_FIRST 0x800u
 
 /* What can be written to each LVT entry. */
-const uint32_t vlapic_lvt_writable[6] = { 0x700ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff };
+static const uint32_t lvt_writable[6] = { 0x700ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff };
+/* Read-only bits that a write of an LVT entry may hold: delivery status, remote IRR. */
+#define LVT_READ_ONLY(entry) ((entry) == LVT_LINT0 || (entry) == LVT_LINT1 ? 0x5000u : 0x1000u)
 
 int vlapic_init(struct vcpu *v)
 {
@@ -54,7 +56,8 @@ uint32_t vlapic_id(const struct vcpu *v)
 	return VLAPIC_ID(v->id);
 }
 
-uint32_t vlapic_x2apic_ldr(const struct vcpu *v)
+/* Logical id in x2APIC mode: cluster and bit within, both from the id. */
+static uint32_t x2apic_ldr(const struct vcpu *v)
 {
 	return vlapic_id(v) >> 4 << 16 | 1u << (vlapic_id(v) & 0xf);
 }
@@ -66,12 +69,12 @@ void vlapic_reset(struct vcpu *v)
 	vlapic_timer_stop(v);
 	for (unsigned int i = 0; i < VLAPIC_WORDS; i++) {
 		WRITE_ONCE(l->irr[i], 0);
-		l->isr[i] = l->tmr[i] = 0;
+		l->isr[i] = 0;
 	}
 	l->tpr = l->esr = l->esr_pending = l->icr_low = l->icr_high = 0;
 	l->initial_count = l->divide = 0;
 	l->tsc_deadline = 0;
-	l->ldr = vlapic_x2apic(l) ? vlapic_x2apic_ldr(v) : 0;
+	l->ldr = vlapic_x2apic(l) ? x2apic_ldr(v) : 0;
 	l->dfr = ~0u;
 	l->svr = 0xff;
 	for (unsigned int i = 0; i < ARRAY_SIZE(l->lvt); i++)
@@ -192,7 +195,7 @@ static uint32_t bitmap_word(const unsigned long *map, uint32_t index)
 }
 
 /* false: not a readable register. */
-bool vlapic_reg_read(struct vcpu *v, uint32_t offset, uint32_t *value)
+static bool reg_read(struct vcpu *v, uint32_t offset, uint32_t *value)
 {
 	struct vlapic *l = v->vlapic;
 
@@ -222,7 +225,7 @@ bool vlapic_reg_read(struct vcpu *v, uint32_t offset, uint32_t *value)
 		*value = bitmap_word(l->isr, (offset - REG_ISR) / 16);
 		return true;
 	case REG_TMR ... REG_TMR + 0x70:
-		*value = bitmap_word(l->tmr, (offset - REG_TMR) / 16);
+		*value = 0; /* nothing is level triggered */
 		return true;
 	case REG_IRR ... REG_IRR + 0x70:
 		*value = bitmap_word(l->irr, (offset - REG_IRR) / 16);
@@ -266,11 +269,11 @@ static void svr_write(struct vcpu *v, uint32_t value)
 	vlapic_timer_set_lvt(v, l->lvt[LVT_TIMER] | APIC_LVT_MASKED);
 }
 
-void vlapic_lvt_write(struct vcpu *v, unsigned int entry, uint32_t value)
+static void lvt_write(struct vcpu *v, unsigned int entry, uint32_t value)
 {
 	struct vlapic *l = v->vlapic;
 
-	value &= vlapic_lvt_writable[entry];
+	value &= lvt_writable[entry];
 	if (!(l->svr & APIC_SVR_ENABLE))
 		value |= APIC_LVT_MASKED;
 	if (entry == LVT_TIMER)
@@ -311,7 +314,7 @@ static bool reg_write(struct vcpu *v, uint32_t offset, uint32_t value)
 		l->icr_high = value & 0xff000000;
 		return true;
 	case REG_LVT ... REG_LVT + 0x50:
-		vlapic_lvt_write(v, (offset - REG_LVT) / 16, value);
+		lvt_write(v, (offset - REG_LVT) / 16, value);
 		return true;
 	case REG_TMICT:
 		vlapic_timer_set_count(v, value);
@@ -326,7 +329,7 @@ static bool reg_write(struct vcpu *v, uint32_t offset, uint32_t value)
 
 bool vlapic_mmio_read(struct vcpu *v, uint32_t offset, uint32_t *value)
 {
-	if ((offset & 0xf) || !vlapic_reg_read(v, offset, value)) {
+	if ((offset & 0xf) || !reg_read(v, offset, value)) {
 		*value = 0;
 		vlapic_error(v, APIC_ESR_ILLEGAL_REG);
 		return false;
@@ -354,7 +357,7 @@ bool vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 
 	if (!vlapic_hw_enabled(l) || !vlapic_x2apic(l) || offset == REG_DFR || offset == REG_ICR2)
 		return false;
-	if (!vlapic_reg_read(v, offset, &low))
+	if (!reg_read(v, offset, &low))
 		return false;
 	*value = low;
 	if (offset == REG_ICR)
@@ -381,7 +384,7 @@ static bool x2apic_writable(uint32_t offset, uint64_t *bits)
 		*bits = 0xffffffff00000000UL | ICR_WRITABLE;
 		return true;
 	case REG_LVT ... REG_LVT + 0x50:
-		*bits = vlapic_lvt_writable[(offset - REG_LVT) / 16] |
+		*bits = lvt_writable[(offset - REG_LVT) / 16] |
 			LVT_READ_ONLY((offset - REG_LVT) / 16);
 		return true;
 	case REG_TMICT:
@@ -432,7 +435,7 @@ uint64_t vlapic_get_apic_base(const struct vcpu *v)
 }
 
 /* Modes are off, xAPIC, x2APIC; only one step up, or to off (SDM vol. 3, "x2APIC state transitions"). */
-bool vlapic_base_valid(const struct vcpu *v, uint64_t old, uint64_t value)
+static bool base_valid(const struct vcpu *v, uint64_t old, uint64_t value)
 {
 	const uint64_t mode = APIC_BASE_ENABLE | APIC_BASE_X2APIC;
 
@@ -452,12 +455,12 @@ bool vlapic_set_apic_base(struct vcpu *v, uint64_t value)
 	struct vlapic *l = v->vlapic;
 	uint64_t old = l->base;
 
-	if (!vlapic_base_valid(v, old, value))
+	if (!base_valid(v, old, value))
 		return false;
 	l->base = value;
 	if ((old ^ value) & APIC_BASE_ENABLE)
 		vlapic_reset(v);
 	else if ((old ^ value) & APIC_BASE_X2APIC)
-		l->ldr = vlapic_x2apic_ldr(v);
+		l->ldr = x2apic_ldr(v);
 	return true;
 }

@@ -68,15 +68,4 @@ uint32_t vlapic_id(const struct vcpu *v);
 uint8_t vlapic_get_tpr(const struct vcpu *v);
 void vlapic_set_tpr(struct vcpu *v, uint8_t tpr);
 
-/*
- * HVM save records LAPIC (@buf: struct hvm_hw_lapic) and LAPIC_REGS (struct hvm_hw_lapic_regs); @v is
- * paused. Check: could load take it? 0 or -EINVAL. LAPIC is loaded before LAPIC_REGS.
- */
-bool vlapic_save_mode(struct vcpu *v, void *buf);
-int vlapic_check_mode(struct vcpu *v, const void *buf);
-int vlapic_load_mode(struct vcpu *v, const void *buf);
-bool vlapic_save_regs(struct vcpu *v, void *buf);
-int vlapic_check_regs(struct vcpu *v, const void *buf);
-int vlapic_load_regs(struct vcpu *v, const void *buf);
-
 #endif

@@ -217,9 +217,11 @@ static const struct op_entry ops[] = {
 	   "NMI. Power and sleep buttons, which a guest here does not have, are -EOPNOTSUPP; Xen "
 	   "takes them for such a guest and does nothing."),
 	OP(XEN_DOMCTL_subscribe, XSM_DOMAIN__SET_MISC_INFO, domctl_subscribe, NULL),
-	OP(XEN_DOMCTL_gethvmcontext, XSM_HVM__GETHVMC, domctl_gethvmcontext, NULL),
+	OP(XEN_DOMCTL_gethvmcontext, XSM_HVM__GETHVMC, domctl_gethvmcontext,
+	   "Records HEADER, CPU and MTRR alone: nothing here saves and restores a running guest."),
 	OP(XEN_DOMCTL_sethvmcontext, XSM_HVM__SETHVMC, domctl_sethvmcontext,
-	   "All of it is checked before any of it is set."),
+	   "HEADER, CPU and MTRR; others are -EINVAL. All of it is checked before any of it is "
+	   "set."),
 	OP(XEN_DOMCTL_set_address_size, XSM_DOMAIN__SETADDRSIZE, domctl_set_address_size,
 	   "64 only, as for HVM in Xen."),
 	OP(XEN_DOMCTL_get_address_size, XSM_DOMAIN__GETADDRSIZE, domctl_get_address_size, NULL),
