@@ -35,78 +35,102 @@ static int teardown(void **state)
 
 static const struct cpu_policy *get_system(unsigned int index)
 {
-	const struct cpu_policy *p = NULL;
+	const struct cpu_policy *p = cpu_policy_system(index);
 
-	assert_int_equal(cpu_policy_system(index, &p), 0);
 	assert_non_null(p);
 	return p;
 }
 
+/* A leaf that the policy has not got. */
+static void assert_absent(const struct cpu_policy *p, uint32_t leaf, uint32_t subleaf)
+{
+	const xen_cpuid_leaf_t *l = cpu_policy_find(p, leaf, subleaf);
+
+	if (l)
+		assert_int_equal(l->a | l->b | l->c | l->d, 0);
+}
+
+static int set_all(const xen_cpuid_leaf_t *leaves, uint32_t nr_leaves, const xen_msr_entry_t *msrs,
+		   uint32_t nr_msrs)
+{
+	struct xen_domctl_cpu_policy op = { .nr_leaves = nr_leaves, .nr_msrs = nr_msrs };
+	int rc = cpu_policy_set(&fake_domain, &op, leaves, msrs);
+
+	err_leaf = op.err_leaf;
+	err_subleaf = op.err_subleaf;
+	err_msr = op.err_msr;
+	return rc;
+}
+
 static int set(const xen_cpuid_leaf_t *leaves, uint32_t n)
 {
-	return cpu_policy_set(&fake_domain, leaves, n, NULL, 0, &err_leaf, &err_subleaf, &err_msr);
+	return set_all(leaves, n, NULL, 0);
 }
 
 static int set_msr(uint32_t idx, uint32_t flags, uint64_t val)
 {
 	xen_msr_entry_t e = { idx, flags, val };
 
-	return cpu_policy_set(&fake_domain, NULL, 0, &e, 1, &err_leaf, &err_subleaf, &err_msr);
+	return set_all(NULL, 0, &e, 1);
 }
 
 static void system_policies(void **state)
 {
-	const struct cpu_policy *p;
-
 	(void)state;
-	assert_int_equal(cpu_policy_system(POLICY_PV_MAX, &p), -EOPNOTSUPP);
-	assert_int_equal(cpu_policy_system(POLICY_PV_DEFAULT, &p), -EOPNOTSUPP);
-	assert_int_equal(cpu_policy_system(6, &p), -EINVAL);
-	assert_int_equal(cpu_policy_find(get_system(POLICY_RAW), 1, NONE)->c, 0xfefbba3f);
-	assert_int_equal(cpu_policy_find(get_system(POLICY_HOST), 0, NONE)->a, 0xd);
-	assert_null(cpu_policy_find(get_system(POLICY_RAW), 7, NONE));
-	assert_null(cpu_policy_find(get_system(POLICY_RAW), 0xe, NONE));
+	assert_null(cpu_policy_system(XEN_SYSCTL_cpu_policy_pv_max));
+	assert_null(cpu_policy_system(XEN_SYSCTL_cpu_policy_pv_default));
+	assert_null(cpu_policy_system(6));
+	assert_int_equal(cpu_policy_find(get_system(XEN_SYSCTL_cpu_policy_raw), 1, NONE)->c,
+			 0xfefbba3f);
+	assert_int_equal(cpu_policy_find(get_system(XEN_SYSCTL_cpu_policy_host), 0, NONE)->a, 0xd);
+	assert_null(cpu_policy_find(get_system(XEN_SYSCTL_cpu_policy_raw), 7, NONE));
+	assert_null(cpu_policy_find(get_system(XEN_SYSCTL_cpu_policy_raw), 0xd, 8));
+	assert_null(cpu_policy_find(get_system(XEN_SYSCTL_cpu_policy_raw), EXT_FIRST + 0x22, NONE));
+	assert_null(cpu_policy_find(get_system(XEN_SYSCTL_cpu_policy_raw), 0xe, NONE));
 }
 
-/* The arrays are sorted, and have as many entries as the tools' library makes of them. */
+/* The arrays are sorted, and each has an entry for every leaf that the tools' library knows. */
 static void serialised_form(void **state)
 {
-	static const unsigned int all[] = { POLICY_RAW, POLICY_HOST, POLICY_HVM_MAX,
-					    POLICY_HVM_DEFAULT };
+	static const unsigned int all[] = { XEN_SYSCTL_cpu_policy_raw, XEN_SYSCTL_cpu_policy_host,
+					    XEN_SYSCTL_cpu_policy_hvm_max,
+					    XEN_SYSCTL_cpu_policy_hvm_default };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		const struct cpu_policy *p = get_system(all[i]);
-		unsigned int n[5] = { 0 };
+		unsigned int n[6] = { 0 };
 
-		for (unsigned int l = 0; l < p->nr_leaves; l++) {
+		for (unsigned int l = 0; l < CPU_POLICY_LEAVES; l++) {
 			const xen_cpuid_leaf_t *e = &p->leaf[l];
 
 			if (l > 0)
 				assert_true(e[-1].leaf < e->leaf ||
 					    (e[-1].leaf == e->leaf && e[-1].subleaf < e->subleaf));
+			assert_ptr_equal(cpu_policy_find(p, e->leaf, e->subleaf), e);
 			n[0] += e->leaf < 0x40000000 && e->subleaf == NONE;
 			n[1] += e->leaf == 7;
 			n[2] += e->leaf == 4;
 			n[3] += e->leaf == 0xb;
 			n[4] += e->leaf >= 0x80000000;
+			n[5] += e->leaf == 0xd;
 		}
 		assert_int_equal(n[0], 14 - 4);
 		assert_int_equal(n[1], 3);
-		assert_int_equal(n[2], 1);
+		assert_int_equal(n[2], 6);
+		assert_int_equal(n[3], 2);
 		assert_int_equal(n[4], 0x22);
-		assert_non_null(cpu_policy_find(p, 0x40000000, NONE));
-		assert_non_null(cpu_policy_find(p, 0x40000100, NONE));
-		assert_non_null(cpu_policy_find(p, 0xd, 1));
-		assert_non_null(cpu_policy_find(p, 0xd, 2));
-		assert_null(cpu_policy_find(p, 0xd, 9));
-		assert_int_equal(p->nr_msrs, 2);
-		assert_int_equal(p->msr[0].idx, 0xce);
-		assert_int_equal(p->msr[1].idx, 0x10a);
+		assert_int_equal(n[5], 8);
+		assert_int_equal(cpu_policy_find(p, 0x40000000, NONE)->leaf, 0x40000000);
+		assert_int_equal(cpu_policy_find(p, 0x40000100, NONE)->leaf, 0x40000100);
+		assert_absent(p, 4, 1);
+		assert_absent(p, 0xd, 9);
 	}
-	/* Leaf 0xb is made when the guest asks: one empty entry. */
-	assert_int_equal(cpu_policy_find(get_system(POLICY_HVM_DEFAULT), 0xb, 0)->c, 0);
-	assert_null(cpu_policy_find(get_system(POLICY_HVM_DEFAULT), 0xb, 2));
+	assert_int_equal(cpu_policy_msrs[0].idx, 0xce);
+	assert_int_equal(cpu_policy_msrs[1].idx, 0x10a);
+	/* Leaf 0xb is made when the guest asks: an empty entry. */
+	assert_absent(get_system(XEN_SYSCTL_cpu_policy_hvm_default), 0xb, 0);
+	assert_absent(get_system(XEN_SYSCTL_cpu_policy_hvm_default), 0xb, 1);
 }
 
 static void never_offered(void **state)
@@ -121,12 +145,13 @@ static void never_offered(void **state)
 		XEN_X86_FEATURE_IBS,	    XEN_X86_FEATURE_NODEID_MSR, XEN_X86_FEATURE_PDCM,
 		XEN_X86_FEATURE_DBEXT,	    XEN_X86_FEATURE_AUTO_IBRS,	XEN_X86_FEATURE_OSPKE,
 	};
-	const struct cpu_policy *max = get_system(POLICY_HVM_MAX);
+	const struct cpu_policy *max = get_system(XEN_SYSCTL_cpu_policy_hvm_max);
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(never); i++) {
 		assert_false(cpu_policy_has(max, never[i]));
-		assert_false(cpu_policy_has(get_system(POLICY_HVM_DEFAULT), never[i]));
+		assert_false(
+			cpu_policy_has(get_system(XEN_SYSCTL_cpu_policy_hvm_default), never[i]));
 	}
 	/* Leaves that describe what guests don't get. */
 	assert_int_equal(cpu_policy_find(max, 5, NONE)->a, 0);
@@ -140,7 +165,7 @@ static void never_offered(void **state)
 
 static void always_offered(void **state)
 {
-	const struct cpu_policy *def = get_system(POLICY_HVM_DEFAULT);
+	const struct cpu_policy *def = get_system(XEN_SYSCTL_cpu_policy_hvm_default);
 
 	(void)state;
 	assert_true(cpu_policy_has(def, XEN_X86_FEATURE_HYPERVISOR));
@@ -157,8 +182,8 @@ static void always_offered(void **state)
 /* Invariant TSC and hyperthreading are for the tools to give. */
 static void opt_in(void **state)
 {
-	const struct cpu_policy *def = get_system(POLICY_HVM_DEFAULT),
-				*max = get_system(POLICY_HVM_MAX);
+	const struct cpu_policy *def = get_system(XEN_SYSCTL_cpu_policy_hvm_default),
+				*max = get_system(XEN_SYSCTL_cpu_policy_hvm_max);
 
 	(void)state;
 	assert_false(cpu_policy_has(def, XEN_X86_FEATURE_ITSC));
@@ -177,7 +202,7 @@ static void opt_in(void **state)
 
 static void xstate(void **state)
 {
-	const struct cpu_policy *max = get_system(POLICY_HVM_MAX);
+	const struct cpu_policy *max = get_system(XEN_SYSCTL_cpu_policy_hvm_max);
 	xen_cpuid_leaf_t l = *cpu_policy_find(POLICY, 1, NONE);
 
 	(void)state;
@@ -190,7 +215,7 @@ static void xstate(void **state)
 	assert_int_equal(set(&l, 1), 0);
 	assert_int_equal(cpu_policy_find(POLICY, 0xd, 0)->a, 3);
 	assert_int_equal(cpu_policy_find(POLICY, 0xd, 0)->c, 576);
-	assert_null(cpu_policy_find(POLICY, 0xd, 2));
+	assert_absent(POLICY, 0xd, 2);
 	assert_false(cpu_policy_has(POLICY, XEN_X86_FEATURE_AVX2));
 	assert_false(cpu_policy_has(POLICY, XEN_X86_FEATURE_FMA));
 	l.c &= ~BIT(XSAVE);
@@ -206,25 +231,28 @@ static void hidden(void **state)
 	(void)state;
 	cpu_policy_hide(XEN_X86_FEATURE_XSAVE);
 	cpu_policy_boot();
-	assert_false(cpu_policy_has(get_system(POLICY_HVM_MAX), XEN_X86_FEATURE_XSAVE));
-	assert_false(cpu_policy_has(get_system(POLICY_HVM_MAX), XEN_X86_FEATURE_AVX2));
-	assert_true(cpu_policy_has(get_system(POLICY_HOST), XEN_X86_FEATURE_XSAVE));
-	assert_int_equal(cpu_policy_find(get_system(POLICY_HVM_DEFAULT), 0xd, 0)->a, 0);
+	assert_false(
+		cpu_policy_has(get_system(XEN_SYSCTL_cpu_policy_hvm_max), XEN_X86_FEATURE_XSAVE));
+	assert_false(
+		cpu_policy_has(get_system(XEN_SYSCTL_cpu_policy_hvm_max), XEN_X86_FEATURE_AVX2));
+	assert_true(cpu_policy_has(get_system(XEN_SYSCTL_cpu_policy_host), XEN_X86_FEATURE_XSAVE));
+	assert_int_equal(cpu_policy_find(get_system(XEN_SYSCTL_cpu_policy_hvm_default), 0xd, 0)->a,
+			 0);
 }
 
 /* As the stock library does: reads the default, changes a few bits, writes all of it back. */
 static void set_round_trip(void **state)
 {
-	struct cpu_policy p = *get_system(POLICY_HVM_DEFAULT), before = *POLICY;
+	struct cpu_policy p = *get_system(XEN_SYSCTL_cpu_policy_hvm_default), before = *POLICY;
 
 	(void)state;
-	assert_int_equal(set(p.leaf, p.nr_leaves), 0);
+	assert_int_equal(set(p.leaf, CPU_POLICY_LEAVES), 0);
 	assert_int_equal(err_leaf, ~0u);
 	assert_memory_equal(&before, POLICY, sizeof(before));
-	for (unsigned int i = 0; i < p.nr_leaves; i++)
+	for (unsigned int i = 0; i < CPU_POLICY_LEAVES; i++)
 		if (p.leaf[i].leaf == 1)
 			p.leaf[i].c &= ~BIT(X2APIC);
-	assert_int_equal(set(p.leaf, p.nr_leaves), 0);
+	assert_int_equal(set(p.leaf, CPU_POLICY_LEAVES), 0);
 	assert_false(cpu_policy_has(POLICY, XEN_X86_FEATURE_X2APIC));
 	assert_int_equal(set(NULL, 0), 0);
 	assert_false(cpu_policy_has(POLICY, XEN_X86_FEATURE_X2APIC));
@@ -246,7 +274,7 @@ static void set_too_much(void **state)
 		{ 0x8000000a, NONE, ~0u, ~0u, ~0u, ~0u },
 		{ 0x80000021, NONE, ~0u, ~0u, ~0u, ~0u },
 	};
-	const struct cpu_policy *max = get_system(POLICY_HVM_MAX);
+	const struct cpu_policy *max = get_system(XEN_SYSCTL_cpu_policy_hvm_max);
 
 	(void)state;
 	assert_int_equal(set(l, ARRAY_SIZE(l)), 0);
@@ -260,7 +288,7 @@ static void set_too_much(void **state)
 	assert_int_equal(cpu_policy_find(POLICY, 0xd, 0)->a, 7);
 	assert_int_equal(cpu_policy_find(POLICY, 0xd, 0)->c, 0x340);
 	assert_int_equal(cpu_policy_find(POLICY, 0xd, 1)->d, 0);
-	assert_null(cpu_policy_find(POLICY, 0xd, 62));
+	assert_absent(POLICY, 0xd, 62);
 	assert_int_equal(cpu_policy_find(POLICY, 0x80000008, NONE)->a, 0x3030);
 	assert_int_equal(cpu_policy_find(POLICY, 0x80000008, NONE)->c, 0x3007);
 	assert_int_equal(cpu_policy_find(POLICY, 0x8000000a, NONE)->a, 0);
@@ -300,31 +328,25 @@ static void set_refused(void **state)
 		assert_int_equal(err_msr, ~0u);
 		assert_memory_equal(&before, POLICY, sizeof(before)); /* nothing has changed */
 	}
-	assert_int_equal(set(two, CPU_POLICY_MAX_LEAVES + 1), -E2BIG);
-	assert_int_equal(cpu_policy_set(&fake_domain, NULL, 0, NULL, CPU_POLICY_MAX_MSRS + 1,
-					&err_leaf, &err_subleaf, &err_msr),
-			 -E2BIG);
-	for (int budget = 0; budget < 2; budget++) {
-		fake_host.heap_budget = budget;
-		assert_int_equal(set(two, 1), -ENOMEM);
-	}
+	fake_host.heap_budget = 0;
+	assert_int_equal(set(two, 1), -ENOMEM);
 	fake_host.heap_budget = -1;
 	fake_domain.state = DOMAIN_ALIVE; /* it has run */
 	assert_int_equal(set(two, 1), -EEXIST);
 }
 
-/* Every sub-leaf of 0xd that there can be, twice: the array holds them or says that it does not. */
+/* Every sub-leaf of 0xd that there can be: taken as in Xen, and those that no guest has shown to none. */
 static void set_all_subleaves(void **state)
 {
-	static xen_cpuid_leaf_t l[CPU_POLICY_MAX_LEAVES];
+	static xen_cpuid_leaf_t l[63];
 
 	(void)state;
 	for (unsigned int i = 0; i < 63; i++)
 		l[i] = (xen_cpuid_leaf_t) { 0xd, 62 - i, 7, 7, 7, 7 };
-	for (unsigned int i = 63; i < CPU_POLICY_MAX_LEAVES; i++)
-		l[i] = (xen_cpuid_leaf_t) { 4, i % 6, 1, 1, 1, 1 };
-	assert_int_equal(set(l, CPU_POLICY_MAX_LEAVES), -E2BIG);
-	assert_int_equal(err_leaf, 0xd);
+	assert_int_equal(set(l, 63), 0);
+	assert_int_equal(cpu_policy_find(POLICY, 0xd, 2)->a, 0x100);
+	for (unsigned int i = 3; i < 64; i++)
+		assert_absent(POLICY, 0xd, i);
 }
 
 static void set_limits(void **state)
@@ -334,9 +356,9 @@ static void set_limits(void **state)
 
 	(void)state;
 	assert_int_equal(set(l, 2), 0);
-	assert_null(cpu_policy_find(POLICY, 7, 0));
-	assert_null(cpu_policy_find(POLICY, 0xd, 0));
-	assert_null(cpu_policy_find(POLICY, 0x80000001, NONE));
+	assert_absent(POLICY, 7, 0);
+	assert_absent(POLICY, 0xd, 0);
+	assert_absent(POLICY, 0x80000001, NONE);
 	assert_false(cpu_policy_has(POLICY, XEN_X86_FEATURE_SMEP));
 	hvm_cpuid(V(0), 0, 0, out);
 	assert_int_equal(out[0], 6);
@@ -360,23 +382,20 @@ static void set_msrs(void **state)
 	assert_int_equal(err_msr, 0x1b);
 }
 
-static void featuresets(void **state)
+static void features(void **state)
 {
-	uint32_t words[CPU_FEATURE_WORDS + 1] = { [CPU_FEATURE_WORDS] = 0x55 }, two[2];
+	const struct cpu_policy *host = get_system(XEN_SYSCTL_cpu_policy_host),
+				*def = get_system(XEN_SYSCTL_cpu_policy_hvm_default),
+				*max = get_system(XEN_SYSCTL_cpu_policy_hvm_max);
 
 	(void)state;
-	assert_int_equal(cpu_featureset(XEN_SYSCTL_cpu_featureset_host, words, 100), 19);
-	assert_int_equal(words[1], 0xfefbba3f);
-	assert_int_equal(words[3], 0x35c233ff);
-	assert_int_equal(words[CPU_FEATURE_WORDS], 0x55);
-	assert_int_equal(cpu_featureset(XEN_SYSCTL_cpu_featureset_hvm, two, 2), 19);
-	assert_int_equal(two[1] & BIT(VMX), 0);
-	assert_int_equal(cpu_featureset(XEN_SYSCTL_cpu_featureset_raw, NULL, 0), 19);
-	assert_int_equal(cpu_featureset(XEN_SYSCTL_cpu_featureset_hvm_max, words, 19), 19);
-	assert_int_equal(words[7], BIT(ITSC));
-	assert_int_equal(cpu_featureset(XEN_SYSCTL_cpu_featureset_pv, words, 19), 0);
-	assert_int_equal(cpu_featureset(XEN_SYSCTL_cpu_featureset_pv_max, words, 19), 0);
-	assert_int_equal(cpu_featureset(77, words, 19), 0);
+	assert_int_equal(cpu_policy_feature_word(host, 1), 0xfefbba3f);
+	assert_int_equal(cpu_policy_feature_word(host, 3), 0x35c233ff);
+	assert_int_equal(cpu_policy_feature_word(def, 1) & BIT(VMX), 0);
+	assert_int_equal(cpu_policy_feature_word(max, 7), BIT(ITSC));
+	for (unsigned int w = 16; w < 18; w++) /* of an MSR */
+		assert_int_equal(cpu_policy_feature_word(host, w), 0);
+	assert_int_equal(cpu_policy_feature_word(max, 18), cpu_policy_find(max, 0x80000021, 0)->c);
 }
 
 /* ---- what the guest reads ---- */
@@ -517,7 +536,7 @@ static void out_of_range(void **state)
 
 static void intel_host(void **state)
 {
-	const struct cpu_policy *max = get_system(POLICY_HVM_MAX);
+	const struct cpu_policy *max = get_system(XEN_SYSCTL_cpu_policy_hvm_max);
 	uint32_t out[4];
 
 	(void)state;
@@ -526,11 +545,11 @@ static void intel_host(void **state)
 	assert_false(cpu_policy_has(max, XEN_X86_FEATURE_XSAVE));
 	assert_int_equal(cpu_policy_find(max, 4, 1)->d, 0);
 	assert_int_equal(cpu_policy_find(max, 4, 2)->a, 0);
-	assert_null(cpu_policy_find(max, 4, 3));
+	assert_absent(max, 4, 3);
 	/* No bits of leaf 1 in the extended leaf but SYSCALL, NX, LM and the like. */
 	assert_int_equal(cpu_policy_find(max, 0x80000001, NONE)->d & FEATURES_COMMON_1D, 0);
 	assert_true(cpu_policy_has(max, XEN_X86_FEATURE_LM));
-	assert_null(cpu_policy_find(max, 0xd, 0));
+	assert_absent(max, 0xd, 0);
 	hvm_cpuid(V(1), 0xb, 0, out); /* beyond the last leaf */
 	assert_int_equal(out[0], 0);
 }
@@ -551,7 +570,7 @@ int main(void)
 		T(set_all_subleaves),
 		T(set_limits),
 		T(set_msrs),
-		T(featuresets),
+		T(features),
 		T(guest_apic_id),
 		T(guest_osxsave),
 		T(guest_xsave_size),

@@ -319,7 +319,7 @@ static void test_features(void **state)
 	assert_int_equal(run(), -EFAULT);
 	begin(XEN_SYSCTL_get_cpu_policy)->u.cpu_policy.index = XEN_SYSCTL_cpu_policy_hvm_max;
 	assert_int_equal(run(), 0);
-	assert_int_equal(op.u.cpu_policy.nr_leaves, CPU_POLICY_MAX_LEAVES);
+	assert_int_equal(op.u.cpu_policy.nr_leaves, CPU_POLICY_LEAVES);
 	op.u.cpu_policy.index = XEN_SYSCTL_cpu_policy_pv_max;
 	assert_int_equal(run(), -EOPNOTSUPP);
 	op.u.cpu_policy.index = 6;

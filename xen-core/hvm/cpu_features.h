@@ -1,9 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which registers hold the feature words, and which features guests may be given. */
+/* The tables of CPUID policies: their leaves, the feature words, and what guests may be given. */
 #ifndef CORE_CPU_FEATURES_H
 #define CORE_CPU_FEATURES_H
 
 #include "hvm/cpuid.h"
+
+/* What a guest may see of a register, given the maximum policy's. */
+enum cpuid_rule {
+	RULE_ZERO, /* not described to guests, or made when the guest asks */
+	RULE_MAX,  /* as in the maximum policy */
+	RULE_AND,  /* features: not more than the maximum's */
+	RULE_FREE, /* description only: the tools may say what they like */
+};
+
+/* Leaves that follow each other in a policy, or the sub-leaves of one leaf. */
+struct cpuid_run {
+	uint32_t leaf; /* the first */
+	uint8_t count;
+	bool subleaves;
+	uint8_t rule[4]; /* enum cpuid_rule, of eax, ebx, ecx, edx */
+};
+
+/* In the order in which a policy has them; CPU_POLICY_LEAVES in all. */
+extern const struct cpuid_run cpuid_runs[];
+extern const unsigned int cpuid_nr_runs;
 
 struct feature_word {
 	uint32_t leaf, subleaf;
@@ -12,28 +32,31 @@ struct feature_word {
 	uint32_t opt_in;  /* of these: only when the tools ask for it */
 };
 
-/* Leaf ~0: the word comes from an MSR that guests don't get (ARCH_CAPABILITIES), always zero. */
 extern const struct feature_word feature_words[CPU_FEATURE_WORDS];
 
 /* Bits of 0x80000001.edx that repeat those of 1.edx on AMD's CPUs. */
 #define FEATURES_COMMON_1D 0x0183f3ffu
 
-/* XSAVE components that guests may use: x87, SSE, AVX and the three of AVX-512. */
-#define XSTATE_ALLOWED	   0xe7u
+/* XSAVE components that guests may use, but for x87 and SSE; policies have the first eight. */
 #define XSTATE_AVX	   0x4u
 #define XSTATE_AVX512	   0xe0u
+#define XSTATE_SUBLEAVES   8
 
 #define EXT_FIRST	   0x80000000u
 #define HV_FIRST	   0x40000000u
 #define HV2_FIRST	   0x40000100u
+/* Leaf 0, ebx. */
 #define VENDOR_AMD_EBX	   0x68747541u
+#define VENDOR_INTEL_EBX   0x756e6547u
 
 xen_cpuid_leaf_t *cpu_policy_find_mutable(struct cpu_policy *p, uint32_t leaf, uint32_t subleaf);
-/* The register that holds feature word @word, or NULL when the policy has not got the leaf. */
+/* The register that holds feature word @word. */
 uint32_t *cpu_policy_feature_reg(struct cpu_policy *p, unsigned int word);
 void cpu_policy_feature_assign(struct cpu_policy *p, unsigned int feature, bool on);
 
-/* Brings @p within @limit; see rules[] in cpuid_normalise.c. */
+/* Is the leaf of entry @l, which is one of @p's, above @p's limits? */
+bool cpu_policy_above_limits(const struct cpu_policy *p, const xen_cpuid_leaf_t *l);
+/* Brings @p within @limit, by the rules of cpuid_runs. */
 void cpu_policy_normalise(struct cpu_policy *p, const struct cpu_policy *limit);
 
 #endif

@@ -39,12 +39,11 @@ static void time_leaf(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 /* Leaves 0x40000000 …, see arch-x86/cpuid.h. The tools may lower their number to 2. */
 static void xen_leaf(const struct vcpu *v, uint32_t index, uint32_t subleaf, uint32_t out[4])
 {
-	const xen_cpuid_leaf_t *wish =
-		cpu_policy_find(v->domain->cpu_policy, XEN_CPUID_FIRST_LEAF, XEN_CPUID_NO_SUBLEAF);
+	uint32_t wish = cpu_policy_find(v->domain->cpu_policy, XEN_CPUID_FIRST_LEAF, 0)->a;
 	uint32_t last = XEN_CPUID_MAX_NUM_LEAVES;
 
-	if (wish && wish->a)
-		last = min(max(wish->a, 2u), (uint32_t)XEN_CPUID_MAX_NUM_LEAVES);
+	if (wish)
+		last = min(max(wish, 2u), last);
 	if (index > last)
 		return;
 	switch (index) {
@@ -81,18 +80,17 @@ static void xen_leaf(const struct vcpu *v, uint32_t index, uint32_t subleaf, uin
  */
 static uint32_t xsave_size(struct vcpu *v, bool compact)
 {
+	const xen_cpuid_leaf_t *l = cpu_policy_find(v->domain->cpu_policy, 0xd, 0);
 	uint64_t xcr0 = vm_ops->get_xcr0(v);
 	uint32_t size = 512 + 64;
 
-	for (uint32_t i = 2; i < 63; i++) {
-		const xen_cpuid_leaf_t *l = cpu_policy_find(v->domain->cpu_policy, 0xd, i);
-
-		if (!l || !((xcr0 >> i) & 1))
+	for (uint32_t i = 2; i < XSTATE_SUBLEAVES; i++) {
+		if (!((xcr0 >> i) & 1))
 			continue;
 		if (!compact)
-			size = max(size, l->a + l->b);
+			size = max(size, l[i].a + l[i].b);
 		else
-			size = (l->c & 2 ? ROUND_UP(size, 64u) : size) + l->a;
+			size = (l[i].c & 2 ? ROUND_UP(size, 64u) : size) + l[i].a;
 	}
 	return size;
 }
@@ -137,11 +135,8 @@ void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 		xen_leaf(v, leaf - XEN_CPUID_FIRST_LEAF, subleaf, out);
 		return;
 	}
-	if (leaf != 4 && leaf != 7 && leaf != 0xb && leaf != 0xd)
-		l = cpu_policy_find(v->domain->cpu_policy, leaf, XEN_CPUID_NO_SUBLEAF);
-	else
-		l = cpu_policy_find(v->domain->cpu_policy, leaf, subleaf);
-	if (l && leaf != XEN_CPUID_FIRST_LEAF + 0x100) {
+	l = cpu_policy_find(v->domain->cpu_policy, leaf, subleaf);
+	if (l) {
 		out[0] = l->a;
 		out[1] = l->b;
 		out[2] = l->c;

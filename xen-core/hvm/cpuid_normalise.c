@@ -6,73 +6,38 @@
 #include "hvm/cpu_features.h"
 #include "hvm/cpuid.h"
 
-enum kind {
-	ZERO, /* not described to guests, or made when the guest asks */
-	MAX,  /* as in the maximum policy */
-	AND,  /* features: not more than the maximum's */
-	FREE, /* description only: the tools may say what they like */
-};
-
-static const struct rule {
-	uint32_t first, last;
-	uint8_t kind[4];
-} rules[] = {
-	{ 0x0, 0x0, { FREE, MAX, MAX, MAX } }, /* its limit is checked by cpu_policy_set() */
-	{ 0x1, 0x1, { FREE, FREE, AND, AND } },
-	{ 0x2, 0x2, { FREE, FREE, FREE, FREE } },
-	{ 0x4, 0x4, { FREE, FREE, FREE, FREE } },
-	{ 0x7, 0x7, { AND, AND, AND, AND } }, /* .a of sub-leaf 0: see normalise_leaf() */
-	{ 0xd, 0xd, { AND, MAX, MAX, MAX } }, /* see normalise_xstate() */
-	{ HV_FIRST, HV_FIRST, { FREE, ZERO, ZERO, ZERO } },
-	{ EXT_FIRST, EXT_FIRST, { FREE, MAX, MAX, MAX } },
-	{ EXT_FIRST + 1, EXT_FIRST + 1, { FREE, ZERO, AND, AND } },
-	{ EXT_FIRST + 2, EXT_FIRST + 6, { FREE, FREE, FREE, FREE } },
-	{ EXT_FIRST + 7, EXT_FIRST + 7, { ZERO, ZERO, ZERO, AND } },
-	{ EXT_FIRST + 8, EXT_FIRST + 8, { FREE, AND, FREE, ZERO } },
-	{ EXT_FIRST + 0x19, EXT_FIRST + 0x1a, { FREE, FREE, FREE, FREE } },
-	{ EXT_FIRST + 0x21, EXT_FIRST + 0x21, { AND, ZERO, AND, ZERO } },
-};
-
-static uint32_t bounded(uint8_t kind, uint32_t value, uint32_t maximum)
+static uint32_t bounded(uint8_t rule, uint32_t value, uint32_t maximum)
 {
-	switch (kind) {
-	case MAX:
+	switch (rule) {
+	case RULE_MAX:
 		return maximum;
-	case AND:
+	case RULE_AND:
 		return value & maximum;
-	case FREE:
+	case RULE_FREE:
 		return value;
 	default:
 		return 0;
 	}
 }
 
-static void normalise_leaf(xen_cpuid_leaf_t *l, const struct cpu_policy *limit)
+/* @m: the maximum policy's entry for the same leaf, which may be @l itself. */
+static void normalise_leaf(xen_cpuid_leaf_t *l, const xen_cpuid_leaf_t *m, const uint8_t rule[4])
 {
-	static const uint8_t all_zero[4] = { ZERO, ZERO, ZERO, ZERO };
-	static const uint8_t all_max[4] = { MAX, MAX, MAX, MAX };
-	static const xen_cpuid_leaf_t none;
-	const xen_cpuid_leaf_t *m = cpu_policy_find(limit, l->leaf, l->subleaf);
-	const uint8_t *kind = all_zero;
-
-	if (!m)
-		m = &none;
-	for (unsigned int i = 0; i < ARRAY_SIZE(rules); i++)
-		if (l->leaf >= rules[i].first && l->leaf <= rules[i].last)
-			kind = rules[i].kind;
-	if (l->leaf == 0xd && l->subleaf >= 2)
-		kind = all_max;
-	if (l->leaf == 7 && l->subleaf == 0)
+	if (l->leaf == 7 && l->subleaf == 0) /* the last sub-leaf */
 		l->a = min(l->a, m->a);
+	else if (l->leaf == 0xd && l->subleaf >= 2) /* the size of a component */
+		l->a = m->a;
 	else
-		l->a = bounded(kind[0], l->a, m->a);
-	l->b = bounded(kind[1], l->b, m->b);
-	l->c = bounded(kind[2], l->c, m->c);
-	l->d = bounded(kind[3], l->d, m->d);
+		l->a = bounded(rule[0], l->a, m->a);
+	l->b = bounded(rule[1], l->b, m->b);
+	l->c = bounded(rule[2], l->c, m->c);
+	l->d = bounded(rule[3], l->d, m->d);
 	if (l->leaf == 7 && l->subleaf == 2) /* features in edx alone */
 		l->a = l->b = l->c = 0;
 	if (l->leaf == 1) /* no APIC id; cache-line size of the host; logical processors free */
 		l->b = (l->b & 0x00ff0000) | (m->b & 0x0000ff00);
+	if (l->leaf == EXT_FIRST) /* there is one */
+		l->a = max(l->a, EXT_FIRST);
 	if (l->leaf == EXT_FIRST + 8) /* physical and linear address widths */
 		l->a = min(l->a & 0xff, m->a & 0xff) | (m->a & 0xff00);
 }
@@ -102,52 +67,54 @@ static const struct dependency dependencies[] = {
 #undef NEEDS
 /* clang-format on */
 
+static void clear(xen_cpuid_leaf_t *l)
+{
+	l->a = l->b = l->c = l->d = 0;
+}
+
 /* Components of XSAVE that the policy's features need, and the size of their area. */
 static void normalise_xstate(struct cpu_policy *p)
 {
-	xen_cpuid_leaf_t *l0 = cpu_policy_find_mutable(p, 0xd, 0),
-			 *l1 = cpu_policy_find_mutable(p, 0xd, 1);
+	xen_cpuid_leaf_t *l = cpu_policy_find_mutable(p, 0xd, 0);
 	uint32_t states = 0x3, size = 512 + 64;
 	bool on = cpu_policy_has(p, XEN_X86_FEATURE_XSAVE);
 
-	if (!l0 || !l1)
-		return;
 	if (cpu_policy_has(p, XEN_X86_FEATURE_AVX))
 		states |= XSTATE_AVX;
 	if (cpu_policy_has(p, XEN_X86_FEATURE_AVX512F))
 		states |= XSTATE_AVX512;
-	states = on ? l0->a & states : 0;
-	for (unsigned int i = 0; i < p->nr_leaves; i++) {
-		xen_cpuid_leaf_t *l = &p->leaf[i];
-
-		if (l->leaf != 0xd || l->subleaf < 2)
-			continue;
-		if (((uint64_t)states >> l->subleaf) & 1)
-			size = max(size, l->a + l->b); /* size and offset */
+	states = on ? l[0].a & states : 0;
+	for (uint32_t i = 2; i < XSTATE_SUBLEAVES; i++) {
+		if ((states >> i) & 1)
+			size = max(size, l[i].a + l[i].b); /* size and offset */
 		else
-			l->a = l->b = l->c = l->d = 0;
+			clear(&l[i]);
 	}
 	if (!on)
 		size = 0;
-	*l0 = (xen_cpuid_leaf_t) { 0xd, 0, states, size, size, 0 };
-	*l1 = (xen_cpuid_leaf_t) { 0xd, 1, on ? l1->a : 0, l1->a ? size : 0, 0, 0 };
+	l[0] = (xen_cpuid_leaf_t) { 0xd, 0, states, size, size, 0 };
+	l[1] = (xen_cpuid_leaf_t) { 0xd, 1, on ? l[1].a : 0, l[1].a ? size : 0, 0, 0 };
 }
 
-/* Brings @p within @limit; see rules[]. */
 void cpu_policy_normalise(struct cpu_policy *p, const struct cpu_policy *limit)
 {
-	uint32_t *e1d, *d1;
-	bool amd = cpu_policy_find_mutable(p, 0, XEN_CPUID_NO_SUBLEAF)->b == VENDOR_AMD_EBX;
+	bool amd = cpu_policy_find(limit, 0, 0)->b == VENDOR_AMD_EBX;
+	unsigned int slot = 0;
+	uint32_t *e1d;
 
-	for (unsigned int i = 0; i < p->nr_leaves; i++)
-		normalise_leaf(&p->leaf[i], limit);
+	for (unsigned int i = 0; i < cpuid_nr_runs; i++)
+		for (unsigned int n = 0; n < cpuid_runs[i].count; n++, slot++)
+			normalise_leaf(&p->leaf[slot], &limit->leaf[slot], cpuid_runs[i].rule);
 	for (unsigned int i = 0; i < ARRAY_SIZE(dependencies); i++)
 		if (!cpu_policy_has(p, dependencies[i].needs))
 			cpu_policy_feature_assign(p, dependencies[i].feature, false);
 	normalise_xstate(p);
 	e1d = cpu_policy_feature_reg(p, 2);
-	d1 = cpu_policy_feature_reg(p, 0);
-	if (e1d && d1)
-		*e1d = (*e1d & ~FEATURES_COMMON_1D) | (amd ? *d1 & FEATURES_COMMON_1D : 0);
+	*e1d &= ~FEATURES_COMMON_1D;
+	if (amd)
+		*e1d |= cpu_policy_feature_word(p, 0) & FEATURES_COMMON_1D;
 	cpu_policy_feature_assign(p, XEN_X86_FEATURE_HYPERVISOR, true);
+	for (slot = 0; slot < CPU_POLICY_LEAVES; slot++)
+		if (cpu_policy_above_limits(p, &p->leaf[slot]))
+			clear(&p->leaf[slot]);
 }

@@ -3,8 +3,8 @@
  * MSRs that are emulated without the hardware: one table of ranges. What is in no range faults.
  * The hardware part (x86/svm/) keeps EFER, the system-call and segment-base MSRs, PAT and the TSC.
  */
+#include "hvm/cpu_features.h"
 #include "hvm/hvm.h"
-#include "hvm/cpuid.h"
 #include "hvm/hvm_vcpu.h"
 #include "hypercall/hypercall.h"
 #include "mm/guest.h"
@@ -155,20 +155,6 @@ static bool constant_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 	return false;
 }
 
-/* PLATFORM_INFO and ARCH_CAPABILITIES, from the domain's policy; an empty second one is not there. */
-static bool policy_read(struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-	const struct cpu_policy *p = v->domain->cpu_policy;
-
-	for (unsigned int i = 0; i < p->nr_msrs; i++) {
-		if (p->msr[i].idx == msr) {
-			*value = p->msr[i].val;
-			return msr == 0xce || *value;
-		}
-	}
-	return false;
-}
-
 /*
  * Local APIC and hypercall page.
  */
@@ -218,9 +204,9 @@ static const struct msr_range ranges[] = {
 	{ 0x0000001b, 0x0000001b, ANY, apic_base_read, apic_base_write },
 	{ 0x0000002a, 0x0000002a, INTEL, read_zero, NULL }, /* EBL_CR_POWERON */
 	{ 0x0000008b, 0x0000008b, ANY, constant_read, NULL },
-	{ 0x000000ce, 0x000000ce, ANY, policy_read, NULL },
+	{ 0x000000ce, 0x000000ce, ANY, read_zero,
+	  NULL }, /* PLATFORM_INFO, as all policies have it */
 	{ 0x000000fe, 0x000000fe, ANY, constant_read, NULL },
-	{ 0x0000010a, 0x0000010a, ANY, policy_read, NULL },
 	{ 0x00000179, 0x00000179, ANY, read_zero, NULL },	/* MCG_CAP: no banks */
 	{ 0x0000017a, 0x0000017a, ANY, read_zero, write_zero }, /* MCG_STATUS */
 	{ 0x000001a0, 0x000001a0, INTEL, constant_read, write_ignored },
@@ -246,10 +232,8 @@ static const struct msr_range ranges[] = {
 
 static const struct msr_range *find(const struct vcpu *v, uint32_t msr)
 {
-	const xen_cpuid_leaf_t *vendor =
-		cpu_policy_find(v->domain->cpu_policy, 0, XEN_CPUID_NO_SUBLEAF);
 	unsigned int lo = 0, hi = ARRAY_SIZE(ranges);
-	bool intel = vendor && vendor->b == 0x756e6547; /* "Genu" */
+	bool intel = cpu_policy_find(v->domain->cpu_policy, 0, 0)->b == VENDOR_INTEL_EBX;
 
 	while (lo < hi) {
 		const struct msr_range *r = &ranges[(lo + hi) / 2];

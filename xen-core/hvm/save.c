@@ -86,13 +86,11 @@ static const struct record_type *find_type(uint16_t code)
 
 static void fill_header(const struct domain *d, struct hvm_save_header *h)
 {
-	const xen_cpuid_leaf_t *l = cpu_policy_find(d->cpu_policy, 1, XEN_CPUID_NO_SUBLEAF);
-
 	memset(h, 0, sizeof(*h));
 	h->magic = HVM_FILE_MAGIC;
 	h->version = HVM_FILE_VERSION;
 	h->changeset = ~0UL;
-	h->cpuid = l ? l->a : 0;
+	h->cpuid = cpu_policy_find(d->cpu_policy, 1, 0)->a;
 	h->gtsc_khz = tsc_khz();
 }
 

@@ -105,26 +105,24 @@ long domctl_sethvmcontext(struct op_call *call)
 	return rc;
 }
 
+/* Writes the @n elements of @array. *@nr: the room there, and how many were written. */
+static long array_to_guest(gva_t to, uint32_t *nr, const void *array, uint32_t n, size_t size)
+{
+	if (to.v && *nr < n)
+		return -ENOBUFS;
+	*nr = n;
+	return to.v ? guest_write(to, array, n * size) : 0;
+}
+
 long policy_to_guest(const struct cpu_policy *policy, gva_t leaves, uint32_t *nr_leaves, gva_t msrs,
 		     uint32_t *nr_msrs)
 {
-	if (!leaves.v) {
-		*nr_leaves = CPU_POLICY_MAX_LEAVES;
-	} else {
-		if (*nr_leaves < policy->nr_leaves)
-			return -ENOBUFS;
-		*nr_leaves = policy->nr_leaves;
-		if (guest_write(leaves, policy->leaf, *nr_leaves * sizeof(policy->leaf[0])))
-			return -EFAULT;
-	}
-	if (!msrs.v) {
-		*nr_msrs = CPU_POLICY_MAX_MSRS;
-		return 0;
-	}
-	if (*nr_msrs < policy->nr_msrs)
-		return -ENOBUFS;
-	*nr_msrs = policy->nr_msrs;
-	return guest_write(msrs, policy->msr, *nr_msrs * sizeof(policy->msr[0]));
+	long rc = array_to_guest(leaves, nr_leaves, policy->leaf, CPU_POLICY_LEAVES,
+				 sizeof(policy->leaf[0]));
+
+	return rc ? rc
+		  : array_to_guest(msrs, nr_msrs, cpu_policy_msrs, CPU_POLICY_MSRS,
+				   sizeof(cpu_policy_msrs[0]));
 }
 
 long domctl_get_cpu_policy(struct op_call *call)
@@ -138,8 +136,8 @@ long domctl_get_cpu_policy(struct op_call *call)
 
 /* Room for the most that there can be; too large for the stack. */
 struct policy_buffer {
-	xen_cpuid_leaf_t leaf[CPU_POLICY_MAX_LEAVES];
-	xen_msr_entry_t msr[CPU_POLICY_MAX_MSRS];
+	xen_cpuid_leaf_t leaf[CPU_POLICY_LEAVES];
+	xen_msr_entry_t msr[CPU_POLICY_MSRS];
 };
 
 long domctl_set_cpu_policy(struct op_call *call)
@@ -152,7 +150,7 @@ long domctl_set_cpu_policy(struct op_call *call)
 	call->copy_back = true;
 	if (call->d == call->caller)
 		return -EINVAL;
-	if (op->nr_leaves > CPU_POLICY_MAX_LEAVES || op->nr_msrs > CPU_POLICY_MAX_MSRS)
+	if (op->nr_leaves > CPU_POLICY_LEAVES || op->nr_msrs > CPU_POLICY_MSRS)
 		return -E2BIG;
 	buf = xmalloc(sizeof(*buf));
 	if (!buf)
@@ -161,8 +159,7 @@ long domctl_set_cpu_policy(struct op_call *call)
 	if (!rc)
 		rc = guest_read(buf->msr, handle_gva(op->msrs), op->nr_msrs * sizeof(buf->msr[0]));
 	if (!rc)
-		rc = cpu_policy_set(call->d, buf->leaf, op->nr_leaves, buf->msr, op->nr_msrs,
-				    &op->err_leaf, &op->err_subleaf, &op->err_msr);
+		rc = cpu_policy_set(call->d, op, buf->leaf, buf->msr);
 	xfree(buf);
 	return rc;
 }

@@ -71,7 +71,9 @@ static long sysctl_physinfo(struct op_call *call)
 	info->scrub_pages = frames_limbo();
 	info->outstanding_pages = frames_claimed();
 	info->max_mfn = frames_max().v;
-	cpu_featureset(XEN_SYSCTL_cpu_featureset_host, info->hw_cap, ARRAY_SIZE(info->hw_cap));
+	for (unsigned int i = 0; i < ARRAY_SIZE(info->hw_cap); i++)
+		info->hw_cap[i] =
+			cpu_policy_feature_word(cpu_policy_system(XEN_SYSCTL_cpu_policy_host), i);
 	call->copy_back = true;
 	return 0;
 }

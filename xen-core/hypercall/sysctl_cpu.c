@@ -132,33 +132,44 @@ long sysctl_get_cpu_levelling_caps(struct op_call *call)
 
 long sysctl_get_cpu_featureset(struct op_call *call)
 {
+	static const uint8_t policies[] = {
+		[XEN_SYSCTL_cpu_featureset_raw] = XEN_SYSCTL_cpu_policy_raw,
+		[XEN_SYSCTL_cpu_featureset_host] = XEN_SYSCTL_cpu_policy_host,
+		[XEN_SYSCTL_cpu_featureset_pv] = XEN_SYSCTL_cpu_policy_pv_default,
+		[XEN_SYSCTL_cpu_featureset_hvm] = XEN_SYSCTL_cpu_policy_hvm_default,
+		[XEN_SYSCTL_cpu_featureset_pv_max] = XEN_SYSCTL_cpu_policy_pv_max,
+		[XEN_SYSCTL_cpu_featureset_hvm_max] = XEN_SYSCTL_cpu_policy_hvm_max,
+	};
 	struct xen_sysctl_cpu_featureset *fs = &call->u.sysctl.u.cpu_featureset;
-	uint32_t words[CPU_FEATURE_WORDS] = { 0 }, have, n;
+	uint32_t words[CPU_FEATURE_WORDS], n = CPU_FEATURE_WORDS;
+	const struct cpu_policy *policy;
 
-	if (fs->index > XEN_SYSCTL_cpu_featureset_hvm_max)
+	if (fs->index >= ARRAY_SIZE(policies))
 		return -EINVAL;
-	have = cpu_featureset(fs->index, words, CPU_FEATURE_WORDS);
-	if (!have)
+	policy = cpu_policy_system(policies[fs->index]);
+	if (!policy)
 		return -EOPNOTSUPP;
-	n = fs->features.p ? min(fs->nr_features, have) : have;
+	for (unsigned int i = 0; i < CPU_FEATURE_WORDS; i++)
+		words[i] = cpu_policy_feature_word(policy, i);
+	if (fs->features.p)
+		n = min(n, fs->nr_features);
 	if (fs->features.p && guest_write(handle_gva(fs->features), words, n * sizeof(*words)))
 		return -EFAULT;
 	fs->nr_features = n;
 	call->copy_back = true;
-	return n < have ? -ENOBUFS : 0;
+	return n < CPU_FEATURE_WORDS ? -ENOBUFS : 0;
 }
 
 long sysctl_get_cpu_policy(struct op_call *call)
 {
 	struct xen_sysctl_cpu_policy *op = &call->u.sysctl.u.cpu_policy;
 	const struct cpu_policy *policy;
-	int rc;
 
 	if (op->_rsvd || op->index > XEN_SYSCTL_cpu_policy_hvm_default)
 		return -EINVAL;
-	rc = cpu_policy_system(op->index, &policy);
-	if (rc)
-		return rc;
+	policy = cpu_policy_system(op->index);
+	if (!policy)
+		return -EOPNOTSUPP;
 	call->copy_back = true;
 	return policy_to_guest(policy, handle_gva(op->leaves), &op->nr_leaves, handle_gva(op->msrs),
 			       &op->nr_msrs);

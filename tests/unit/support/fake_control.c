@@ -30,7 +30,7 @@ static struct cpu cpu_records[2] = { { .apic_id = 10, .acpi_id = 20 },
 				     { .id = 1, .apic_id = 11, .acpi_id = 21, .core = 1 } };
 struct cpu *cpus[MAX_CPUS] = { &cpu_records[0], &cpu_records[1] };
 static struct guest_regs registers = { .rax = 0xa1, .rip = 0x1234, .rflags = 2 };
-static struct cpu_policy policy = { .nr_leaves = 3, .nr_msrs = 1 };
+static struct cpu_policy policy;
 static struct cpumask affinity[2];
 static void null_input(void)
 {
@@ -328,34 +328,31 @@ int hvm_context_load(struct domain *d, const void *buf, size_t size)
 	return fake_result;
 }
 
-int cpu_policy_system(unsigned int index, const struct cpu_policy **out)
+const xen_msr_entry_t cpu_policy_msrs[CPU_POLICY_MSRS];
+
+const struct cpu_policy *cpu_policy_system(unsigned int index)
 {
-	*out = &policy;
-	return index == POLICY_PV_MAX || index == POLICY_PV_DEFAULT ? -EOPNOTSUPP : 0;
+	return index == XEN_SYSCTL_cpu_policy_pv_max || index == XEN_SYSCTL_cpu_policy_pv_default
+		       ? NULL
+		       : &policy;
 }
 
-int cpu_policy_set(struct domain *d, const xen_cpuid_leaf_t *leaves, uint32_t nr_leaves,
-		   const xen_msr_entry_t *msrs, uint32_t nr_msrs, uint32_t *err_leaf,
-		   uint32_t *err_subleaf, uint32_t *err_msr)
+int cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *op,
+		   const xen_cpuid_leaf_t *leaves, const xen_msr_entry_t *msrs)
 {
-	(void)leaves, (void)msrs, (void)err_subleaf, (void)err_msr;
+	(void)leaves, (void)msrs;
 	assert_non_null(d);
-	assert_true(nr_leaves <= CPU_POLICY_MAX_LEAVES && nr_msrs <= CPU_POLICY_MAX_MSRS);
+	assert_true(op->nr_leaves <= CPU_POLICY_LEAVES && op->nr_msrs <= CPU_POLICY_MSRS);
 	control_log.policy_set++;
 	if (fake_result)
-		*err_leaf = 0x80000001;
+		op->err_leaf = 0x80000001;
 	return fake_result;
 }
 
-unsigned int cpu_featureset(unsigned int index, uint32_t *words, unsigned int nr)
+uint32_t cpu_policy_feature_word(const struct cpu_policy *p, unsigned int word)
 {
-	unsigned int i;
-
-	if (index == XEN_SYSCTL_cpu_featureset_pv || index == XEN_SYSCTL_cpu_featureset_pv_max)
-		return 0;
-	for (i = 0; i < nr && i < CPU_FEATURE_WORDS; i++)
-		words[i] = 0x100 + i;
-	return CPU_FEATURE_WORDS;
+	assert_ptr_equal(p, &policy);
+	return 0x100 + word;
 }
 
 void hypercall_page_fill(uint8_t *page)

@@ -105,9 +105,9 @@ void fpu_load(struct svm_vcpu *sv)
 /* What XSETBV takes without a fault: the core executes it with what the guest wants. */
 static bool valid_xcr0(const struct vcpu *v, uint64_t value)
 {
-	const xen_cpuid_leaf_t *l = cpu_policy_find(v->domain->cpu_policy, 0xd, 0);
+	uint64_t allowed = host_xcr0 & cpu_policy_find(v->domain->cpu_policy, 0xd, 0)->a;
 
-	if (!(value & XCR0_X87) || !l || (value & ~(host_xcr0 & l->a)))
+	if (!(value & XCR0_X87) || (value & ~allowed))
 		return false;
 	if ((value & XCR0_AVX) && !(value & XCR0_SSE))
 		return false;
