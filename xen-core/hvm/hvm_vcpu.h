@@ -7,25 +7,52 @@
 #include "hvm/vlapic.h"
 #include "sched/timer.h"
 
+/* Registers: a page has one every 16 bytes, x2APIC one MSR each, from 0x800. */
+enum {
+	REG_ID = 0x2,
+	REG_VERSION = 0x3,
+	REG_TPR = 0x8,
+	REG_PPR = 0xa,
+	REG_EOI = 0xb,
+	REG_LDR = 0xd,
+	REG_DFR = 0xe,
+	REG_SVR = 0xf,
+	REG_ISR = 0x10, /* eight */
+	REG_TMR = 0x18,
+	REG_IRR = 0x20,
+	REG_ESR = 0x28,
+	REG_ICR = 0x30,
+	REG_ICR2 = 0x31,
+	REG_LVT_TIMER = 0x32,
+	REG_LVT_THERMAL = 0x33,
+	REG_LVT_PERF = 0x34,
+	REG_LVT_LINT0 = 0x35,
+	REG_LVT_LINT1 = 0x36,
+	REG_LVT_ERROR = 0x37,
+	REG_TMICT = 0x38,
+	REG_TMCCT = 0x39,
+	REG_TDCR = 0x3e,
+	REG_SELF_IPI = 0x3f,
+	VLAPIC_REGS = 0x40,
+};
+
 #define VLAPIC_VECTORS 256
 #define VLAPIC_WORDS   (VLAPIC_VECTORS / BITS_PER_LONG)
 
 /*
- * Only the vCPU itself changes its registers, with these exceptions: @irr, @nmi and @startup are
- * atomic and written from any CPU; the timer's fields and ESR-free LVTT delivery are guarded by
+ * Only the vCPU itself changes its registers, with these exceptions: @irr, @esr_pending, @nmi and @startup
+ * are atomic and written from any CPU; the timer's fields and registers are guarded by
  * @timer_lock, because the timer may fire on another CPU than the vCPU's.
  */
 struct vlapic {
-	uint64_t base; /* MSR 0x1b */
-	uint32_t tpr, ldr, dfr, svr, esr, esr_pending;
-	uint32_t icr_low, icr_high;
-	uint32_t lvt[6]; /* timer, thermal, performance, LINT0, LINT1, error */
+	uint64_t base;		   /* MSR 0x1b */
+	uint32_t reg[VLAPIC_REGS]; /* those that hold what they read as */
+	uint32_t esr_pending;
 	unsigned long irr[VLAPIC_WORDS];
 	unsigned long isr[VLAPIC_WORDS];
 
 	struct spinlock timer_lock; /* LOCK_VCPU */
 	struct timer timer;
-	uint32_t initial_count, divide;
 	uint64_t deadline; /* system time at which the count reaches 0; 0: stopped */
 	uint64_t tsc_deadline;
 
@@ -64,34 +91,6 @@ void hvm_mtrr_reset(struct hvm_hw_mtrr *mtrr);
 /* Is @m a state that the MTRRs' MSRs could be brought to? (mtrr_cap and PAT are not looked at) */
 bool hvm_mtrr_valid(const struct hvm_hw_mtrr *m);
 
-/* Register offsets. */
-enum {
-	REG_ID = 0x20,
-	REG_VERSION = 0x30,
-	REG_TPR = 0x80,
-	REG_PPR = 0xa0,
-	REG_EOI = 0xb0,
-	REG_LDR = 0xd0,
-	REG_DFR = 0xe0,
-	REG_SVR = 0xf0,
-	REG_ISR = 0x100,
-	REG_TMR = 0x180,
-	REG_IRR = 0x200,
-	REG_ESR = 0x280,
-	REG_ICR = 0x300,
-	REG_ICR2 = 0x310,
-	REG_LVT = 0x320, /* … 0x370 */
-	REG_TMICT = 0x380,
-	REG_TMCCT = 0x390,
-	REG_TDCR = 0x3e0,
-	REG_SELF_IPI = 0x3f0,
-};
-
-/* Bits that hold what is written. */
-#define ICR_WRITABLE  0x000ccfffu
-#define SVR_WRITABLE  0x3ffu
-#define TDCR_WRITABLE 0xbu
-
 /* vlapic_timer.c: LVT timer and TSC deadline. Modes of LVTT bits 18:17. */
 enum {
 	TIMER_ONESHOT,
@@ -118,15 +117,6 @@ void vlapic_error(struct vcpu *v, uint32_t bit);
 
 #define APIC_LVT_MASKED		 (1u << 16)
 #define APIC_SVR_ENABLE		 (1u << 8)
-
-enum {
-	LVT_TIMER,
-	LVT_THERMAL,
-	LVT_PERF,
-	LVT_LINT0,
-	LVT_LINT1,
-	LVT_ERROR
-};
 
 static inline bool vlapic_x2apic(const struct vlapic *l)
 {

@@ -17,10 +17,47 @@
 #define APIC_VERSION	 0x00050014u /* integrated, six LVT entries */
 #define X2APIC_MSR_FIRST 0x800u
 
-/* What can be written to each LVT entry. */
-static const uint32_t lvt_writable[6] = { 0x700ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff };
-/* Read-only bits that a write of an LVT entry may hold: delivery status, remote IRR. */
-#define LVT_READ_ONLY(entry) ((entry) == LVT_LINT0 || (entry) == LVT_LINT1 ? 0x5000u : 0x1000u)
+enum {
+	READ_MMIO = 1,
+	READ_MSR = 2,
+	WRITE_MMIO = 4,
+	WRITE_MSR = 8,
+	READ = READ_MMIO | READ_MSR,
+	WRITE = WRITE_MMIO | WRITE_MSR,
+};
+
+/* What is not here does not exist. */
+static const struct apic_register {
+	uint8_t access;
+	uint32_t
+		writable; /* bits that hold what is written; others are dropped, or fault as an MSR */
+	uint32_t read_only; /* status bits that a write as an MSR may hold */
+} registers[VLAPIC_REGS] = {
+	[REG_ID] = { READ },
+	[REG_VERSION] = { READ },
+	[REG_TPR] = { READ | WRITE, 0xff },
+	[REG_PPR] = { READ },
+	[REG_EOI] = { WRITE },
+	[REG_LDR] = { READ | WRITE_MMIO, 0xff000000 },
+	[REG_DFR] = { READ_MMIO | WRITE_MMIO, 0xf0000000 },
+	[REG_SVR] = { READ | WRITE, 0x3ff },
+	[REG_ISR... REG_ISR + 7] = { READ },
+	[REG_TMR... REG_TMR + 7] = { READ },
+	[REG_IRR... REG_IRR + 7] = { READ },
+	[REG_ESR] = { READ | WRITE },
+	[REG_ICR] = { READ | WRITE, 0x000ccfff },
+	[REG_ICR2] = { READ_MMIO | WRITE_MMIO, 0xff000000 },
+	[REG_LVT_TIMER] = { READ | WRITE, 0x700ff, 0x1000 },
+	[REG_LVT_THERMAL] = { READ | WRITE, 0x107ff, 0x1000 },
+	[REG_LVT_PERF] = { READ | WRITE, 0x107ff, 0x1000 },
+	[REG_LVT_LINT0] = { READ | WRITE, 0x1a7ff, 0x5000 },
+	[REG_LVT_LINT1] = { READ | WRITE, 0x1a7ff, 0x5000 },
+	[REG_LVT_ERROR] = { READ | WRITE, 0x100ff, 0x1000 },
+	[REG_TMICT] = { READ | WRITE, 0xffffffff },
+	[REG_TMCCT] = { READ },
+	[REG_TDCR] = { READ | WRITE, 0xb },
+	[REG_SELF_IPI] = { WRITE_MSR, 0xff },
+};
 
 int vlapic_init(struct vcpu *v)
 {
@@ -56,10 +93,14 @@ uint32_t vlapic_id(const struct vcpu *v)
 	return VLAPIC_ID(v->id);
 }
 
-/* Logical id in x2APIC mode: cluster and bit within, both from the id. */
-static uint32_t x2apic_ldr(const struct vcpu *v)
+/* Of the mode it has come to. In x2APIC mode the logical id is made of the other: cluster, bit within. */
+static void set_ids(struct vcpu *v)
 {
-	return vlapic_id(v) >> 4 << 16 | 1u << (vlapic_id(v) & 0xf);
+	uint32_t *reg = v->vlapic->reg, id = vlapic_id(v);
+	bool x2apic = vlapic_x2apic(v->vlapic);
+
+	reg[REG_ID] = x2apic ? id : id << 24;
+	reg[REG_LDR] = x2apic ? id >> 4 << 16 | 1u << (id & 0xf) : 0;
 }
 
 void vlapic_reset(struct vcpu *v)
@@ -71,14 +112,15 @@ void vlapic_reset(struct vcpu *v)
 		WRITE_ONCE(l->irr[i], 0);
 		l->isr[i] = 0;
 	}
-	l->tpr = l->esr = l->esr_pending = l->icr_low = l->icr_high = 0;
-	l->initial_count = l->divide = 0;
+	memset(l->reg, 0, sizeof(l->reg));
+	set_ids(v);
+	l->reg[REG_VERSION] = APIC_VERSION;
+	l->reg[REG_DFR] = ~0u;
+	l->reg[REG_SVR] = 0xff;
+	for (unsigned int i = REG_LVT_TIMER; i <= REG_LVT_ERROR; i++)
+		l->reg[i] = APIC_LVT_MASKED;
+	l->esr_pending = 0;
 	l->tsc_deadline = 0;
-	l->ldr = vlapic_x2apic(l) ? x2apic_ldr(v) : 0;
-	l->dfr = ~0u;
-	l->svr = 0xff;
-	for (unsigned int i = 0; i < ARRAY_SIZE(l->lvt); i++)
-		l->lvt[i] = APIC_LVT_MASKED;
 	__atomic_store_n(&l->nmi, 0, __ATOMIC_SEQ_CST);
 }
 
@@ -102,7 +144,7 @@ static uint32_t ppr(const struct vlapic *l)
 	int isr = highest(l->isr);
 	uint32_t servicing = isr < 0 ? 0 : isr & 0xf0;
 
-	return (l->tpr & 0xf0) >= servicing ? l->tpr : servicing;
+	return (l->reg[REG_TPR] & 0xf0) >= servicing ? l->reg[REG_TPR] : servicing;
 }
 
 int vlapic_pending(struct vcpu *v)
@@ -110,7 +152,7 @@ int vlapic_pending(struct vcpu *v)
 	const struct vlapic *l = v->vlapic;
 	int vector = highest(l->irr);
 
-	if (vector < 0 || !vlapic_hw_enabled(l) || !(l->svr & APIC_SVR_ENABLE))
+	if (vector < 0 || !vlapic_hw_enabled(l) || !(l->reg[REG_SVR] & APIC_SVR_ENABLE))
 		return -1;
 	return (vector & 0xf0) > (int)(ppr(l) & 0xf0) ? vector : -1;
 }
@@ -152,7 +194,7 @@ void vlapic_set_irq(struct vcpu *v, uint8_t vector)
 void vlapic_error(struct vcpu *v, uint32_t bit)
 {
 	struct vlapic *l = v->vlapic;
-	uint32_t lvt = l->lvt[LVT_ERROR];
+	uint32_t lvt = l->reg[REG_LVT_ERROR];
 
 	__atomic_fetch_or(&l->esr_pending, bit, __ATOMIC_SEQ_CST);
 	if (!(lvt & APIC_LVT_MASKED) && (lvt & 0xff) >= 16)
@@ -177,12 +219,12 @@ void vlapic_set_nmi(struct vcpu *v)
 
 uint8_t vlapic_get_tpr(const struct vcpu *v)
 {
-	return v->vlapic->tpr;
+	return v->vlapic->reg[REG_TPR];
 }
 
 void vlapic_set_tpr(struct vcpu *v, uint8_t tpr)
 {
-	v->vlapic->tpr = tpr;
+	v->vlapic->reg[REG_TPR] = tpr;
 }
 
 /*
@@ -194,228 +236,146 @@ static uint32_t bitmap_word(const unsigned long *map, uint32_t index)
 	return READ_ONCE(map[index / 2]) >> (index % 2 * 32);
 }
 
-/* false: not a readable register. */
-static bool reg_read(struct vcpu *v, uint32_t offset, uint32_t *value)
+/* The description of register @reg, if it is one and @access is possible. */
+static const struct apic_register *find(uint32_t reg, uint8_t access)
+{
+	return reg < VLAPIC_REGS && (registers[reg].access & access) ? &registers[reg] : NULL;
+}
+
+static uint32_t reg_read(struct vcpu *v, uint32_t reg)
 {
 	struct vlapic *l = v->vlapic;
 
-	switch (offset) {
-	case REG_ID:
-		*value = vlapic_x2apic(l) ? vlapic_id(v) : vlapic_id(v) << 24;
-		return true;
-	case REG_VERSION:
-		*value = APIC_VERSION;
-		return true;
-	case REG_TPR:
-		*value = l->tpr;
-		return true;
+	switch (reg) {
 	case REG_PPR:
-		*value = ppr(l);
-		return true;
-	case REG_LDR:
-		*value = l->ldr;
-		return true;
-	case REG_DFR:
-		*value = l->dfr;
-		return true;
-	case REG_SVR:
-		*value = l->svr;
-		return true;
-	case REG_ISR ... REG_ISR + 0x70:
-		*value = bitmap_word(l->isr, (offset - REG_ISR) / 16);
-		return true;
-	case REG_TMR ... REG_TMR + 0x70:
-		*value = 0; /* nothing is level triggered */
-		return true;
-	case REG_IRR ... REG_IRR + 0x70:
-		*value = bitmap_word(l->irr, (offset - REG_IRR) / 16);
-		return true;
-	case REG_ESR:
-		*value = l->esr;
-		return true;
-	case REG_ICR:
-		*value = l->icr_low;
-		return true;
-	case REG_ICR2:
-		*value = l->icr_high;
-		return true;
-	case REG_LVT ... REG_LVT + 0x50:
-		*value = l->lvt[(offset - REG_LVT) / 16];
-		return true;
-	case REG_TMICT:
-		*value = l->initial_count;
-		return true;
+		return ppr(l);
+	case REG_ISR ... REG_ISR + 7:
+		return bitmap_word(l->isr, reg - REG_ISR);
+	case REG_IRR ... REG_IRR + 7:
+		return bitmap_word(l->irr, reg - REG_IRR);
 	case REG_TMCCT:
-		*value = vlapic_timer_count(v);
-		return true;
-	case REG_TDCR:
-		*value = l->divide;
-		return true;
-	default:
-		return false;
+		return vlapic_timer_count(v);
+	default: /* TMR: zero, nothing is level triggered */
+		return l->reg[reg];
 	}
+}
+
+/* Disabled by software all entries are masked, and stay so. */
+static void lvt_write(struct vcpu *v, uint32_t reg, uint32_t value)
+{
+	struct vlapic *l = v->vlapic;
+
+	if (!(l->reg[REG_SVR] & APIC_SVR_ENABLE))
+		value |= APIC_LVT_MASKED;
+	if (reg == REG_LVT_TIMER)
+		vlapic_timer_set_lvt(v, value);
+	else
+		l->reg[reg] = value;
 }
 
 static void svr_write(struct vcpu *v, uint32_t value)
 {
-	struct vlapic *l = v->vlapic;
-
-	l->svr = value & SVR_WRITABLE;
-	if (l->svr & APIC_SVR_ENABLE)
+	v->vlapic->reg[REG_SVR] = value;
+	if (value & APIC_SVR_ENABLE)
 		return;
-	/* Disabled by software: all entries are masked, and stay so (lvt_write). */
-	for (unsigned int i = LVT_THERMAL; i < ARRAY_SIZE(l->lvt); i++)
-		l->lvt[i] |= APIC_LVT_MASKED;
-	vlapic_timer_set_lvt(v, l->lvt[LVT_TIMER] | APIC_LVT_MASKED);
+	for (uint32_t reg = REG_LVT_TIMER; reg <= REG_LVT_ERROR; reg++)
+		lvt_write(v, reg, v->vlapic->reg[reg]);
 }
 
-static void lvt_write(struct vcpu *v, unsigned int entry, uint32_t value)
+/* @value has no bits but the writable ones. */
+static void reg_write(struct vcpu *v, uint32_t reg, uint32_t value)
 {
 	struct vlapic *l = v->vlapic;
 
-	value &= lvt_writable[entry];
-	if (!(l->svr & APIC_SVR_ENABLE))
-		value |= APIC_LVT_MASKED;
-	if (entry == LVT_TIMER)
-		vlapic_timer_set_lvt(v, value);
-	else
-		l->lvt[entry] = value;
-}
-
-/* false: not a writable register. Reserved bits are dropped here; x2APIC checks them before. */
-static bool reg_write(struct vcpu *v, uint32_t offset, uint32_t value)
-{
-	struct vlapic *l = v->vlapic;
-
-	switch (offset) {
-	case REG_TPR:
-		l->tpr = value & 0xff;
-		return true;
+	switch (reg) {
 	case REG_EOI:
 		eoi(l);
-		return true;
-	case REG_LDR:
-		l->ldr = value & 0xff000000;
-		return true;
+		break;
 	case REG_DFR:
-		l->dfr = value | 0x0fffffff;
-		return true;
+		l->reg[REG_DFR] = value | 0x0fffffff;
+		break;
 	case REG_SVR:
 		svr_write(v, value);
-		return true;
+		break;
 	case REG_ESR: /* a write makes the errors since the last one readable */
-		l->esr = __atomic_exchange_n(&l->esr_pending, 0, __ATOMIC_SEQ_CST);
-		return true;
+		l->reg[REG_ESR] = __atomic_exchange_n(&l->esr_pending, 0, __ATOMIC_SEQ_CST);
+		break;
 	case REG_ICR:
-		l->icr_low = value & ICR_WRITABLE;
-		vlapic_send_ipi(v, l->icr_low, vlapic_x2apic(l) ? l->icr_high : l->icr_high >> 24);
-		return true;
-	case REG_ICR2:
-		l->icr_high = value & 0xff000000;
-		return true;
-	case REG_LVT ... REG_LVT + 0x50:
-		lvt_write(v, (offset - REG_LVT) / 16, value);
-		return true;
+		l->reg[REG_ICR] = value;
+		vlapic_send_ipi(v, value, l->reg[REG_ICR2] >> (vlapic_x2apic(l) ? 0 : 24));
+		break;
+	case REG_LVT_TIMER ... REG_LVT_ERROR:
+		lvt_write(v, reg, value);
+		break;
 	case REG_TMICT:
 		vlapic_timer_set_count(v, value);
-		return true;
+		break;
 	case REG_TDCR:
-		vlapic_timer_set_divide(v, value & TDCR_WRITABLE);
-		return true;
-	default:
-		return false;
+		vlapic_timer_set_divide(v, value);
+		break;
+	case REG_SELF_IPI:
+		l->reg[REG_ICR] = 1u << 18 | value;
+		vlapic_send_ipi(v, l->reg[REG_ICR], 0);
+		break;
+	default: /* TPR, LDR, ICR2 */
+		l->reg[reg] = value;
 	}
 }
 
 bool vlapic_mmio_read(struct vcpu *v, uint32_t offset, uint32_t *value)
 {
-	if ((offset & 0xf) || !reg_read(v, offset, value)) {
+	if (offset % 16 || !find(offset / 16, READ_MMIO)) {
 		*value = 0;
 		vlapic_error(v, APIC_ESR_ILLEGAL_REG);
 		return false;
 	}
+	*value = reg_read(v, offset / 16);
 	return true;
 }
 
 bool vlapic_mmio_write(struct vcpu *v, uint32_t offset, uint32_t value)
 {
-	if ((offset & 0xf) || !reg_write(v, offset, value)) {
+	const struct apic_register *r = find(offset / 16, WRITE_MMIO);
+
+	if (offset % 16 || !r) {
 		vlapic_error(v, APIC_ESR_ILLEGAL_REG);
 		return false;
 	}
+	reg_write(v, offset / 16, value & r->writable);
 	return true;
 }
 
 /*
- * x2APIC: the same registers as MSRs, with reserved bits and registers that fault.
+ * x2APIC: the same registers as MSRs; reserved bits fault. The ICR is one of 64 bits.
  */
 
 bool vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
 	struct vlapic *l = v->vlapic;
-	uint32_t offset = (msr - X2APIC_MSR_FIRST) * 16, low;
+	uint32_t reg = msr - X2APIC_MSR_FIRST;
 
-	if (!vlapic_hw_enabled(l) || !vlapic_x2apic(l) || offset == REG_DFR || offset == REG_ICR2)
+	if (!vlapic_hw_enabled(l) || !vlapic_x2apic(l) || !find(reg, READ_MSR))
 		return false;
-	if (!reg_read(v, offset, &low))
-		return false;
-	*value = low;
-	if (offset == REG_ICR)
-		*value |= (uint64_t)l->icr_high << 32;
+	*value = reg_read(v, reg);
+	if (reg == REG_ICR)
+		*value |= (uint64_t)l->reg[REG_ICR2] << 32;
 	return true;
-}
-
-/* Bits that may be set in a write of @offset; false: not writable. */
-static bool x2apic_writable(uint32_t offset, uint64_t *bits)
-{
-	switch (offset) {
-	case REG_EOI:
-	case REG_ESR:
-		*bits = 0;
-		return true;
-	case REG_TPR:
-	case REG_SELF_IPI:
-		*bits = 0xff;
-		return true;
-	case REG_SVR:
-		*bits = SVR_WRITABLE;
-		return true;
-	case REG_ICR:
-		*bits = 0xffffffff00000000UL | ICR_WRITABLE;
-		return true;
-	case REG_LVT ... REG_LVT + 0x50:
-		*bits = lvt_writable[(offset - REG_LVT) / 16] |
-			LVT_READ_ONLY((offset - REG_LVT) / 16);
-		return true;
-	case REG_TMICT:
-		*bits = 0xffffffff;
-		return true;
-	case REG_TDCR:
-		*bits = TDCR_WRITABLE;
-		return true;
-	default:
-		return false;
-	}
 }
 
 bool vlapic_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
 	struct vlapic *l = v->vlapic;
-	uint32_t offset = (msr - X2APIC_MSR_FIRST) * 16;
-	uint64_t bits;
+	uint32_t reg = msr - X2APIC_MSR_FIRST, low = value;
+	const struct apic_register *r = find(reg, WRITE_MSR);
 
-	if (!vlapic_hw_enabled(l) || !vlapic_x2apic(l))
+	if (!vlapic_hw_enabled(l) || !vlapic_x2apic(l) || !r)
 		return false;
-	if (!x2apic_writable(offset, &bits) || (value & ~bits))
+	if ((low & ~(r->writable | r->read_only)) || (value >> 32 && reg != REG_ICR))
 		return false;
-	if (offset == REG_SELF_IPI) {
-		l->icr_low = 1u << 18 | value;
-		vlapic_send_ipi(v, l->icr_low, 0);
-		return true;
-	}
-	if (offset == REG_ICR)
-		l->icr_high = value >> 32;
-	return reg_write(v, offset, value);
+	if (reg == REG_ICR)
+		l->reg[REG_ICR2] = value >> 32;
+	reg_write(v, reg, low & r->writable);
+	return true;
 }
 
 /*
@@ -461,6 +421,6 @@ bool vlapic_set_apic_base(struct vcpu *v, uint64_t value)
 	if ((old ^ value) & APIC_BASE_ENABLE)
 		vlapic_reset(v);
 	else if ((old ^ value) & APIC_BASE_X2APIC)
-		l->ldr = x2apic_ldr(v);
+		set_ids(v);
 	return true;
 }

@@ -38,13 +38,13 @@ enum {
 
 static bool match_logical(const struct vlapic *l, uint32_t dest)
 {
-	uint32_t ldr = l->ldr;
+	uint32_t ldr = l->reg[REG_LDR];
 
 	if (vlapic_x2apic(l))
 		return ldr >> 16 == dest >> 16 && (ldr & dest & 0xffff);
 	ldr >>= 24;
 	dest &= 0xff;
-	if (l->dfr >> 28 == 0xf) /* flat */
+	if (l->reg[REG_DFR] >> 28 == 0xf) /* flat */
 		return ldr & dest;
 	return ldr >> 4 == dest >> 4 && (ldr & dest & 0xf); /* cluster */
 }
@@ -165,7 +165,7 @@ static void deliver(struct vcpu *from, struct vcpu *v, uint32_t icr)
 
 static unsigned int priority(const struct vcpu *v)
 {
-	return READ_ONCE(v->vlapic->tpr) >> 4;
+	return READ_ONCE(v->vlapic->reg[REG_TPR]) >> 4;
 }
 
 /* The target of a lowest-priority interrupt: of those matching and enabled, the one least busy. */
@@ -175,7 +175,7 @@ static struct vcpu *lowest(struct vcpu *from, uint32_t icr, uint32_t dest)
 	unsigned int i;
 
 	for_each_vcpu (from->domain, v, i) {
-		if (!match(from, v, icr, dest) || !(v->vlapic->svr & APIC_SVR_ENABLE))
+		if (!match(from, v, icr, dest) || !(v->vlapic->reg[REG_SVR] & APIC_SVR_ENABLE))
 			continue;
 		if (!best || priority(v) < priority(best))
 			best = v;

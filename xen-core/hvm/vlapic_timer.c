@@ -15,20 +15,20 @@
 
 static unsigned int mode(const struct vlapic *l)
 {
-	return (l->lvt[LVT_TIMER] >> 17) & 3;
+	return (l->reg[REG_LVT_TIMER] >> 17) & 3;
 }
 
 /* Length of one count in ns: the divider is coded in bits 3, 1, 0; 7 means 1. */
 static uint64_t count_ns(const struct vlapic *l)
 {
-	unsigned int code = (l->divide & 3) | (l->divide & 8) >> 1;
+	unsigned int code = (l->reg[REG_TDCR] & 3) | (l->reg[REG_TDCR] & 8) >> 1;
 
 	return (uint64_t)TICK_NS << ((code + 1) & 7);
 }
 
 static uint64_t period_ns(const struct vlapic *l)
 {
-	return l->initial_count * count_ns(l);
+	return l->reg[REG_TMICT] * count_ns(l);
 }
 
 static void arm(struct vcpu *v)
@@ -53,7 +53,7 @@ static void fire(void *data)
 
 	spin_lock(&l->timer_lock);
 	if (l->deadline && l->deadline <= now) {
-		lvt = l->lvt[LVT_TIMER];
+		lvt = l->reg[REG_LVT_TIMER];
 		if (mode(l) == TIMER_PERIODIC) {
 			l->deadline = next_period(l, now);
 		} else {
@@ -93,7 +93,7 @@ static void start_locked(struct vcpu *v, uint64_t now)
 {
 	struct vlapic *l = v->vlapic;
 
-	if (!l->initial_count) {
+	if (!l->reg[REG_TMICT]) {
 		stop_locked(l);
 		return;
 	}
@@ -107,7 +107,7 @@ void vlapic_timer_set_count(struct vcpu *v, uint32_t count)
 
 	spin_lock(&l->timer_lock);
 	if (mode(l) != TIMER_DEADLINE) {
-		l->initial_count = count;
+		l->reg[REG_TMICT] = count;
 		start_locked(v, system_time());
 	}
 	spin_unlock(&l->timer_lock);
@@ -120,7 +120,7 @@ static uint32_t count_locked(const struct vlapic *l)
 	if (!l->deadline || l->deadline <= now || mode(l) == TIMER_DEADLINE)
 		return 0;
 	/* With the period's lower bound the deadline can be further away than the count. */
-	return min((l->deadline - now) / count_ns(l), (uint64_t)l->initial_count);
+	return min((l->deadline - now) / count_ns(l), (uint64_t)l->reg[REG_TMICT]);
 }
 
 uint32_t vlapic_timer_count(struct vcpu *v)
@@ -142,7 +142,7 @@ void vlapic_timer_set_divide(struct vcpu *v, uint32_t divide)
 
 	spin_lock(&l->timer_lock);
 	left = count_locked(l);
-	l->divide = divide;
+	l->reg[REG_TDCR] = divide;
 	if (left) {
 		l->deadline = system_time() + left * count_ns(l);
 		arm(v);
@@ -160,11 +160,11 @@ void vlapic_timer_set_lvt(struct vcpu *v, uint32_t lvt)
 		lvt &= ~(1u << 18);
 	spin_lock(&l->timer_lock);
 	old = mode(l);
-	l->lvt[LVT_TIMER] = lvt;
+	l->reg[REG_LVT_TIMER] = lvt;
 	new = mode(l);
 	if ((old == TIMER_DEADLINE) != (new == TIMER_DEADLINE)) {
 		stop_locked(l);
-		l->initial_count = 0;
+		l->reg[REG_TMICT] = 0;
 		l->tsc_deadline = 0;
 	}
 	spin_unlock(&l->timer_lock);
