@@ -732,6 +732,68 @@ static void timer_shortest_period(void **state)
 	assert_in_range(n, 9, 11);
 }
 
+/*
+ * REQ core/7: of a vCPU that does not run, one tick comes (it may wake it), whatever the guest has masked
+ * or left pending. When it runs again the timer goes on, in phase.
+ */
+static void timer_of_a_vcpu_that_does_not_run(void **state)
+{
+	static const struct {
+		uint32_t lvt, tpr;
+		int first;
+	} how[] = { { 0x41, 0, 0x41 }, { 0x41, 0xff, -1 }, { MASKED | 0x41, 0, -1 }, { 3, 0, -1 } };
+
+	(void)state;
+	enable(0);
+	wr(0, TDCR, 0xb);
+	for (size_t i = 0; i < ARRAY_SIZE(how); i++) {
+		unsigned int fired = fake_host.timers_fired;
+
+		wr(0, TPR, how[i].tpr);
+		wr(0, LVTT, PERIODIC | how[i].lvt);
+		wr(0, TMICT, 100000); /* 1 ms */
+		fake_advance(500000);
+		V(0)->running = false;
+		fake_advance(100000000);
+		assert_int_equal(fake_host.timers_fired, fired + 1);
+		assert_int_equal(fake_timers_armed(), 0);
+		V(0)->running = true;
+		vlapic_timer_resume(V(0));
+		assert_int_equal(rd(0, TMCCT), 50000);
+		assert_int_equal(take(0), how[i].first);
+		if (how[i].first >= 0)
+			wr(0, EOI, 0);
+		fake_advance(499999);
+		assert_int_equal(fake_host.timers_fired,
+				 fired + 1); /* what was missed is not made up for */
+		fake_advance(1);
+		assert_int_equal(fake_host.timers_fired, fired + 2);
+		/* Away for less than a period: as if it had run. */
+		V(0)->running = false;
+		fake_advance(300000);
+		V(0)->running = true;
+		vlapic_timer_resume(V(0));
+		assert_int_equal(rd(0, TMCCT), 70000);
+		fake_advance(700000);
+		assert_int_equal(fake_host.timers_fired, fired + 3);
+		wr(0, TPR, 0);
+		while (take(0) >= 0)
+			wr(0, EOI, 0);
+	}
+	wr(0, TMICT, 0);
+	vlapic_timer_resume(V(0));
+	assert_int_equal(fake_timers_armed(), 0);
+	/* A single one comes, whoever runs. */
+	wr(0, LVTT, 0x42);
+	wr(0, TMICT, 100000);
+	V(0)->running = false;
+	fake_advance(1000000);
+	V(0)->running = true;
+	vlapic_timer_resume(V(0));
+	assert_int_equal(take(0), 0x42);
+	assert_int_equal(fake_timers_armed(), 0);
+}
+
 static void timer_late(void **state)
 {
 	(void)state;
@@ -853,6 +915,7 @@ int main(void)
 		T(timer_divider),
 		T(timer_periodic),
 		T(timer_shortest_period),
+		T(timer_of_a_vcpu_that_does_not_run),
 		T(timer_late),
 		D(timer_tsc_deadline),
 		T(timer_no_tsc_deadline),

@@ -54,6 +54,7 @@ struct vlapic {
 	struct spinlock timer_lock; /* LOCK_VCPU */
 	struct timer timer;
 	uint64_t deadline; /* system time at which the count reaches 0; 0: stopped */
+	bool suspended;	   /* periodic, has fired while the vCPU did not run: not armed */
 	uint64_t tsc_deadline;
 
 	uint8_t nmi;

@@ -22,7 +22,10 @@ void vlapic_free(struct vcpu *v);
 /* The state after INIT; the id and the mode of the BSP flag stay. */
 void vlapic_reset(struct vcpu *v);
 
-/* Register access by offset (xAPIC MMIO, 4 bytes) or by MSR (0x800 + offset / 16). false → #GP / ignored. */
+/*
+ * Register access by offset (xAPIC MMIO, 4 bytes) or by MSR: 0x800 + offset / 16, APIC_BASE and
+ * TSC_DEADLINE. false → #GP / ignored.
+ */
 bool vlapic_mmio_read(struct vcpu *v, uint32_t offset, uint32_t *value);
 bool vlapic_mmio_write(struct vcpu *v, uint32_t offset, uint32_t value);
 bool vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
@@ -33,6 +36,8 @@ uint64_t vlapic_get_apic_base(const struct vcpu *v);
 bool vlapic_set_apic_base(struct vcpu *v, uint64_t value);
 bool vlapic_get_tsc_deadline(struct vcpu *v, uint64_t *value);
 bool vlapic_set_tsc_deadline(struct vcpu *v, uint64_t value);
+/* @v begins to run on this CPU: its timer goes on, here. */
+void vlapic_timer_resume(struct vcpu *v);
 /* v->tsc_offset has changed: a deadline that is set stands for another time. */
 void vlapic_tsc_moved(struct vcpu *v);
 

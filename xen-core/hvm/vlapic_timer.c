@@ -31,9 +31,17 @@ static uint64_t period_ns(const struct vlapic *l)
 	return l->reg[REG_TMICT] * count_ns(l);
 }
 
-static void arm(struct vcpu *v)
+/* Sets the deadline; 0 stops the timer. The timer's lock is held. */
+static void arm(struct vcpu *v, uint64_t deadline)
 {
-	timer_set(&v->vlapic->timer, v->processor, v->vlapic->deadline);
+	struct vlapic *l = v->vlapic;
+
+	l->deadline = deadline;
+	l->suspended = false;
+	if (deadline)
+		timer_set(&l->timer, v->processor, deadline);
+	else
+		timer_stop(&l->timer);
 }
 
 /* The next deadline of a periodic timer: missed periods are skipped, not made up for. */
@@ -44,6 +52,11 @@ static uint64_t next_period(const struct vlapic *l, uint64_t now)
 	return next > now ? next : now + period - (now - l->deadline) % period;
 }
 
+/*
+ * A periodic timer goes on while its vCPU runs, in time that is charged to its domain. When it fires for
+ * one that does not run, the interrupt waits (and may have woken the vCPU) or was masked; further
+ * ticks would change nothing until the vCPU runs again, but cost others' time.
+ */
 static void fire(void *data)
 {
 	struct vcpu *v = data;
@@ -54,15 +67,15 @@ static void fire(void *data)
 	spin_lock(&l->timer_lock);
 	if (l->deadline && l->deadline <= now) {
 		lvt = l->reg[REG_LVT_TIMER];
-		if (mode(l) == TIMER_PERIODIC) {
-			l->deadline = next_period(l, now);
+		if (mode(l) != TIMER_PERIODIC) {
+			l->deadline = l->tsc_deadline = 0;
+		} else if (vcpu_is_running(v)) {
+			arm(v, next_period(l, now));
 		} else {
-			l->deadline = 0;
-			l->tsc_deadline = 0;
+			l->deadline = next_period(l, now);
+			l->suspended = true;
 		}
 	}
-	if (l->deadline)
-		arm(v);
 	spin_unlock(&l->timer_lock);
 	if (!(lvt & APIC_LVT_MASKED))
 		vlapic_set_irq(v, lvt & 0xff);
@@ -73,32 +86,29 @@ void vlapic_timer_init(struct vcpu *v)
 	timer_init(&v->vlapic->timer, fire, v);
 }
 
-static void stop_locked(struct vlapic *l)
-{
-	l->deadline = 0;
-	timer_stop(&l->timer);
-}
-
 void vlapic_timer_stop(struct vcpu *v)
 {
 	struct vlapic *l = v->vlapic;
 
 	spin_lock(&l->timer_lock);
-	stop_locked(l);
+	arm(v, 0);
 	spin_unlock(&l->timer_lock);
 }
 
-/* Starts the count again from its initial value. */
-static void start_locked(struct vcpu *v, uint64_t now)
+void vlapic_timer_resume(struct vcpu *v)
 {
 	struct vlapic *l = v->vlapic;
+	uint64_t now;
 
-	if (!l->reg[REG_TMICT]) {
-		stop_locked(l);
+	if (!READ_ONCE(l->deadline))
 		return;
-	}
-	l->deadline = now + period_ns(l);
-	arm(v);
+	spin_lock(&l->timer_lock);
+	now = system_time();
+	if (l->suspended && l->deadline <= now)
+		arm(v, next_period(l, now));
+	else
+		arm(v, l->deadline);
+	spin_unlock(&l->timer_lock);
 }
 
 void vlapic_timer_set_count(struct vcpu *v, uint32_t count)
@@ -108,16 +118,14 @@ void vlapic_timer_set_count(struct vcpu *v, uint32_t count)
 	spin_lock(&l->timer_lock);
 	if (mode(l) != TIMER_DEADLINE) {
 		l->reg[REG_TMICT] = count;
-		start_locked(v, system_time());
+		arm(v, count ? system_time() + period_ns(l) : 0);
 	}
 	spin_unlock(&l->timer_lock);
 }
 
-static uint32_t count_locked(const struct vlapic *l)
+static uint32_t count_locked(const struct vlapic *l, uint64_t now)
 {
-	uint64_t now = system_time();
-
-	if (!l->deadline || l->deadline <= now || mode(l) == TIMER_DEADLINE)
+	if (l->deadline <= now || mode(l) == TIMER_DEADLINE)
 		return 0;
 	/* With the period's lower bound the deadline can be further away than the count. */
 	return min((l->deadline - now) / count_ns(l), (uint64_t)l->reg[REG_TMICT]);
@@ -129,7 +137,7 @@ uint32_t vlapic_timer_count(struct vcpu *v)
 	uint32_t count;
 
 	spin_lock(&l->timer_lock);
-	count = count_locked(l);
+	count = count_locked(l, system_time());
 	spin_unlock(&l->timer_lock);
 	return count;
 }
@@ -138,32 +146,36 @@ uint32_t vlapic_timer_count(struct vcpu *v)
 void vlapic_timer_set_divide(struct vcpu *v, uint32_t divide)
 {
 	struct vlapic *l = v->vlapic;
+	uint64_t now;
 	uint32_t left;
 
 	spin_lock(&l->timer_lock);
-	left = count_locked(l);
+	now = system_time();
+	left = count_locked(l, now);
 	l->reg[REG_TDCR] = divide;
-	if (left) {
-		l->deadline = system_time() + left * count_ns(l);
-		arm(v);
-	}
+	if (left)
+		arm(v, now + left * count_ns(l));
 	spin_unlock(&l->timer_lock);
+}
+
+static bool has_deadline(const struct vcpu *v)
+{
+	return cpu_policy_has(v->domain->cpu_policy, XEN_X86_FEATURE_TSC_DEADLINE);
 }
 
 /* To or from TSC deadline disarms; between the other two the count goes on. */
 void vlapic_timer_set_lvt(struct vcpu *v, uint32_t lvt)
 {
 	struct vlapic *l = v->vlapic;
-	unsigned int old, new;
+	unsigned int old;
 
-	if (!cpu_policy_has(v->domain->cpu_policy, XEN_X86_FEATURE_TSC_DEADLINE))
+	if (!has_deadline(v))
 		lvt &= ~(1u << 18);
 	spin_lock(&l->timer_lock);
 	old = mode(l);
 	l->reg[REG_LVT_TIMER] = lvt;
-	new = mode(l);
-	if ((old == TIMER_DEADLINE) != (new == TIMER_DEADLINE)) {
-		stop_locked(l);
+	if ((old == TIMER_DEADLINE) != (mode(l) == TIMER_DEADLINE)) {
+		arm(v, 0);
 		l->reg[REG_TMICT] = 0;
 		l->tsc_deadline = 0;
 	}
@@ -172,32 +184,27 @@ void vlapic_timer_set_lvt(struct vcpu *v, uint32_t lvt)
 
 bool vlapic_get_tsc_deadline(struct vcpu *v, uint64_t *value)
 {
-	if (!cpu_policy_has(v->domain->cpu_policy, XEN_X86_FEATURE_TSC_DEADLINE))
-		return false;
 	*value = READ_ONCE(v->vlapic->tsc_deadline);
-	return true;
+	return has_deadline(v);
 }
 
 /* A deadline in the past, or one that wraps, fires at once. 0 is none. */
 static void set_deadline_locked(struct vcpu *v, uint64_t tsc)
 {
-	struct vlapic *l = v->vlapic;
 	int64_t ns = (int64_t)tsc_to_ns(tsc - v->tsc_offset);
 
-	l->tsc_deadline = tsc;
-	if (!tsc) {
-		stop_locked(l);
-		return;
-	}
-	l->deadline = ns > 0 ? (uint64_t)ns : 1;
-	arm(v);
+	v->vlapic->tsc_deadline = tsc;
+	if (tsc)
+		arm(v, ns > 0 ? (uint64_t)ns : 1);
+	else
+		arm(v, 0);
 }
 
 bool vlapic_set_tsc_deadline(struct vcpu *v, uint64_t value)
 {
 	struct vlapic *l = v->vlapic;
 
-	if (!cpu_policy_has(v->domain->cpu_policy, XEN_X86_FEATURE_TSC_DEADLINE))
+	if (!has_deadline(v))
 		return false;
 	spin_lock(&l->timer_lock);
 	if (mode(l) == TIMER_DEADLINE)

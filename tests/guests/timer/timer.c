@@ -1,10 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* REQ core/6: the paravirtual clock and the timers of a vCPU. */
+/*
+ * REQ core/6: the paravirtual clock and the timers of a vCPU. REQ core/7: vCPUs that are halted while
+ * their local APICs tick as fast as they can, masked or below the task priority, take no time.
+ *
+ * CPUS: 1
+ * CMDLINE: dom0_max_vcpus=32
+ */
 #include "guest.h"
 
-#define ETIME	    62
-#define EINVAL	    22
-#define MILLISECOND 1000000UL
+#define ETIME	      62
+#define EINVAL	      22
+#define MILLISECOND   1000000UL
+
+#define MSR_APIC_BASE 0x1b
+#define X2APIC_BASE   0xfee00c00UL
+#define X2APIC_TPR    0x808
+#define X2APIC_SVR    0x80f
+#define X2APIC_TIMER  0x832
+#define X2APIC_COUNT  0x838
+#define X2APIC_DIVIDE 0x83e
+#define MASKED	      (1UL << 16)
+#define PERIODIC      (1UL << 17)
+#define DIVIDE_BY_1   0xb
+#define TICKERS	      31
+#define LOOPS	      (20 * 1000 * 1000U)
 
 static volatile unsigned int ticks;
 static volatile uint64_t last_tick;
@@ -89,6 +108,49 @@ static void check_poll(void)
 	event_close(port);
 }
 
+static volatile unsigned int halting;
+
+/* Ticks every 10 ns, or as often as the core lets it; half of them to no effect, half masked. */
+static void ticker(void *data)
+{
+	bool masked = this_cpu() % 2;
+
+	probe_wrmsr(MSR_APIC_BASE, X2APIC_BASE);
+	probe_wrmsr(X2APIC_SVR, 0x1ff);
+	probe_wrmsr(X2APIC_TPR, 0xff);
+	probe_wrmsr(X2APIC_DIVIDE, DIVIDE_BY_1);
+	probe_wrmsr(X2APIC_TIMER, PERIODIC | (masked ? MASKED : 0) | 0x90);
+	probe_wrmsr(X2APIC_COUNT, 1);
+	__atomic_fetch_add(&halting, 1, __ATOMIC_SEQ_CST);
+	for (;;)
+		irq_wait();
+}
+
+static uint64_t time_of_work(void)
+{
+	uint64_t start = system_time();
+
+	for (volatile unsigned int i = 0; i < LOOPS; i++)
+		;
+	return system_time() - start;
+}
+
+static void check_ticks_of_others(void)
+{
+	uint64_t alone, beside;
+
+	alone = time_of_work();
+	for (unsigned int i = 1; i <= TICKERS; i++)
+		CHECK_EQ("ticker", cpu_start(i, ticker, NULL), 0);
+	while (halting < TICKERS)
+		sched_op(SCHEDOP_yield, NULL);
+	for (unsigned int i = 0; i < TICKERS; i++)
+		sched_op(SCHEDOP_yield, NULL);
+	beside = time_of_work();
+	check_report("ticks-take-no-time", beside < alone + alone / 20,
+		     "%lu us alone, %lu us beside them", alone / 1000, beside / 1000);
+}
+
 void guest_main(void)
 {
 	int port;
@@ -101,4 +163,5 @@ void guest_main(void)
 	check_singleshot();
 	check_periodic();
 	check_poll();
+	check_ticks_of_others();
 }

@@ -146,6 +146,7 @@ void fake_advance(uint64_t ns)
 		if (first->expires > fake_host.now)
 			fake_host.now = first->expires;
 		timer_stop(first);
+		fake_host.timers_fired++;
 		first->fn(first->data);
 	}
 	fake_host.now = end;

@@ -42,6 +42,7 @@ extern struct fake_host {
 	bool deny_any;
 	int set_hvm_cpu_error;
 	unsigned int lookups; /* of the upcall flag */
+	unsigned int timers_fired;
 } fake_host;
 
 extern struct domain fake_domain, fake_other; /* domids 5 and 6; the other has no vCPUs */
