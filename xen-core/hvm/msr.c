@@ -12,8 +12,9 @@
 
 struct msr_range {
 	uint32_t first, last;
-	uint8_t vendor;						     /* whose CPUs have it */
-	bool (*read)(struct vcpu *v, uint32_t msr, uint64_t *value); /* NULL: #GP */
+	uint8_t vendor; /* whose CPUs have it */
+	uint64_t value; /* without @read */
+	bool (*read)(struct vcpu *v, uint32_t msr, uint64_t *value);
 	bool (*write)(struct vcpu *v, uint32_t msr, uint64_t value); /* NULL: #GP */
 };
 
@@ -32,43 +33,40 @@ enum {
 #define MTRR_ENABLED_WB 0x806u
 #define MTRR_PHYS_BITS	52
 
+#define MTRR_VARIABLE	0x200
+#define MTRR_FIXED_64K	0x250
+#define MTRR_DEF_TYPE	0x2ff
+
 static bool mtrr_type_valid(uint64_t type)
 {
 	return type == 0 || type == 1 || (type >= 4 && type <= 6);
 }
 
-static bool mtrr_def_type_valid(uint64_t value)
+static bool mtrr_valid(uint32_t msr, uint64_t value)
 {
-	return !(value & ~0xcffUL) && mtrr_type_valid(value & 0xff);
-}
-
-static bool mtrr_fixed_valid(uint64_t value)
-{
+	if (msr == MTRR_DEF_TYPE)
+		return !(value & ~0xcffUL) && mtrr_type_valid(value & 0xff);
+	if (msr < MTRR_FIXED_64K) {
+		if (value >> MTRR_PHYS_BITS)
+			return false;
+		return msr % 2 ? !(value & 0x7ff) /* mask */
+			       : !(value & 0xf00) && mtrr_type_valid(value & 0xff);
+	}
 	for (unsigned int i = 0; i < 64; i += 8)
 		if (!mtrr_type_valid((value >> i) & 0xff))
 			return false;
 	return true;
 }
 
-/* @index: 0 base, 1 mask, 2 base, … */
-static bool mtrr_variable_valid(unsigned int index, uint64_t value)
-{
-	if (value >> MTRR_PHYS_BITS)
-		return false;
-	if (index % 2)
-		return !(value & 0x7ff);
-	return !(value & 0xf00) && mtrr_type_valid(value & 0xff);
-}
-
 bool hvm_mtrr_valid(const struct hvm_hw_mtrr *m)
 {
 	for (unsigned int i = 0; i < MTRR_VCNT * 2; i++)
-		if (!mtrr_variable_valid(i, m->msr_mtrr_var[i]))
+		if (!mtrr_valid(MTRR_VARIABLE + i, m->msr_mtrr_var[i]))
 			return false;
 	for (unsigned int i = 0; i < NUM_FIXED_MSR; i++)
-		if (!mtrr_fixed_valid(m->msr_mtrr_fixed[i]))
+		if (!mtrr_valid(MTRR_FIXED_64K, m->msr_mtrr_fixed[i]))
 			return false;
-	return mtrr_def_type_valid(m->msr_mtrr_def_type);
+	return mtrr_valid(MTRR_DEF_TYPE, m->msr_mtrr_def_type);
 }
 
 void hvm_mtrr_reset(struct hvm_hw_mtrr *mtrr)
@@ -85,13 +83,13 @@ static uint64_t *mtrr_register(struct vcpu *v, uint32_t msr)
 {
 	struct hvm_hw_mtrr *m = &hvm_vcpu(v)->mtrr;
 
-	if (msr < 0x250)
-		return &m->msr_mtrr_var[msr - 0x200];
-	if (msr == 0x2ff)
+	if (msr < MTRR_FIXED_64K)
+		return &m->msr_mtrr_var[msr - MTRR_VARIABLE];
+	if (msr == MTRR_DEF_TYPE)
 		return &m->msr_mtrr_def_type;
-	return &m->msr_mtrr_fixed[msr == 0x250	? 0
-				  : msr < 0x268 ? 1 + msr - 0x258
-						: 3 + msr - 0x268];
+	return &m->msr_mtrr_fixed[msr == MTRR_FIXED_64K ? 0
+				  : msr < 0x268		? 1 + msr - 0x258
+							: 3 + msr - 0x268];
 }
 
 static bool mtrr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
@@ -102,23 +100,11 @@ static bool mtrr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 
 static bool mtrr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	bool valid = msr < 0x250    ? mtrr_variable_valid(msr - 0x200, value)
-		     : msr == 0x2ff ? mtrr_def_type_valid(value)
-				    : mtrr_fixed_valid(value);
+	bool valid = mtrr_valid(msr, value);
 
 	if (valid)
 		*mtrr_register(v, msr) = value;
 	return valid;
-}
-
-/*
- * Constants, and writes that are ignored.
- */
-
-static bool read_zero(struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-	*value = 0;
-	return true;
 }
 
 static bool write_ignored(struct vcpu *v, uint32_t msr, uint64_t value)
@@ -132,55 +118,6 @@ static bool write_zero(struct vcpu *v, uint32_t msr, uint64_t value)
 	return value == 0;
 }
 
-static bool constant_read(struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-	static const struct {
-		uint32_t msr;
-		uint64_t value;
-	} constants[] = {
-		{ 0x0000008b, 0x01000065 }, /* microcode revision, as other hypervisors have it */
-		{ 0x000000fe, MTRR_CAP },
-		{ 0x000001a0, 1 | 3UL << 11 }, /* MISC_ENABLE: fast strings; no BTS, no PEBS */
-		{ 0xc0010015, 1UL << 24 },     /* HWCR: the TSC counts at the nominal frequency */
-		{ 0xc0010114, 3UL << 3 },      /* VM_CR: SVM disabled and locked */
-		{ 0xc0011029, 1UL << 1 },      /* DE_CFG: LFENCE serialises */
-	};
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(constants); i++) {
-		if (constants[i].msr == msr) {
-			*value = constants[i].value;
-			return true;
-		}
-	}
-	return false;
-}
-
-/*
- * Local APIC and hypercall page.
- */
-
-static bool apic_base_read(struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-	*value = vlapic_get_apic_base(v);
-	return true;
-}
-
-static bool apic_base_write(struct vcpu *v, uint32_t msr, uint64_t value)
-{
-	return vlapic_set_apic_base(v, value);
-}
-
-static bool deadline_read(struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-	return vlapic_get_tsc_deadline(v, value);
-}
-
-static bool deadline_write(struct vcpu *v, uint32_t msr, uint64_t value)
-{
-	return vlapic_set_tsc_deadline(v, value);
-}
-
-/* The guest names a page of its memory; page 0 of one hypercall page is written there. */
 static bool hypercall_page_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
 	uint8_t *page;
@@ -199,35 +136,39 @@ static bool hypercall_page_write(struct vcpu *v, uint32_t msr, uint64_t value)
 
 /* Sorted by first MSR. */
 static const struct msr_range ranges[] = {
-	{ 0x00000000, 0x00000001, ANY, read_zero, write_zero }, /* P5 machine check */
-	{ 0x00000017, 0x00000017, INTEL, read_zero, NULL },	/* PLATFORM_ID */
-	{ 0x0000001b, 0x0000001b, ANY, apic_base_read, apic_base_write },
-	{ 0x0000002a, 0x0000002a, INTEL, read_zero, NULL }, /* EBL_CR_POWERON */
-	{ 0x0000008b, 0x0000008b, ANY, constant_read, NULL },
-	{ 0x000000ce, 0x000000ce, ANY, read_zero,
-	  NULL }, /* PLATFORM_INFO, as all policies have it */
-	{ 0x000000fe, 0x000000fe, ANY, constant_read, NULL },
-	{ 0x00000179, 0x00000179, ANY, read_zero, NULL },	/* MCG_CAP: no banks */
-	{ 0x0000017a, 0x0000017a, ANY, read_zero, write_zero }, /* MCG_STATUS */
-	{ 0x000001a0, 0x000001a0, INTEL, constant_read, write_ignored },
-	{ 0x000001d9, 0x000001d9, ANY, read_zero, write_ignored }, /* DEBUGCTL */
-	{ 0x00000200, 0x0000020f, ANY, mtrr_read, mtrr_write },
-	{ 0x00000250, 0x00000250, ANY, mtrr_read, mtrr_write },
-	{ 0x00000258, 0x00000259, ANY, mtrr_read, mtrr_write },
-	{ 0x00000268, 0x0000026f, ANY, mtrr_read, mtrr_write },
-	{ 0x000002ff, 0x000002ff, ANY, mtrr_read, mtrr_write },
-	{ 0x000006e0, 0x000006e0, ANY, deadline_read, deadline_write },
-	{ 0x00000800, 0x000008ff, ANY, vlapic_rdmsr, vlapic_wrmsr },
-	{ 0x40000000, 0x40000000, ANY, read_zero, hypercall_page_write },
-	{ 0xc0010000, 0xc0010007, AMD, read_zero, write_ignored }, /* performance counters */
-	{ 0xc0010010, 0xc0010010, AMD, read_zero, write_ignored }, /* SYSCFG */
-	{ 0xc0010015, 0xc0010015, AMD, constant_read, write_ignored },
-	{ 0xc001001f, 0xc001001f, AMD, read_zero, write_ignored }, /* NB_CFG */
-	{ 0xc0010055, 0xc0010055, AMD, read_zero, write_ignored }, /* interrupt pending, C1E */
-	{ 0xc0010112, 0xc0010113, AMD, read_zero, NULL },	   /* TSEG */
-	{ 0xc0010114, 0xc0010114, AMD, constant_read, write_ignored },
-	{ 0xc0010200, 0xc001020b, AMD, read_zero, write_ignored }, /* performance counters */
-	{ 0xc0011029, 0xc0011029, AMD, constant_read, write_ignored },
+	{ 0x00000000, 0x00000001, ANY, 0, NULL, write_zero }, /* P5 machine check */
+	{ 0x00000017, 0x00000017, INTEL, 0, NULL, NULL },     /* PLATFORM_ID */
+	{ 0x0000001b, 0x0000001b, ANY, 0, vlapic_rdmsr, vlapic_wrmsr },
+	{ 0x0000002a, 0x0000002a, INTEL, 0, NULL, NULL }, /* EBL_CR_POWERON */
+	/* Microcode revision, as other hypervisors have it. */
+	{ 0x0000008b, 0x0000008b, ANY, 0x01000065, NULL, NULL },
+	{ 0x000000ce, 0x000000ce, ANY, 0, NULL, NULL }, /* PLATFORM_INFO, as all policies have it */
+	{ 0x000000fe, 0x000000fe, ANY, MTRR_CAP, NULL, NULL },
+	{ 0x00000179, 0x00000179, ANY, 0, NULL, NULL },	      /* MCG_CAP: no banks */
+	{ 0x0000017a, 0x0000017a, ANY, 0, NULL, write_zero }, /* MCG_STATUS */
+	/* MISC_ENABLE: fast strings; no BTS, no PEBS. */
+	{ 0x000001a0, 0x000001a0, INTEL, 1 | 3UL << 11, NULL, write_ignored },
+	{ 0x000001d9, 0x000001d9, ANY, 0, NULL, write_ignored }, /* DEBUGCTL */
+	{ MTRR_VARIABLE, 0x0000020f, ANY, 0, mtrr_read, mtrr_write },
+	{ MTRR_FIXED_64K, 0x00000250, ANY, 0, mtrr_read, mtrr_write },
+	{ 0x00000258, 0x00000259, ANY, 0, mtrr_read, mtrr_write },
+	{ 0x00000268, 0x0000026f, ANY, 0, mtrr_read, mtrr_write },
+	{ MTRR_DEF_TYPE, 0x000002ff, ANY, 0, mtrr_read, mtrr_write },
+	{ 0x000006e0, 0x000006e0, ANY, 0, vlapic_rdmsr, vlapic_wrmsr },
+	{ 0x00000800, 0x000008ff, ANY, 0, vlapic_rdmsr, vlapic_wrmsr },
+	{ 0x40000000, 0x40000000, ANY, 0, NULL, hypercall_page_write },
+	{ 0xc0010000, 0xc0010007, AMD, 0, NULL, write_ignored }, /* performance counters */
+	{ 0xc0010010, 0xc0010010, AMD, 0, NULL, write_ignored }, /* SYSCFG */
+	/* HWCR: the TSC counts at the nominal frequency. */
+	{ 0xc0010015, 0xc0010015, AMD, 1UL << 24, NULL, write_ignored },
+	{ 0xc001001f, 0xc001001f, AMD, 0, NULL, write_ignored }, /* NB_CFG */
+	{ 0xc0010055, 0xc0010055, AMD, 0, NULL, write_ignored }, /* interrupt pending, C1E */
+	{ 0xc0010112, 0xc0010113, AMD, 0, NULL, NULL },		 /* TSEG */
+	/* VM_CR: SVM disabled and locked. */
+	{ 0xc0010114, 0xc0010114, AMD, 3UL << 3, NULL, write_ignored },
+	{ 0xc0010200, 0xc001020b, AMD, 0, NULL, write_ignored }, /* performance counters */
+	/* DE_CFG: LFENCE serialises. */
+	{ 0xc0011029, 0xc0011029, AMD, 1UL << 1, NULL, write_ignored },
 };
 
 static const struct msr_range *find(const struct vcpu *v, uint32_t msr)
@@ -252,7 +193,10 @@ bool hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
 	const struct msr_range *r = find(v, msr);
 
-	return r && r->read && r->read(v, msr, value);
+	if (!r)
+		return false;
+	*value = r->value;
+	return !r->read || r->read(v, msr, value);
 }
 
 bool hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)

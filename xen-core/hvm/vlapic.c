@@ -15,6 +15,8 @@
 #include "mm/heap.h"
 
 #define APIC_VERSION	 0x00050014u /* integrated, six LVT entries */
+#define MSR_APIC_BASE	 0x1bu
+#define MSR_TSC_DEADLINE 0x6e0u
 #define X2APIC_MSR_FIRST 0x800u
 
 enum {
@@ -354,6 +356,12 @@ bool vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 	struct vlapic *l = v->vlapic;
 	uint32_t reg = msr - X2APIC_MSR_FIRST;
 
+	if (msr == MSR_APIC_BASE) {
+		*value = l->base;
+		return true;
+	}
+	if (msr == MSR_TSC_DEADLINE)
+		return vlapic_get_tsc_deadline(v, value);
 	if (!vlapic_hw_enabled(l) || !vlapic_x2apic(l) || !find(reg, READ_MSR))
 		return false;
 	*value = reg_read(v, reg);
@@ -368,6 +376,10 @@ bool vlapic_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 	uint32_t reg = msr - X2APIC_MSR_FIRST, low = value;
 	const struct apic_register *r = find(reg, WRITE_MSR);
 
+	if (msr == MSR_APIC_BASE)
+		return vlapic_set_apic_base(v, value);
+	if (msr == MSR_TSC_DEADLINE)
+		return vlapic_set_tsc_deadline(v, value);
 	if (!vlapic_hw_enabled(l) || !vlapic_x2apic(l) || !r)
 		return false;
 	if ((low & ~(r->writable | r->read_only)) || (value >> 32 && reg != REG_ICR))
