@@ -91,16 +91,16 @@ static const struct {
 	{ 2, "a0 34 12", { .length = 3, .op = OP_MOV, .size = 1, .reg_size = 1, .reg = 0,
 	  .to_reg = true, .base = NR, .index = NR, .disp = 0x1234 } },
 	/* movzx, movsx, movsxd */
-	{ 8, "0f b6 07", { .length = 3, .op = OP_EXTEND, .size = 1, .reg_size = 4, .reg = 0,
+	{ 8, "0f b6 07", { .length = 3, .op = OP_MOVZX, .size = 1, .reg_size = 4, .reg = 0,
 	  .to_reg = true, .base = 7, .index = NR } },
-	{ 8, "0f b7 37", { .length = 3, .op = OP_EXTEND, .size = 2, .reg_size = 4, .reg = 6,
+	{ 8, "0f b7 37", { .length = 3, .op = OP_MOVZX, .size = 2, .reg_size = 4, .reg = 6,
 	  .to_reg = true, .base = 7, .index = NR } },
-	{ 8, "48 0f be 07", { .length = 4, .op = OP_EXTEND, .size = 1, .reg_size = 8, .reg = 0,
-	  .to_reg = true, .sign = true, .base = 7, .index = NR } },
-	{ 8, "66 0f bf 07", { .length = 4, .op = OP_EXTEND, .size = 2, .reg_size = 2, .reg = 0,
-	  .to_reg = true, .sign = true, .base = 7, .index = NR } },
-	{ 8, "48 63 07", { .length = 3, .op = OP_EXTEND, .size = 4, .reg_size = 8, .reg = 0,
-	  .to_reg = true, .sign = true, .base = 7, .index = NR } },
+	{ 8, "48 0f be 07", { .length = 4, .op = OP_MOVSX, .size = 1, .reg_size = 8, .reg = 0,
+	  .to_reg = true, .base = 7, .index = NR } },
+	{ 8, "66 0f bf 07", { .length = 4, .op = OP_MOVSX, .size = 2, .reg_size = 2, .reg = 0,
+	  .to_reg = true, .base = 7, .index = NR } },
+	{ 8, "48 63 07", { .length = 3, .op = OP_MOVSX, .size = 4, .reg_size = 8, .reg = 0,
+	  .to_reg = true, .base = 7, .index = NR } },
 	/* arithmetic */
 	{ 8, "01 07", { .length = 2, .op = OP_ADD, .size = 4, .reg_size = 4, .reg = 0, .base =
 	  7, .index = NR } },
@@ -203,7 +203,6 @@ static void decoded(void **state)
 		SAME(reg);
 		SAME(high_byte);
 		SAME(to_reg);
-		SAME(sign);
 		SAME(has_imm);
 		SAME(rep);
 		SAME(imm);
@@ -273,7 +272,7 @@ static void refused(void **state)
 static void known_lengths(void **state)
 {
 	static const struct {
-		enum decode_known what;
+		enum insn_op what;
 		const char *bytes;
 		int want;
 	} cases[] = {

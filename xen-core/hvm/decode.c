@@ -89,15 +89,6 @@ static uint8_t prefixes(struct reader *r)
 	return byte;
 }
 
-static void reader_init(struct reader *r, const uint8_t *bytes, size_t n, enum decode_mode mode)
-{
-	memset(r, 0, sizeof(*r));
-	r->bytes = bytes;
-	r->n = n;
-	r->mode = mode;
-	r->segment = SEG_DS;
-}
-
 /*
  * Memory operands.
  */
@@ -176,19 +167,11 @@ static int memory_operand(struct reader *r, struct insn *i)
 	return reg;
 }
 
-/* As memory_operand, with the reg field as the register operand. */
-static int memory_and_register(struct reader *r, struct insn *i)
+/* The register operand, by ModRM's reg field. */
+static void set_register(const struct reader *r, struct insn *i, uint8_t reg)
 {
-	int reg = memory_operand(r, i);
-
-	if (reg < 0)
-		return reg;
-	i->reg = reg;
-	if (i->reg_size == 1 && !r->rex && reg >= 4) {
-		i->reg = reg - 4;
-		i->high_byte = true;
-	}
-	return 0;
+	i->high_byte = i->reg_size == 1 && !r->rex && reg >= 4;
+	i->reg = i->high_byte ? reg - 4 : reg;
 }
 
 static void immediate(struct reader *r, struct insn *i, unsigned int size)
@@ -197,134 +180,140 @@ static void immediate(struct reader *r, struct insn *i, unsigned int size)
 	i->imm = next_signed(r, min(size, 4u));
 }
 
-/* Operand size by the opcode's lowest bit. */
-static void set_size(const struct reader *r, uint8_t opcode, struct insn *i)
+/*
+ * Opcodes.
+ */
+
+enum form {
+	ALONE,	       /* no operand */
+	ALONE_3,       /* no operand, and @sub as the third byte */
+	MEMORY_REG,    /* memory and register */
+	MEMORY_GROUP,  /* memory; ModRM's reg field, which is part of the opcode, is @sub */
+	MEMORY_IMM,    /* the same with an immediate, */
+	MEMORY_IMM8,   /* or one of a byte */
+	MEMORY_EXTEND, /* memory of @sub bytes, to a register */
+	ABSOLUTE,      /* al/ax/eax/rax and an absolute address */
+	STRING,
+};
+
+#define ANY	  0xff
+#define BY_OPCODE 0xfe /* bits 5:3 of the opcode */
+#define BY_GROUP  0xfd /* ModRM's reg field */
+
+/* The first that fits counts. The lowest bit of the opcode says whether operands are bytes. */
+static const struct opcode {
+	uint8_t escaped; /* after 0x0f */
+	uint8_t mask, value;
+	uint8_t form, op; /* enum insn_op, or as above */
+	uint8_t sub;
+	bool to_reg;
+} opcodes[] = {
+	{ 1, 0xff, 0xa2, ALONE, INSN_CPUID, 0, false },
+	{ 1, 0xff, 0x32, ALONE, INSN_RDMSR, 0, false },
+	{ 1, 0xff, 0x30, ALONE, INSN_WRMSR, 0, false },
+	{ 0, 0xff, 0xf4, ALONE, INSN_HLT, 0, false },
+	{ 1, 0xff, 0x08, ALONE, INSN_INVD, 0, false },
+	{ 1, 0xff, 0x09, ALONE, INSN_WBINVD, 0, false },
+	{ 1, 0xff, 0x01, ALONE_3, INSN_XSETBV, 0xd1, false },
+	{ 1, 0xff, 0x01, ALONE_3, INSN_VMMCALL, 0xd9, false },
+	{ 0, 0xc6, 0x00, MEMORY_REG, BY_OPCODE, 0, false }, /* add … cmp */
+	{ 0, 0xc6, 0x02, MEMORY_REG, BY_OPCODE, 0, true },
+	{ 0, 0xff, 0x63, MEMORY_EXTEND, OP_MOVSX, 4, true }, /* movsxd */
+	{ 0, 0xfe, 0x80, MEMORY_IMM, BY_GROUP, ANY, false },
+	{ 0, 0xff, 0x83, MEMORY_IMM8, BY_GROUP, ANY, false },
+	{ 0, 0xfe, 0x84, MEMORY_REG, OP_TEST, 0, false },
+	{ 0, 0xfe, 0x86, MEMORY_REG, OP_XCHG, 0, false },
+	{ 0, 0xfe, 0x88, MEMORY_REG, OP_MOV, 0, false },
+	{ 0, 0xfe, 0x8a, MEMORY_REG, OP_MOV, 0, true },
+	{ 0, 0xfe, 0xa0, ABSOLUTE, OP_MOV, 0, true },
+	{ 0, 0xfe, 0xa2, ABSOLUTE, OP_MOV, 0, false },
+	{ 0, 0xfe, 0xa4, STRING, OP_MOVS, 0, false },
+	{ 0, 0xfe, 0xaa, STRING, OP_STOS, 0, false },
+	{ 0, 0xfe, 0xac, STRING, OP_LODS, 0, true },
+	{ 0, 0xfe, 0xc6, MEMORY_IMM, OP_MOV, 0, false },
+	{ 0, 0xfe, 0xf6, MEMORY_IMM, OP_TEST, 0, false },
+	{ 0, 0xfe, 0xf6, MEMORY_GROUP, OP_NOT, 2, false },
+	{ 0, 0xfe, 0xf6, MEMORY_GROUP, OP_NEG, 3, false },
+	{ 0, 0xfe, 0xfe, MEMORY_GROUP, OP_INC, 0, false },
+	{ 0, 0xfe, 0xfe, MEMORY_GROUP, OP_DEC, 1, false },
+	{ 1, 0xff, 0xb6, MEMORY_EXTEND, OP_MOVZX, 1, true },
+	{ 1, 0xff, 0xb7, MEMORY_EXTEND, OP_MOVZX, 2, true },
+	{ 1, 0xff, 0xbe, MEMORY_EXTEND, OP_MOVSX, 1, true },
+	{ 1, 0xff, 0xbf, MEMORY_EXTEND, OP_MOVSX, 2, true },
+};
+
+/* @after: the byte behind the opcode, if there is one. */
+static bool fits(const struct opcode *o, bool escaped, uint8_t opcode, uint8_t after)
 {
+	if (o->escaped != escaped || (opcode & o->mask) != o->value)
+		return false;
+	switch (o->form) {
+	case ALONE_3:
+		return after == o->sub;
+	case MEMORY_GROUP:
+	case MEMORY_IMM:
+	case MEMORY_IMM8:
+		return o->sub == ANY || o->sub == (after >> 3 & 7);
+	default:
+		return true;
+	}
+}
+
+/* Takes the opcode. NULL: none of those known. */
+static const struct opcode *find(struct reader *r, uint8_t *opcode)
+{
+	bool escaped;
+	uint8_t after;
+
+	*opcode = prefixes(r);
+	escaped = *opcode == 0x0f;
+	if (escaped)
+		*opcode = next(r);
+	after = r->at < r->n ? r->bytes[r->at] : 0;
+	for (unsigned int i = 0; i < ARRAY_SIZE(opcodes) && !r->bad; i++)
+		if (fits(&opcodes[i], escaped, *opcode, after))
+			return &opcodes[i];
+	return NULL;
+}
+
+static int operands(struct reader *r, const struct opcode *o, uint8_t opcode, struct insn *i)
+{
+	int reg;
+
+	i->op = o->op == BY_OPCODE ? opcode >> 3 : o->op;
+	i->to_reg = o->to_reg;
 	i->size = i->reg_size = opcode & 1 ? r->operand_size : 1;
-}
-
-/* 0x80 … 0x83, 0xc6, 0xc7, 0xf6, 0xf7, 0xfe, 0xff: the reg field is part of the opcode. */
-static int group(struct reader *r, uint8_t opcode, struct insn *i)
-{
-	static const uint8_t unary[8] = { OP_TEST, 0xff, OP_NOT, OP_NEG, 0xff, 0xff, 0xff, 0xff };
-	int sub = memory_operand(r, i);
-
-	if (sub < 0)
-		return sub;
-	sub &= 7;
-	switch (opcode) {
-	case 0x80:
-	case 0x81:
-	case 0x83:
-		i->op = sub;
-		immediate(r, i, opcode == 0x83 ? 1 : i->size);
+	switch (o->form) {
+	case ALONE_3:
+		next(r);
 		return 0;
-	case 0xc6:
-	case 0xc7:
-		i->op = OP_MOV;
-		immediate(r, i, i->size);
-		return sub == 0 ? 0 : -EINVAL;
-	case 0xf6:
-	case 0xf7:
-		i->op = unary[sub];
-		if (i->op == OP_TEST)
-			immediate(r, i, i->size);
-		return i->op == 0xff ? -EINVAL : 0;
-	default: /* 0xfe, 0xff */
-		i->op = sub == 0 ? OP_INC : OP_DEC;
-		return sub <= 1 ? 0 : -EINVAL;
+	case ALONE:
+		return 0;
+	case ABSOLUTE:
+		i->reg = 0;
+		i->disp = next_signed(r, r->address_size);
+		return 0;
+	case STRING:
+		i->rep = r->repeat;
+		i->reg = i->op == OP_MOVS ? INSN_NO_REG : 0;
+		return 0;
+	case MEMORY_EXTEND:
+		if (!o->escaped && r->mode != DECODE_64) /* arpl */
+			return -EINVAL;
+		i->reg_size = r->operand_size;
+		i->size = min(o->sub, r->operand_size);
+		break;
 	}
-}
-
-static int string(const struct reader *r, uint8_t opcode, struct insn *i)
-{
-	i->op = opcode < 0xa6 ? OP_MOVS : opcode < 0xac ? OP_STOS : OP_LODS;
-	i->rep = r->repeat;
-	i->reg = i->op == OP_MOVS ? INSN_NO_REG : 0;
-	i->to_reg = i->op == OP_LODS;
+	reg = memory_operand(r, i);
+	if (reg < 0)
+		return reg;
+	if (o->op == BY_GROUP)
+		i->op = reg & 7;
+	if (o->form == MEMORY_IMM || o->form == MEMORY_IMM8)
+		immediate(r, i, o->form == MEMORY_IMM8 ? 1 : i->size);
+	else if (o->form != MEMORY_GROUP)
+		set_register(r, i, reg);
 	return 0;
-}
-
-/* 0xa0 … 0xa3: al/ax/eax/rax and an absolute address. */
-static int absolute(struct reader *r, uint8_t opcode, struct insn *i)
-{
-	i->op = OP_MOV;
-	i->reg = 0;
-	i->to_reg = opcode < 0xa2;
-	i->disp = next_signed(r, r->address_size);
-	return 0;
-}
-
-static int extend(struct reader *r, uint8_t size, bool sign, struct insn *i)
-{
-	i->op = OP_EXTEND;
-	i->size = size;
-	i->reg_size = r->operand_size;
-	i->sign = sign;
-	i->to_reg = true;
-	return memory_and_register(r, i);
-}
-
-static int two_byte(struct reader *r, struct insn *i)
-{
-	uint8_t opcode = next(r);
-
-	switch (opcode) {
-	case 0xb6:
-	case 0xb7:
-	case 0xbe:
-	case 0xbf:
-		return extend(r, opcode & 1 ? 2 : 1, opcode >= 0xbe, i);
-	default:
-		return -EINVAL;
-	}
-}
-
-static int one_byte(struct reader *r, uint8_t opcode, struct insn *i)
-{
-	set_size(r, opcode, i);
-	if (opcode < 0x40 && (opcode & 7) < 4) {
-		i->op = opcode >> 3;
-		i->to_reg = opcode & 2;
-		return memory_and_register(r, i);
-	}
-	switch (opcode) {
-	case 0x0f:
-		return two_byte(r, i);
-	case 0x63:
-		return r->mode == DECODE_64 ? extend(r, min(r->operand_size, (uint8_t)4), true, i)
-					    : -EINVAL;
-	case 0x80:
-	case 0x81:
-	case 0x83:
-	case 0xc6:
-	case 0xc7:
-	case 0xf6:
-	case 0xf7:
-	case 0xfe:
-	case 0xff:
-		return group(r, opcode, i);
-	case 0x84:
-	case 0x85:
-		i->op = OP_TEST;
-		return memory_and_register(r, i);
-	case 0x86:
-	case 0x87:
-		i->op = OP_XCHG;
-		return memory_and_register(r, i);
-	case 0x88 ... 0x8b:
-		i->op = OP_MOV;
-		i->to_reg = opcode & 2;
-		return memory_and_register(r, i);
-	case 0xa0 ... 0xa3:
-		return absolute(r, opcode, i);
-	case 0xa4:
-	case 0xa5:
-	case 0xaa ... 0xad:
-		return string(r, opcode, i);
-	default:
-		return -EINVAL;
-	}
 }
 
 /* LOCK is for instructions that read, change and write memory; with others it is #UD. */
@@ -333,23 +322,24 @@ static bool lock_valid(const struct insn *i)
 	if (i->op == OP_XCHG)
 		return true;
 	return !i->to_reg && i->op != OP_CMP && i->op != OP_TEST && i->op != OP_MOV &&
-	       i->op < OP_EXTEND;
+	       i->op < OP_MOVZX;
 }
 
-int decode_memory(const uint8_t *bytes, size_t n, enum decode_mode mode, struct insn *out)
+static int decode(const uint8_t *bytes, size_t n, enum decode_mode mode, struct insn *out)
 {
-	struct reader r;
+	struct reader r = { .bytes = bytes, .n = n, .mode = mode, .segment = SEG_DS };
+	const struct opcode *o;
 	uint8_t opcode;
-	int rc;
 
-	reader_init(&r, bytes, n, mode);
-	opcode = prefixes(&r);
-	memset(out, 0, sizeof(*out));
-	out->reg = out->base = out->index = INSN_NO_REG;
-	out->segment = SEG_DS;
-	out->address_size = r.address_size;
-	rc = r.bad ? -EINVAL : one_byte(&r, opcode, out);
-	if (rc || r.bad || (r.lock && !lock_valid(out)))
+	o = find(&r, &opcode);
+	*out = (struct insn) {
+		.reg = INSN_NO_REG,
+		.base = INSN_NO_REG,
+		.index = INSN_NO_REG,
+		.segment = SEG_DS,
+		.address_size = r.address_size,
+	};
+	if (!o || operands(&r, o, opcode, out) || r.bad || (r.lock && !lock_valid(out)))
 		return -EINVAL;
 	if (r.segment_override)
 		out->segment = r.segment;
@@ -357,39 +347,17 @@ int decode_memory(const uint8_t *bytes, size_t n, enum decode_mode mode, struct 
 	return 0;
 }
 
-/*
- * Intercepted instructions.
- */
-
-/* After 0x0f, but for HLT; of three bytes those with a @third. */
-static const struct known {
-	uint8_t what, escaped, opcode, third;
-} known[] = {
-	{ INSN_CPUID, 1, 0xa2, 0 },	{ INSN_RDMSR, 1, 0x32, 0 },
-	{ INSN_WRMSR, 1, 0x30, 0 },	{ INSN_HLT, 0, 0xf4, 0 },
-	{ INSN_INVD, 1, 0x08, 0 },	{ INSN_WBINVD, 1, 0x09, 0 },
-	{ INSN_XSETBV, 1, 0x01, 0xd1 }, { INSN_VMMCALL, 1, 0x01, 0xd9 },
-};
-
-int decode_length(const uint8_t *bytes, size_t n, enum decode_mode mode, enum decode_known what)
+int decode_memory(const uint8_t *bytes, size_t n, enum decode_mode mode, struct insn *out)
 {
-	struct reader r;
-	uint8_t opcode;
-	bool escaped;
+	int rc = decode(bytes, n, mode, out);
 
-	reader_init(&r, bytes, n, mode);
-	opcode = prefixes(&r);
-	escaped = opcode == 0x0f;
-	if (escaped)
-		opcode = next(&r);
-	/* With any of these LOCK is #UD. */
-	for (unsigned int i = 0; i < ARRAY_SIZE(known) && !r.lock; i++) {
-		const struct known *k = &known[i];
+	return rc || out->op >= INSN_CPUID ? -EINVAL : 0;
+}
 
-		if (k->what != what || k->escaped != escaped || k->opcode != opcode)
-			continue;
-		if ((!k->third || next(&r) == k->third) && !r.bad)
-			return r.at;
-	}
-	return -EINVAL;
+int decode_length(const uint8_t *bytes, size_t n, enum decode_mode mode, enum insn_op what)
+{
+	struct insn i;
+	int rc = decode(bytes, n, mode, &i);
+
+	return rc || i.op != what ? -EINVAL : i.length;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The instruction decoder: pure functions from bytes to a description. It knows two sets of
- * instructions: those that guests use on memory-mapped registers, with their operands, and those
- * that the core intercepts, of which only the length matters. Everything else is refused.
+ * The instruction decoder: pure functions from bytes to a description. It knows the instructions
+ * that guests use on memory-mapped registers, and those without operands that the core intercepts.
+ * Everything else is refused.
  */
 #ifndef CORE_DECODE_H
 #define CORE_DECODE_H
@@ -34,10 +34,21 @@ enum insn_op {
 	OP_NEG,
 	OP_INC,
 	OP_DEC,
-	OP_EXTEND, /* movzx, movsx, movsxd */
+	OP_MOVZX,
+	OP_MOVSX, /* and movsxd */
 	OP_MOVS,
 	OP_STOS,
 	OP_LODS,
+	/* Intercepted, without operands. */
+	INSN_CPUID,
+	INSN_RDMSR,
+	INSN_WRMSR,
+	INSN_HLT,
+	INSN_INVD,
+	INSN_WBINVD,
+	INSN_XSETBV,
+	INSN_VMMCALL,
+	INSN_KNOWN,
 };
 
 #define INSN_NO_REG 0xff
@@ -50,7 +61,6 @@ struct insn {
 	uint8_t reg;	  /* 0 … 15 as in struct guest_regs; INSN_NO_REG with has_imm or none */
 	bool high_byte;	  /* bits 15:8 of registers 0 … 3 */
 	bool to_reg;	  /* the result goes to the register */
-	bool sign;	  /* OP_EXTEND: with sign */
 	bool has_imm;
 	bool rep;
 	int64_t imm;
@@ -66,20 +76,7 @@ struct insn {
 /* Decodes an instruction with a memory operand. 0, or -EINVAL when it is none of those known. */
 int decode_memory(const uint8_t *bytes, size_t n, enum decode_mode mode, struct insn *out);
 
-/* Intercepted instructions. */
-enum decode_known {
-	INSN_CPUID,
-	INSN_RDMSR,
-	INSN_WRMSR,
-	INSN_HLT,
-	INSN_INVD,
-	INSN_WBINVD,
-	INSN_XSETBV,
-	INSN_VMMCALL,
-	INSN_KNOWN,
-};
-
 /* Length of @bytes if they are the instruction @what, prefixes included; else -EINVAL. */
-int decode_length(const uint8_t *bytes, size_t n, enum decode_mode mode, enum decode_known what);
+int decode_length(const uint8_t *bytes, size_t n, enum decode_mode mode, enum insn_op what);
 
 #endif

@@ -122,7 +122,9 @@ uint64_t emulate_alu(enum insn_op op, uint64_t dst, uint64_t src, unsigned int s
 		set = sub_flags(dst, 1, result, size) & ~FLAG_CF;
 		keep = carry;
 		break;
-	default:
+	case OP_MOVSX:
+		return ((src & mask(size)) ^ sign_bit(size)) - sign_bit(size);
+	default: /* moves */
 		return src & mask(size);
 	}
 	*flags = (*flags & ~arithmetic) | set | keep | result_flags(result, size);

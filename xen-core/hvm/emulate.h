@@ -25,8 +25,8 @@ uint64_t emulate_get_reg(struct guest_regs *regs, const struct insn *i);
 void emulate_set_reg(struct guest_regs *regs, const struct insn *i, uint64_t value);
 
 /*
- * @dst = @op(@dst, @src) in @size bytes for OP_ADD … OP_TEST and OP_NOT … OP_DEC, with the
- * arithmetic flags of *@flags. Returns the result; for OP_CMP and OP_TEST that is @dst.
+ * @dst = @op(@dst, @src) in @size bytes for operations that are not on strings, with the arithmetic
+ * flags of *@flags. Returns the result: for OP_CMP and OP_TEST @dst, for OP_MOVSX all 64 bits.
  */
 uint64_t emulate_alu(enum insn_op op, uint64_t dst, uint64_t src, unsigned int size,
 		     uint64_t *flags);

@@ -68,7 +68,7 @@ static size_t fetch(struct vcpu *v, uint8_t *bytes, enum decode_mode *mode)
 	return INSN_MAX_LENGTH;
 }
 
-unsigned int hvm_insn_length(struct vcpu *v, enum decode_known what)
+unsigned int hvm_insn_length(struct vcpu *v, enum insn_op what)
 {
 	uint8_t bytes[INSN_MAX_LENGTH];
 	enum decode_mode mode;
@@ -186,39 +186,16 @@ static bool operand_write(const struct access *a, uint64_t value)
  * Instructions.
  */
 
-static uint64_t truncated(uint64_t value, unsigned int size)
-{
-	return size >= 8 ? value : value & ((1UL << 8 * size) - 1);
-}
-
-static uint64_t extended(uint64_t value, const struct insn *i)
-{
-	unsigned int unused = 64 - 8 * i->size;
-
-	return i->sign ? (uint64_t)((int64_t)(value << unused) >> unused) : value;
-}
-
 static bool operation(struct access *a)
 {
 	const struct insn *i = &a->insn;
-	uint64_t memory = 0, src, result;
+	uint64_t memory = 0, other, result;
 
 	if (emulate_reads_memory(i) && !operand_read(a, &memory))
 		return false;
-	memory = truncated(memory, i->size);
-	src = i->has_imm ? truncated(i->imm, i->size) : emulate_get_reg(a->regs, i);
-	switch (i->op) {
-	case OP_MOV:
-	case OP_XCHG:
-		result = i->to_reg ? memory : src;
-		break;
-	case OP_EXTEND:
-		result = extended(memory, i);
-		break;
-	default:
-		result = emulate_alu(i->op, i->to_reg ? src : memory, i->to_reg ? memory : src,
-				     i->size, &a->regs->rflags);
-	}
+	other = i->has_imm ? (uint64_t)i->imm : emulate_get_reg(a->regs, i);
+	result = emulate_alu(i->op, i->to_reg ? other : memory, i->to_reg ? memory : other, i->size,
+			     &a->regs->rflags);
 	if (emulate_writes_memory(i) && !operand_write(a, result))
 		return false;
 	if (i->op == OP_XCHG)

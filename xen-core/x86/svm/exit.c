@@ -19,7 +19,7 @@
  * alone, without prefixes, and a walk of the guest's tables would double the cost of a hypercall.
  * A guest that puts prefixes before its own VMMCALL goes on in the middle of it.
  */
-void svm_skip(struct vcpu *v, enum decode_known what)
+void svm_skip(struct vcpu *v, enum insn_op what)
 {
 	struct svm_vcpu *sv = svm_vcpu(v);
 	unsigned int len = 3;

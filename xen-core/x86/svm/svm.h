@@ -52,7 +52,7 @@ void svm_cancel_event(struct vmcb *vmcb);
 void svm_triple_fault(struct vcpu *v);
 void svm_handle_exit(struct vcpu *v);
 /* Moves rip past the intercepted instruction @what; ends the interrupt shadow. */
-void svm_skip(struct vcpu *v, enum decode_known what);
+void svm_skip(struct vcpu *v, enum insn_op what);
 void svm_inject_exception(struct vcpu *v, unsigned int vector, int64_t error);
 /* An ASID for @v on this CPU, and whether the TLB must be flushed. */
 void svm_assign_asid(struct vcpu *v);
