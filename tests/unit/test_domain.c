@@ -111,7 +111,7 @@ int p2m_init(struct p2m *p2m, struct domain *d)
 {
 	if (!make())
 		return -ENOMEM;
-	p2m->root = p2m;
+	p2m->root = 1; /* there is a map */
 	return 0;
 }
 
@@ -125,7 +125,7 @@ bool p2m_teardown(struct p2m *p2m, unsigned int budget)
 {
 	if (!p2m->root || (budget != ~0U && !step(2)))
 		return !p2m->root;
-	p2m->root = NULL;
+	p2m->root = 0;
 	unmake();
 	return true;
 }

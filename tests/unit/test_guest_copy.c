@@ -67,7 +67,7 @@ static void lend(enum p2m_type type)
 		domain_get(d2);
 	}
 	assert_true(frame_ref(lent, d2));
-	assert_int_equal(p2m_map_new(&d1->p2m, (gfn_t) { LENT }, lent, type), 0);
+	assert_int_equal(p2m_map(&d1->p2m, (gfn_t) { LENT }, lent, 0, type), 0);
 }
 
 static void take_back(void)

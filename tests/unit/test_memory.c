@@ -252,7 +252,7 @@ static void populate_over_a_grant(void **state)
 
 	assert_int_equal(frame_alloc_guest(d2, 0, &mfn), 0);
 	assert_true(frame_ref(mfn, d2));
-	assert_int_equal(p2m_map_new(&d1->p2m, (gfn_t) { 20 }, mfn, P2M_GRANT_RW), 0);
+	assert_int_equal(p2m_map(&d1->p2m, (gfn_t) { 20 }, mfn, 0, P2M_GRANT_RW), 0);
 	list[0] = 20;
 	assert_int_equal(op(XENMEM_populate_physmap, &r), 0);
 	list[0] = 0;

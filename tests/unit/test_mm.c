@@ -341,12 +341,11 @@ static void p2m_maps_and_unmaps(void **state)
 
 	(void)state;
 	assert_int_equal(p2m_lookup(&d1->p2m, gfn).type, P2M_NONE);
-	assert_int_equal(p2m_map_new(&d1->p2m, gfn, mfn, P2M_RAM), 0);
+	assert_int_equal(p2m_map(&d1->p2m, gfn, mfn, 0, P2M_RAM), 0);
 	assert_int_equal(p2m_lookup(&d1->p2m, gfn).type, P2M_RAM);
 	assert_int_equal(p2m_ram(&d1->p2m, gfn).v, mfn.v);
 	assert_int_equal(d1->p2m.max_gfn, gfn.v);
 	assert_int_equal(arena_flushes, 0);
-	assert_int_equal(p2m_map_new(&d1->p2m, gfn, other, P2M_RAM), -EEXIST);
 	/* Replacing drops the old frame, after a flush. */
 	assert_int_equal(p2m_map(&d1->p2m, gfn, other, 0, P2M_RAM), 0);
 	assert_int_equal(arena_flushes, 1);
@@ -466,7 +465,7 @@ static void p2m_rights_by_type(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < ARRAY_SIZE(want); i++) {
 		mfn_t mfn = guest_frame(d1);
-		uint64_t *t = d1->p2m.root, e;
+		uint64_t *t = arena_frame(maddr_to_mfn(p2m_root(&d1->p2m))), e;
 
 		assert_int_equal(p2m_map(&d1->p2m, (gfn_t) { i }, mfn, 0, want[i].type), 0);
 		for (unsigned int level = 4; level > 1; level--) {
@@ -492,7 +491,7 @@ static void p2m_keeps_grants(void **state)
 	assert_int_equal(frame_alloc_guest(d1, 9, &large), 0);
 	for (unsigned int type = P2M_GRANT_RW; type <= P2M_GRANT_RO; type++) {
 		assert_true(frame_ref(mfn, d2));
-		assert_int_equal(p2m_map_new(&d1->p2m, (gfn_t) { 700 }, mfn, type), 0);
+		assert_int_equal(p2m_map(&d1->p2m, (gfn_t) { 700 }, mfn, 0, type), 0);
 		assert_int_equal(p2m_map(&d1->p2m, (gfn_t) { 700 }, large, 0, P2M_RAM), -EBUSY);
 		assert_int_equal(p2m_map(&d1->p2m, (gfn_t) { 512 }, large, 9, P2M_RAM), -EBUSY);
 		assert_int_equal(p2m_unmap(&d1->p2m, (gfn_t) { 700 }, 0), -EBUSY);
@@ -505,6 +504,37 @@ static void p2m_keeps_grants(void **state)
 		assert_int_equal(frame_get_record(mfn)->refs, 1);
 	}
 	assert_int_equal(p2m_map(&d1->p2m, (gfn_t) { 512 }, large, 9, P2M_RAM), 0);
+}
+
+/* A grant takes the place of nothing, or of the domain's own memory, and of nothing else. */
+static void p2m_grants_replace_memory(void **state)
+{
+	static const struct {
+		enum p2m_type type;
+		int rc;
+	} cases[] = { { P2M_RAM, 0 },
+		      { P2M_RAM_RO, -EBUSY },
+		      { P2M_SHARED_RW, -EBUSY },
+		      { P2M_FOREIGN, -EBUSY },
+		      { P2M_MMIO_DIRECT, -EBUSY } };
+	mfn_t mfn = guest_frame(d2);
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		gfn_t gfn = { 40 + i };
+		mfn_t before = guest_frame(d1);
+
+		assert_int_equal(p2m_map(&d1->p2m, gfn, before, 0, cases[i].type), 0);
+		assert_true(frame_ref(mfn, d2));
+		assert_int_equal(p2m_map(&d1->p2m, gfn, mfn, 0, P2M_GRANT_RW), cases[i].rc);
+		if (cases[i].rc) {
+			assert_int_equal(p2m_lookup(&d1->p2m, gfn).mfn.v, before.v);
+			frame_unref(mfn);
+		} else {
+			assert_int_equal(p2m_lookup(&d1->p2m, gfn).mfn.v, mfn.v);
+			assert_int_equal(d1->tot_pages, 0);
+		}
+	}
 }
 
 /* Many small pages are let go with one flush; other domains' CPUs wait no longer than for one. */
@@ -571,7 +601,7 @@ static void p2m_teardown_in_steps(void **state)
 	assert_in_range(steps, 6, 20);
 	assert_int_equal(d1->tot_pages, 0);
 	assert_int_equal(d1->p2m.table_pages, 0);
-	assert_null(d1->p2m.root);
+	assert_int_equal(d1->p2m.root, 0);
 	assert_int_equal(p2m_lookup(&d1->p2m, (gfn_t) { 0 }).type, P2M_NONE);
 	assert_true(p2m_teardown(&d1->p2m, 1));
 	/* Another CPU that was about to change it comes too late. */
@@ -708,6 +738,7 @@ int main(void)
 		cmocka_unit_test_setup(p2m_counts_foreign_frames, setup),
 		cmocka_unit_test_setup(p2m_rights_by_type, setup),
 		cmocka_unit_test_setup(p2m_keeps_grants, setup),
+		cmocka_unit_test_setup(p2m_grants_replace_memory, setup),
 		cmocka_unit_test_setup(p2m_releases_at_once, setup),
 		cmocka_unit_test_setup(p2m_teardown_in_steps, setup),
 		cmocka_unit_test_setup(walk_long_mode, setup),

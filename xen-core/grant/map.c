@@ -79,9 +79,7 @@ static int16_t map_host(struct domain *d, uint64_t addr, mfn_t mfn, const struct
 
 	if ((flags & ~(uint32_t)GNTMAP_readonly) != GNTMAP_host_map || !frame_ref(mfn, rd))
 		return GNTST_general_error;
-	rc = p2m_map_new(&d->p2m, gfn, mfn, map_type(flags));
-	if (rc == -EEXIST && !mfn_eq(p2m_ram(&d->p2m, gfn), MFN_INVALID))
-		rc = p2m_map(&d->p2m, gfn, mfn, P2M_ORDER_4K, map_type(flags));
+	rc = p2m_map(&d->p2m, gfn, mfn, P2M_ORDER_4K, map_type(flags));
 	if (!rc)
 		return GNTST_okay;
 	frame_unref(mfn);

@@ -28,7 +28,8 @@
 
 #define LEVELS		4
 #define ENTRIES		512
-#define GFN_BITS	36 /* four levels */
+#define GFN_BITS	36	     /* four levels */
+#define LEVEL_ROOT	(LEVELS + 1) /* of p2m->root, which has the form of an entry */
 
 static bool is_leaf(uint64_t e, unsigned int level)
 {
@@ -108,13 +109,25 @@ static uint64_t table_entry(uint64_t *table)
 	return mfn_to_maddr(core_va_to_mfn(table)).v | NPTE_P | NPTE_W | NPTE_U | NPTE_A;
 }
 
+/* Under the lock: puts a table in the place of @e of @level, of what it maps as one, or of nothing. */
+static int refine(struct p2m *p2m, uint64_t *e, unsigned int level)
+{
+	uint64_t *table = table_alloc(p2m), old = *e;
+
+	if (!table)
+		return -ENOMEM;
+	for (unsigned int i = 0; (old & NPTE_P) && i < ENTRIES; i++)
+		table[i] = make_leaf(mfn_add(entry_mfn(old), i), entry_type(old), level - 1);
+	__atomic_store_n(e, table_entry(table), __ATOMIC_RELEASE);
+	return 0;
+}
+
 int p2m_init(struct p2m *p2m, struct domain *d)
 {
 	spin_init(&p2m->lock, LOCK_P2M);
 	p2m->domain = d;
 	p2m->table_limit = 16;
-	p2m->root = table_alloc(p2m);
-	return p2m->root ? 0 : -ENOMEM;
+	return refine(p2m, &p2m->root, LEVEL_ROOT);
 }
 
 void p2m_set_limit(struct p2m *p2m, uint64_t max_pages)
@@ -127,29 +140,25 @@ void p2m_set_limit(struct p2m *p2m, uint64_t max_pages)
 
 maddr_t p2m_root(const struct p2m *p2m)
 {
-	return mfn_to_maddr(core_va_to_mfn(p2m->root));
+	return mfn_to_maddr(entry_mfn(p2m->root));
 }
 
 struct p2m_entry p2m_lookup(const struct p2m *p2m, gfn_t gfn)
 {
 	struct p2m_entry out = { MFN_INVALID, P2M_NONE, 0 };
-	const uint64_t *table = p2m->root;
+	uint64_t e = gfn.v >> GFN_BITS ? 0 : READ_ONCE(p2m->root);
 
-	if (gfn.v >> GFN_BITS || !table)
-		return out;
-	for (unsigned int level = LEVELS;; level--) {
-		uint64_t e = __atomic_load_n(&table[table_index(gfn, level)], __ATOMIC_ACQUIRE);
-
+	for (unsigned int level = LEVELS; e & NPTE_P; level--) {
+		e = __atomic_load_n(&entry_table(e)[table_index(gfn, level)], __ATOMIC_ACQUIRE);
 		out.order = 9 * (level - 1);
-		if (!(e & NPTE_P))
-			return out;
 		if (is_leaf(e, level)) {
 			out.type = entry_type(e);
-			out.mfn = mfn_add(entry_mfn(e), gfn.v & ((1UL << out.order) - 1));
-			return out;
+			if (e & NPTE_P)
+				out.mfn = mfn_add(entry_mfn(e), gfn.v & ((1UL << out.order) - 1));
+			break;
 		}
-		table = entry_table(e);
 	}
+	return out;
 }
 
 mfn_t p2m_ram(const struct p2m *p2m, gfn_t gfn)
@@ -159,56 +168,27 @@ mfn_t p2m_ram(const struct p2m *p2m, gfn_t gfn)
 	return e.type == P2M_RAM ? e.mfn : MFN_INVALID;
 }
 
-/* Under the lock: replaces the leaf @e of @level by a table of entries one level below. */
-static int split(struct p2m *p2m, uint64_t *e, unsigned int level)
-{
-	uint64_t *table = table_alloc(p2m), old = *e;
-	enum p2m_type type = entry_type(old);
-
-	if (!table)
-		return -ENOMEM;
-	for (unsigned int i = 0; i < ENTRIES; i++)
-		table[i] = make_leaf(mfn_add(entry_mfn(old), (uint64_t)i << 9 * (level - 2)), type,
-				     level - 1);
-	__atomic_store_n(e, table_entry(table), __ATOMIC_RELEASE);
-	return 0;
-}
-
 /*
- * Under the lock: the entry of @level for @gfn. With @make, missing tables are made; leaves above
- * are split. NULL when there is no table (and, with @make, no memory for one).
+ * Under the lock: the entry of @level for @gfn. Large entries above it are split, and with @make
+ * missing tables are made. -ENOENT: there is none; -ENOMEM; -ESRCH: another CPU has torn the map down.
  */
-static uint64_t *find_entry(struct p2m *p2m, gfn_t gfn, unsigned int level, bool make, int *rc)
+static int find_entry(struct p2m *p2m, gfn_t gfn, unsigned int level, bool make, uint64_t **entry)
 {
-	uint64_t *table = p2m->root, *e;
+	uint64_t *e = &p2m->root;
 
-	/* Another CPU has torn it down since the caller looked at the domain. */
-	if (!table) {
-		*rc = -ESRCH;
-		return NULL;
-	}
-	for (unsigned int l = LEVELS;; l--) {
-		e = &table[table_index(gfn, l)];
-		if (l == level)
-			return e;
-		if (!(*e & NPTE_P)) {
-			if (!make) {
-				*rc = -ENOENT;
-				return NULL;
-			}
-			table = table_alloc(p2m);
-			if (!table) {
-				*rc = -ENOMEM;
-				return NULL;
-			}
-			__atomic_store_n(e, table_entry(table), __ATOMIC_RELEASE);
-		} else if (is_leaf(*e, l)) {
-			*rc = split(p2m, e, l);
-			if (*rc)
-				return NULL;
+	if (!*e)
+		return -ESRCH;
+	for (unsigned int l = LEVELS; l >= level; l--) {
+		e = &entry_table(*e)[table_index(gfn, l)];
+		if (l > level && (!(*e & NPTE_P) || is_leaf(*e, l))) {
+			int rc = make || (*e & NPTE_P) ? refine(p2m, e, l) : -ENOENT;
+
+			if (rc)
+				return rc;
 		}
-		table = entry_table(*e);
 	}
+	*entry = e;
+	return 0;
 }
 
 /* Drops the references of what a leaf of @level mapped. */
@@ -229,117 +209,101 @@ static void drop_leaf(uint64_t e, unsigned int level)
 		domain_put(owner);
 }
 
-/* Drops all that entry @e of @level maps, and frees its tables. No TLB holds it any more. */
-static void drop_entry(struct p2m *p2m, uint64_t e, unsigned int level)
+/*
+ * Lets go of what *@e of @level maps, and of its tables, until @budget frames are done: what is done
+ * is cleared, so that the next call goes on from there. True when all is. No TLB holds it any more.
+ */
+static bool drop_entry(struct p2m *p2m, uint64_t *e, unsigned int level, unsigned int *budget)
 {
-	uint64_t *table;
+	uint64_t old = *e, *table = entry_table(old);
 
-	if (!(e & NPTE_P))
-		return;
-	if (is_leaf(e, level)) {
-		drop_leaf(e, level);
-		return;
+	if (!*budget)
+		return false;
+	if (is_leaf(old, level)) {
+		*budget -= min(*budget, 1U << 9 * (level - 1));
+		*e = 0;
+		drop_leaf(old, level);
+		return true;
 	}
-	table = entry_table(e);
 	for (unsigned int i = 0; i < ENTRIES; i++)
-		drop_entry(p2m, table[i], level - 1);
+		if ((table[i] & NPTE_P) && !drop_entry(p2m, &table[i], level - 1, budget))
+			return false;
+	*e = 0;
 	table_free(p2m, table);
+	return true;
 }
 
 static bool bad_range(gfn_t gfn, unsigned int order)
 {
-	return gfn.v >> GFN_BITS || (gfn.v & ((1UL << order) - 1));
+	return gfn.v >> GFN_BITS || (gfn.v & ((1UL << order) - 1)) ||
+	       (order != P2M_ORDER_4K && order != P2M_ORDER_2M);
+}
+
+static bool is_grant(enum p2m_type type)
+{
+	return type == P2M_GRANT_RW || type == P2M_GRANT_RO;
 }
 
 /* Does @e of @level map a grant? That goes by its handle alone (p2m_take), or the grant stays in use. */
 static bool maps_grant(uint64_t e, unsigned int level)
 {
-	const uint64_t *table;
-
-	if (entry_type(e) == P2M_GRANT_RW || entry_type(e) == P2M_GRANT_RO)
-		return true;
 	if (!(e & NPTE_P) || is_leaf(e, level))
-		return false;
-	table = entry_table(e);
+		return is_grant(entry_type(e));
 	for (unsigned int i = 0; i < ENTRIES; i++)
-		if (maps_grant(table[i], level - 1))
+		if (maps_grant(entry_table(e)[i], level - 1))
 			return true;
 	return false;
 }
 
 /* Under the lock: writes @new over the entry, and lets go of what was there. */
-static void replace_entry(struct p2m *p2m, uint64_t *e, unsigned int level, uint64_t new)
+static int replace_entry(struct p2m *p2m, uint64_t *e, unsigned int level, uint64_t new)
 {
+	unsigned int budget = ~0U;
 	uint64_t old = *e;
 
+	if (maps_grant(old, level))
+		return -EBUSY;
 	__atomic_store_n(e, new, __ATOMIC_RELEASE);
 	if (old & NPTE_P) {
 		guest_tlb_flush(p2m->domain);
-		drop_entry(p2m, old, level);
+		drop_entry(p2m, &old, level, &budget);
 	}
-}
-
-static int map_locked(struct p2m *p2m, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type,
-		      bool only_new)
-{
-	unsigned int level = order_level(order);
-	int rc = 0;
-	uint64_t *e = find_entry(p2m, gfn, level, true, &rc);
-
-	if (!e)
-		return rc;
-	if (only_new && (*e & NPTE_P))
-		return -EEXIST;
-	if (maps_grant(*e, level))
-		return -EBUSY;
-	replace_entry(p2m, e, level, make_leaf(mfn, type, level));
-	if (gfn.v + (1UL << order) - 1 > p2m->max_gfn)
-		p2m->max_gfn = gfn.v + (1UL << order) - 1;
 	return 0;
-}
-
-static int map_entry(struct p2m *p2m, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type,
-		     bool only_new)
-{
-	int rc;
-
-	if (bad_range(gfn, order) || (mfn.v & ((1UL << order) - 1)) || order % 9 ||
-	    order > P2M_ORDER_1G)
-		return -EINVAL;
-	spin_lock(&p2m->lock);
-	rc = map_locked(p2m, gfn, mfn, order, type, only_new);
-	spin_unlock(&p2m->lock);
-	return rc;
 }
 
 int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
 {
-	return map_entry(p2m, gfn, mfn, order, type, false);
-}
+	unsigned int level = order_level(order);
+	uint64_t *e;
+	int rc;
 
-int p2m_map_new(struct p2m *p2m, gfn_t gfn, mfn_t mfn, enum p2m_type type)
-{
-	return map_entry(p2m, gfn, mfn, P2M_ORDER_4K, type, true);
+	if (bad_range(gfn, order) || (mfn.v & ((1UL << order) - 1)))
+		return -EINVAL;
+	spin_lock(&p2m->lock);
+	rc = find_entry(p2m, gfn, level, true, &e);
+	if (!rc && is_grant(type) && (*e & NPTE_P) && entry_type(*e) != P2M_RAM)
+		rc = -EBUSY;
+	if (!rc)
+		rc = replace_entry(p2m, e, level, make_leaf(mfn, type, level));
+	if (!rc)
+		p2m->max_gfn = max(p2m->max_gfn, gfn.v + (1UL << order) - 1);
+	spin_unlock(&p2m->lock);
+	return rc;
 }
 
 int p2m_unmap(struct p2m *p2m, gfn_t gfn, unsigned int order)
 {
-	unsigned int level = order_level(order);
 	uint64_t *e;
-	int rc = 0;
+	int rc;
 
-	if (bad_range(gfn, order) || order % 9 || order > P2M_ORDER_1G)
+	if (bad_range(gfn, order))
 		return -EINVAL;
 	spin_lock(&p2m->lock);
-	e = find_entry(p2m, gfn, level, false, &rc);
-	if (e && maps_grant(*e, level))
-		rc = -EBUSY;
-	else if (e)
-		replace_entry(p2m, e, level, 0);
-	else if (rc == -ENOENT)
-		rc = 0;
+	rc = find_entry(p2m, gfn, order_level(order), false, &e);
+	if (!rc)
+		rc = replace_entry(p2m, e, order_level(order), 0);
 	spin_unlock(&p2m->lock);
-	return rc;
+	return rc == -ENOENT ? 0 : rc;
 }
 
 /*
@@ -353,24 +317,19 @@ int p2m_release_ram(struct p2m *p2m, gfn_t gfn, uint64_t count, bool holes)
 
 	spin_lock(&p2m->lock);
 	for (n = 0; n < count && !rc; n++) {
-		e = gfn_add(gfn, n).v >> GFN_BITS ? NULL
-						  : find_entry(p2m, gfn_add(gfn, n), 1, false, &rc);
-		if (e && (entry_type(*e) == P2M_RAM || entry_type(*e) == P2M_RAM_RO)) {
+		rc = gfn_add(gfn, n).v >> GFN_BITS ? -ENOENT
+						   : find_entry(p2m, gfn_add(gfn, n), 1, false, &e);
+		if (!rc && (entry_type(*e) == P2M_RAM || entry_type(*e) == P2M_RAM_RO)) {
 			__atomic_store_n(e, *e & ~NPTE_P, __ATOMIC_RELEASE);
 			cleared++;
-		} else if (!holes) {
-			rc = -EINVAL;
-		} else if (rc == -ENOENT) {
-			rc = 0;
+		} else if (!rc || rc == -ENOENT) {
+			rc = holes ? 0 : -EINVAL;
 		}
 	}
 	if (cleared)
 		guest_tlb_flush(p2m->domain);
 	for (n = 0; cleared; n++) {
-		int ignored;
-
-		e = find_entry(p2m, gfn_add(gfn, n), 1, false, &ignored);
-		if (!e || !*e || (*e & NPTE_P))
+		if (find_entry(p2m, gfn_add(gfn, n), 1, false, &e) || !*e || (*e & NPTE_P))
 			continue;
 		frame_unref(entry_mfn(*e));
 		*e = 0;
@@ -383,72 +342,28 @@ int p2m_release_ram(struct p2m *p2m, gfn_t gfn, uint64_t count, bool holes)
 int p2m_take(struct p2m *p2m, gfn_t gfn, mfn_t mfn, enum p2m_type type)
 {
 	uint64_t *e;
-	int rc = -ENOENT;
+	int rc;
 
 	if (gfn.v >> GFN_BITS)
 		return -ENOENT;
 	spin_lock(&p2m->lock);
-	e = find_entry(p2m, gfn, 1, false, &rc);
-	if (e && (*e & NPTE_P) && mfn_eq(entry_mfn(*e), mfn) && entry_type(*e) == type) {
+	rc = find_entry(p2m, gfn, 1, false, &e);
+	if (!rc && (entry_type(*e) != type || !mfn_eq(entry_mfn(*e), mfn)))
+		rc = -ENOENT;
+	if (!rc) {
 		__atomic_store_n(e, 0, __ATOMIC_RELEASE);
 		guest_tlb_flush(p2m->domain);
-		rc = 0;
-	} else if (e) {
-		rc = -ENOENT;
 	}
 	spin_unlock(&p2m->lock);
 	return rc;
 }
 
-/*
- * Tears down the tables below @table, depth first, until @budget is used up: what is done is
- * cleared, so that the next call goes on from there. True when the table is empty.
- */
-static bool teardown_table(struct p2m *p2m, uint64_t *table, unsigned int level,
-			   unsigned int *budget)
-{
-	for (unsigned int i = 0; i < ENTRIES; i++) {
-		uint64_t e = table[i];
-
-		if (!(e & NPTE_P))
-			continue;
-		if (!*budget)
-			return false;
-		if (is_leaf(e, level)) {
-			unsigned int cost = min(1U << 9 * (level - 1), *budget);
-
-			if (level > 2) {
-				if (split(p2m, &table[i], level))
-					return false; /* tried again when memory is back */
-				i--;
-				continue;
-			}
-			table[i] = 0;
-			drop_leaf(e, level);
-			*budget -= cost;
-		} else {
-			if (!teardown_table(p2m, entry_table(e), level - 1, budget))
-				return false;
-			table[i] = 0;
-			table_free(p2m, entry_table(e));
-		}
-	}
-	return true;
-}
-
 bool p2m_teardown(struct p2m *p2m, unsigned int budget)
 {
-	bool done = true;
+	bool done;
 
 	spin_lock(&p2m->lock);
-	if (p2m->root)
-		done = teardown_table(p2m, p2m->root, LEVELS, &budget);
-	if (done && p2m->root) {
-		uint64_t *root = p2m->root;
-
-		WRITE_ONCE(p2m->root, NULL);
-		table_free(p2m, root);
-	}
+	done = !p2m->root || drop_entry(p2m, &p2m->root, LEVEL_ROOT, &budget);
 	spin_unlock(&p2m->lock);
 	return done;
 }

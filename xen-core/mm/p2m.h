@@ -20,11 +20,10 @@ enum p2m_type {
 /* Page orders of entries. */
 #define P2M_ORDER_4K 0
 #define P2M_ORDER_2M 9
-#define P2M_ORDER_1G 18
 
 struct p2m {
 	struct spinlock lock; /* LOCK_P2M: taken by changes, not by lookups */
-	void *root;	      /* level-4 table, a core page */
+	uint64_t root;	      /* the level-4 table, in the form of an entry; 0: torn down */
 	struct domain *domain;
 	uint64_t table_pages; /* nested page-table pages in use, charged to the domain */
 	uint64_t
@@ -48,13 +47,11 @@ struct p2m_entry p2m_lookup(const struct p2m *p2m, gfn_t gfn);
  * Maps 2^@order frames; takes over the caller's reference of each. What was mapped there is
  * unmapped first, and its references dropped once no CPU can use it. Splits larger entries as
  * needed; an order of 2 MiB replaces a table of 4 KiB entries. -ENOMEM: no table page (nothing
- * changed); -EINVAL: beyond the guest-physical width; -EBUSY: a grant is mapped there, which goes by
- * its handle alone.
+ * changed); -EINVAL: beyond the guest-physical width, or not one of the orders above; -EBUSY: a grant
+ * is mapped there, which goes by its handle alone, or this is a grant (of order 0) and what is mapped
+ * there is more than the domain's own memory.
  */
 int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type);
-
-/* As p2m_map for one frame, only where the gfn is empty: -EEXIST otherwise. */
-int p2m_map_new(struct p2m *p2m, gfn_t gfn, mfn_t mfn, enum p2m_type type);
 
 /*
  * Unmaps 2^@order frames at @gfn, dropping the references of what was mapped. -ENOMEM when a

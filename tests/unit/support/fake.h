@@ -74,7 +74,7 @@ extern int fake_heap_blocks;
 extern int fake_windows_open;
 /* Allocations that succeed before the others fail; -1: all do. */
 extern int fake_alloc_budget;
-extern int fake_p2m_error; /* what p2m_map() and p2m_map_new() return, when not 0 */
+extern int fake_p2m_error; /* what p2m_map() returns, when not 0 */
 /* Called before the n-th read of guest memory by window or copy from now on (races). */
 extern void (*fake_window_hook)(void *page);
 

@@ -179,6 +179,11 @@ mfn_t p2m_ram(const struct p2m *p2m, gfn_t gfn)
 	return e.type == P2M_RAM ? e.mfn : MFN_INVALID;
 }
 
+static bool is_grant(enum p2m_type type)
+{
+	return type == P2M_GRANT_RW || type == P2M_GRANT_RO;
+}
+
 int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
 {
 	struct fake_entry *e = entry_of(p2m, gfn);
@@ -186,19 +191,12 @@ int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_
 	assert_int_equal(order, 0);
 	if (fake_p2m_error || !e)
 		return fake_p2m_error ? fake_p2m_error : -EINVAL;
+	if (is_grant(e->type) || (is_grant(type) && e->type != P2M_NONE && e->type != P2M_RAM))
+		return -EBUSY;
 	if (e->type != P2M_NONE)
 		frame_unref(e->mfn);
 	*e = (struct fake_entry) { mfn, type };
 	return 0;
-}
-
-int p2m_map_new(struct p2m *p2m, gfn_t gfn, mfn_t mfn, enum p2m_type type)
-{
-	const struct fake_entry *e = entry_of(p2m, gfn);
-
-	if (e && e->type != P2M_NONE)
-		return -EEXIST;
-	return p2m_map(p2m, gfn, mfn, 0, type);
 }
 
 int p2m_unmap(struct p2m *p2m, gfn_t gfn, unsigned int order)
