@@ -10,6 +10,7 @@
 #include "event/evtchn.h"
 #include "event/table.h"
 #include "grant/table.h"
+#include "hypercall/hypercall.h"
 #include "lib/errno.h"
 
 #define PAGES  32
@@ -114,11 +115,30 @@ static void copy_element(struct gnttab_copy *op)
 	op->len = (uint16_t)number();
 }
 
+static size_t element_size(unsigned int cmd)
+{
+	switch (cmd) {
+	case GNTTABOP_map_grant_ref:
+		return sizeof(struct gnttab_map_grant_ref);
+	case GNTTABOP_unmap_grant_ref:
+		return sizeof(struct gnttab_unmap_grant_ref);
+	case GNTTABOP_copy:
+		return sizeof(struct gnttab_copy);
+	case GNTTABOP_unmap_and_replace:
+		return sizeof(struct gnttab_unmap_and_replace);
+	case GNTTABOP_swap_grant_ref:
+		return sizeof(struct gnttab_swap_grant_ref);
+	default:
+		return 0; /* takes one element alone */
+	}
+}
+
 static void grant_call(struct fake_domain *f)
 {
-	unsigned int cmd = byte() & 15, count = byte() & 3, done;
+	unsigned int cmd = byte() & 15, count = byte() & 3;
+	struct hypercall_args args;
 	uint8_t buf[4 * 64] = { 0 };
-	size_t size = grant_op_size(cmd);
+	size_t size = element_size(cmd);
 
 	for (unsigned int i = 0; i < count; i++) {
 		void *at = buf + i * size;
@@ -140,7 +160,8 @@ static void grant_call(struct fake_domain *f)
 		}
 	}
 	memcpy(argument(f), buf, sizeof(buf));
-	grant_op(cmd, (gva_t) { byte() < 0xf8 ? FAKE_ARG_GPA : number() }, count, &done);
+	args = (struct hypercall_args) { { cmd, byte() < 0xf8 ? FAKE_ARG_GPA : number(), count } };
+	grant_table_op(&args);
 }
 
 /* The guest writes into what it shares with the core, or moves its memory about. */

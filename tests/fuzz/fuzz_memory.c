@@ -257,7 +257,8 @@ static void memory_call(void)
 static void grant_call(struct domain *d)
 {
 	static const uint32_t flags[] = { GNTMAP_host_map, GNTMAP_host_map | GNTMAP_readonly };
-	unsigned int cmd = byte() & 7, count = 1 + (byte() & 1), done = 0;
+	unsigned int cmd = byte() & 7, count = 1 + (byte() & 1);
+	struct hypercall_args args;
 	struct gnttab_map_grant_ref map = { .host_addr = frame_number() << PAGE_SHIFT,
 					    .flags = flags[byte() & 1],
 					    .ref = byte() & 15,
@@ -280,7 +281,8 @@ static void grant_call(struct domain *d)
 		count = 1;
 	}
 	(void)d;
-	grant_op(cmd, (gva_t) { ARG_GPA }, count, &done);
+	args = (struct hypercall_args) { { cmd, ARG_GPA, count } };
+	grant_table_op(&args);
 }
 
 static void grant_entry(struct domain *d)

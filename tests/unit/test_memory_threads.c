@@ -352,6 +352,13 @@ static void offer(struct domain *d)
 	__atomic_store_n(&e->flags, roll(4) ? GTF_permit_access : 0, __ATOMIC_RELEASE);
 }
 
+static void grant_op(unsigned int cmd, void *op)
+{
+	struct hypercall_args args = { { cmd, (uintptr_t)op, 1 } };
+
+	grant_table_op(&args);
+}
+
 static void map(void)
 {
 	struct gnttab_map_grant_ref op = { .host_addr = any_gfn() << PAGE_SHIFT,
@@ -359,20 +366,18 @@ static void map(void)
 						    (roll(2) ? GNTMAP_readonly : 0),
 					   .ref = roll(GRANTS),
 					   .dom = (domid_t)roll(DOMAINS) };
-	unsigned int done;
 
-	grant_op(GNTTABOP_map_grant_ref, (gva_t) { (uintptr_t)&op }, 1, &done);
+	grant_op(GNTTABOP_map_grant_ref, &op);
 }
 
 static void unmap(void)
 {
 	struct gnttab_unmap_grant_ref op = { .host_addr = any_gfn() << PAGE_SHIFT,
 					     .handle = roll(8) };
-	unsigned int done;
 
 	for (unsigned int i = 0; i < RAM; i++) {
 		op.host_addr = (roll(2) ? i : WINDOW + i) << PAGE_SHIFT;
-		grant_op(GNTTABOP_unmap_grant_ref, (gva_t) { (uintptr_t)&op }, 1, &done);
+		grant_op(GNTTABOP_unmap_grant_ref, &op);
 	}
 }
 
@@ -383,9 +388,8 @@ static void copy(void)
 				  .dest = { .u.gmfn = roll(RAM), .domid = DOMID_SELF },
 				  .len = 256,
 				  .flags = GNTCOPY_source_gref };
-	unsigned int done;
 
-	grant_op(GNTTABOP_copy, (gva_t) { (uintptr_t)&op }, 1, &done);
+	grant_op(GNTTABOP_copy, &op);
 }
 
 static void act(struct domain *d)

@@ -6,42 +6,54 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 
-/* Bytes of operations that are copied in and out at once. */
+/* Bytes of elements that are copied in and out at once. */
 #define BATCH_BYTES 512
+/* In place of a status's offset: the handler's result is the hypercall's, whatever the count. */
+#define NO_STATUS   0xff
 
-struct batch_op {
-	uint8_t size;
-	void (*one)(struct domain *d, void *op, void *state);
+/* How the elements of an operation look, and what does one: in the core's copy, written back then. */
+struct grant_operation {
+	uint8_t size;	/* bytes */
+	uint8_t status; /* offset of the status */
+	bool single;	/* a list of one only */
+	int (*one)(struct domain *d, void *op, struct copy_state *state);
 };
 
-static const struct batch_op batch_ops[] = {
-	[GNTTABOP_map_grant_ref] = { sizeof(struct gnttab_map_grant_ref), grant_map_one },
-	[GNTTABOP_unmap_grant_ref] = { sizeof(struct gnttab_unmap_grant_ref), grant_unmap_one },
-	[GNTTABOP_copy] = { sizeof(struct gnttab_copy), grant_copy_one },
-	[GNTTABOP_unmap_and_replace] = { sizeof(struct gnttab_unmap_and_replace),
-					 grant_unmap_and_replace_one },
-	[GNTTABOP_swap_grant_ref] = { sizeof(struct gnttab_swap_grant_ref), grant_swap_one },
-};
+#define OP(name, single, fn)                                                                     \
+	{                                                                                        \
+		sizeof(struct gnttab_##name), offsetof(struct gnttab_##name, status), single, fn \
+	}
 
-size_t grant_op_size(unsigned int cmd)
-{
-	return cmd < ARRAY_SIZE(batch_ops) ? batch_ops[cmd].size : 0;
-}
+/* What is missing (status frames, transfer, cache flush) says -ENOSYS, as in Xen for HVM and PVH. */
+static const struct grant_operation operations[] = {
+	[GNTTABOP_map_grant_ref] = OP(map_grant_ref, false, grant_map),
+	[GNTTABOP_unmap_grant_ref] = OP(unmap_grant_ref, false, grant_unmap),
+	[GNTTABOP_setup_table] = OP(setup_table, true, grant_setup_table),
+	[GNTTABOP_copy] = OP(copy, false, grant_copy),
+	[GNTTABOP_query_size] = OP(query_size, true, grant_query_size),
+	[GNTTABOP_unmap_and_replace] = OP(unmap_and_replace, false, grant_unmap_and_replace),
+	[GNTTABOP_set_version] = { sizeof(struct gnttab_set_version), NO_STATUS, true,
+				   grant_set_version },
+	[GNTTABOP_get_version] = { sizeof(struct gnttab_get_version), NO_STATUS, true,
+				   grant_get_version },
+	[GNTTABOP_swap_grant_ref] = OP(swap_grant_ref, false, grant_swap),
+};
 
 /*
  * Runs @count elements, as many at a time as fit in the buffer. Where they can't all be read, one
  * at a time, so that those before the bad address are done as they would be without batches.
  */
-static long run_batch(const struct batch_op *op, gva_t arg, unsigned int count, unsigned int *done,
-		      void *state)
+static long run_list(const struct grant_operation *op, struct hypercall_args *args,
+		     unsigned int count, struct copy_state *state)
 {
 	struct domain *d = current_domain();
 	uint64_t buf[BATCH_BYTES / 8];
 	unsigned int most = BATCH_BYTES / op->size;
+	int result = 0;
 
-	while (*done < count) {
-		gva_t at = gva_add(arg, (uint64_t)*done * op->size);
-		unsigned int n = min(count - *done, most);
+	while (count) {
+		gva_t at = { args->a[1] };
+		unsigned int n = min(count, most);
 
 		if (guest_read(buf, at, (size_t)n * op->size)) {
 			if (n == 1)
@@ -49,58 +61,56 @@ static long run_batch(const struct batch_op *op, gva_t arg, unsigned int count, 
 			most = 1;
 			continue;
 		}
-		for (unsigned int i = 0; i < n; i++)
-			op->one(d, (uint8_t *)buf + i * op->size, state);
+		for (unsigned int i = 0; i < n; i++) {
+			uint8_t *element = (uint8_t *)buf + i * op->size;
+
+			result = op->one(d, element, state);
+			if (op->status != NO_STATUS)
+				*(int16_t *)(element + op->status) = (int16_t)result;
+		}
 		if (guest_write(at, buf, (size_t)n * op->size))
 			return -EFAULT;
-		*done += n;
-		if (*done < count && hypercall_preempt())
+		count -= n;
+		args->a[1] += (uint64_t)n * op->size;
+		args->a[2] = count;
+		if (count && hypercall_preempt())
 			return -ERESTART_CALL;
 	}
-	return 0;
+	return op->status == NO_STATUS ? result : 0;
 }
 
-long grant_op(unsigned int cmd, gva_t arg, unsigned int count, unsigned int *done)
+long grant_table_op(struct hypercall_args *args)
 {
-	struct domain *d = current_domain();
-	struct copy_state state = { 0 };
+	unsigned int cmd = (unsigned int)args->a[0], count = (unsigned int)args->a[2];
+	struct copy_state state = { .dest.write = true };
+	const struct grant_operation *op;
 	long rc;
 
-	*done = 0;
 	if ((int)count < 0)
 		return -EINVAL;
-	if (grant_op_size(cmd)) {
-		rc = run_batch(&batch_ops[cmd], arg, count, done, &state);
-		grant_copy_end(&state);
-		return rc;
-	}
-	switch (cmd) {
-	case GNTTABOP_setup_table:
-		return grant_setup_table(d, arg, count);
-	case GNTTABOP_query_size:
-		return grant_query_size(d, arg, count);
-	case GNTTABOP_set_version:
-		return grant_set_version(d, arg);
-	case GNTTABOP_get_version:
-		return grant_get_version(d, arg);
-	default:
-		return -ENOSYS; /* as Xen says to HVM and PVH guests: status frames, transfer, cache flush */
-	}
+	if (cmd >= ARRAY_SIZE(operations) || !operations[cmd].one)
+		return -ENOSYS;
+	op = &operations[cmd];
+	if (op->status == NO_STATUS)
+		count = 1;
+	else if (op->single && count != 1)
+		return -EINVAL;
+	rc = run_list(op, args, count, &state);
+	grant_copy_end(&state);
+	return rc;
 }
 
-int grant_grow(struct domain *d, uint32_t frames)
+static int grow_locked(struct domain *d, uint32_t frames)
 {
 	struct grant_table *gt = d->grant;
 
 	while (gt->nr_frames < frames) {
 		uint32_t n = gt->nr_frames;
 
-		if (!gt->active[n]) {
+		if (!gt->active[n])
 			gt->active[n] = xzalloc_array(struct grant_active, GRANTS_PER_FRAME);
-			if (!gt->active[n])
-				return -ENOMEM;
-		}
-		gt->shared[n] = shared_page_alloc(d);
+		if (gt->active[n])
+			gt->shared[n] = shared_page_alloc(d);
 		if (!gt->shared[n])
 			return -ENOMEM;
 		gt->gfn[n] = GFN_INVALID;
@@ -109,18 +119,24 @@ int grant_grow(struct domain *d, uint32_t frames)
 	return 0;
 }
 
-int grant_table_frame(struct domain *d, uint32_t index, mfn_t *mfn)
+int grant_grow(struct domain *d, uint32_t frames)
 {
-	struct grant_table *gt = d->grant;
 	int rc;
 
-	if (index >= gt->max_frames)
+	if (frames > d->grant->max_frames)
 		return -EINVAL;
-	spin_lock(&gt->lock);
-	rc = grant_grow(d, index + 1);
-	spin_unlock(&gt->lock);
+	spin_lock(&d->grant->lock);
+	rc = grow_locked(d, frames);
+	spin_unlock(&d->grant->lock);
+	return rc;
+}
+
+int grant_table_frame(struct domain *d, uint32_t index, mfn_t *mfn)
+{
+	int rc = index < GRANT_FRAMES_MAX ? grant_grow(d, index + 1) : -EINVAL;
+
 	if (!rc)
-		*mfn = core_va_to_mfn(gt->shared[index]);
+		*mfn = core_va_to_mfn(d->grant->shared[index]);
 	return rc;
 }
 
@@ -162,11 +178,8 @@ int grant_init(struct domain *d, uint32_t max_grant_frames, uint32_t max_maptrac
 	gt->max_frames = max_grant_frames;
 	gt->max_maptrack_frames = max_maptrack_frames;
 	gt->maptrack_free = MAPTRACK_NONE;
-	gt->shared = xzalloc_array(struct grant_entry_v1 *, max_grant_frames);
-	gt->active = xzalloc_array(struct grant_active *, max_grant_frames);
-	gt->gfn = xzalloc_array(gfn_t, max_grant_frames);
 	d->grant = gt;
-	if (!gt->shared || !gt->active || !gt->gfn || grant_grow(d, 1)) {
+	if (grant_grow(d, 1)) {
 		grant_free(d);
 		return -ENOMEM;
 	}
@@ -181,13 +194,10 @@ void grant_free(struct domain *d)
 		return;
 	for (uint32_t i = 0; i < gt->nr_frames; i++)
 		shared_page_free(gt->shared[i]);
-	for (uint32_t i = 0; gt->active && i < gt->max_frames; i++)
+	for (uint32_t i = 0; i < GRANT_FRAMES_MAX; i++)
 		xfree(gt->active[i]);
 	for (uint32_t i = 0; i < gt->nr_maptrack / MAPTRACK_PER_FRAME; i++)
 		xfree(gt->maptrack[i]);
-	xfree(gt->shared);
-	xfree(gt->active);
-	xfree(gt->gfn);
 	xfree(gt->maptrack);
 	xfree(gt);
 	d->grant = NULL;
@@ -205,7 +215,7 @@ static void dump_domain(const struct domain *d, const struct grant_table *gt)
 	for (grant_ref_t ref = 0; ref < grant_entries(gt); ref++) {
 		const struct grant_active *act = grant_active(gt, ref);
 
-		if (act->readers || act->writers)
+		if (grant_in_use(act))
 			printk("  ref %u: d%u reads %u, writes %u, gfn %#x\n", ref, act->domid,
 			       act->readers, act->writers, READ_ONCE(grant_shared(gt, ref)->frame));
 	}

@@ -7,6 +7,7 @@
 #include "types.h"
 #include "lib/spinlock.h"
 
+struct hypercall_args;
 struct grant_table; /* the grants of one domain and what it has mapped; grant.c */
 
 /*
@@ -23,14 +24,8 @@ int grant_init(struct domain *d, uint32_t max_grant_frames, uint32_t max_maptrac
 bool grant_destroy(struct domain *d, unsigned int budget);
 void grant_free(struct domain *d);
 
-/*
- * The hypercall: @count operations of @cmd at @arg. Returns 0, -errno, or -ERESTART_CALL with
- * *@done operations finished, which the caller turns into a continuation.
- */
-long grant_op(unsigned int cmd, gva_t arg, unsigned int count, unsigned int *done);
-
-/* Bytes of one element of @cmd's array, for the continuation; 0 for those without one. */
-size_t grant_op_size(unsigned int cmd);
+/* The hypercall: command, list and length. -ERESTART_CALL leaves in @args what is still to be done. */
+long grant_table_op(struct hypercall_args *args);
 
 /*
  * Frame @index of @d's shared table, growing the table up to there (XENMAPSPACE_grant_table,

@@ -31,27 +31,26 @@ static bool maptrack_grow(struct grant_table *gt)
 	return true;
 }
 
-static bool maptrack_get(struct domain *d, grant_handle_t *handle)
+/* A free handle, busy from now on, for a grant of @rd; MAPTRACK_NONE: there is none. */
+static grant_handle_t maptrack_get(struct grant_table *gt, struct domain *rd)
 {
-	struct grant_table *gt = d->grant;
-	bool found;
+	grant_handle_t handle = MAPTRACK_NONE;
 
 	spin_lock(&gt->maptrack_lock);
-	found = gt->maptrack_free != MAPTRACK_NONE || maptrack_grow(gt);
-	if (found) {
+	if (gt->maptrack_free != MAPTRACK_NONE || maptrack_grow(gt)) {
 		struct maptrack *entry = maptrack_entry(gt, gt->maptrack_free);
 
-		*handle = gt->maptrack_free;
+		handle = gt->maptrack_free;
 		gt->maptrack_free = entry->ref;
+		entry->granter = rd;
 		WRITE_ONCE(entry->flags, MAPTRACK_BUSY);
 	}
 	spin_unlock(&gt->maptrack_lock);
-	return found;
+	return handle;
 }
 
-static void maptrack_put(struct domain *d, grant_handle_t handle)
+static void maptrack_put(struct grant_table *gt, grant_handle_t handle)
 {
-	struct grant_table *gt = d->grant;
 	struct maptrack *entry = maptrack_entry(gt, handle);
 
 	spin_lock(&gt->maptrack_lock);
@@ -62,28 +61,34 @@ static void maptrack_put(struct domain *d, grant_handle_t handle)
 	spin_unlock(&gt->maptrack_lock);
 }
 
+/* The mapping @handle, made with @flags, is gone, or nobody can use it any more. */
+static void mapping_end(struct grant_table *gt, grant_handle_t handle, uint32_t flags)
+{
+	const struct maptrack *entry = maptrack_entry(gt, handle);
+	struct domain *rd = entry->granter;
+
+	grant_unpin(rd, entry->ref, !(flags & GNTMAP_readonly));
+	maptrack_put(gt, handle);
+	domain_put(rd);
+}
+
 static enum p2m_type map_type(uint32_t flags)
 {
 	return flags & GNTMAP_readonly ? P2M_GRANT_RO : P2M_GRANT_RW;
 }
 
-/*
- * Puts @mfn, which is pinned, at @addr. The domain's own memory there is released; a mapping of
- * another domain's memory stays, or its handle could never be unmapped.
- */
-static int16_t map_host(struct domain *d, uint64_t addr, mfn_t mfn, const struct domain *rd,
-			uint32_t flags)
+/* Puts @mfn of @rd, which is pinned, at @addr, where there is nothing or memory of the domain itself. */
+static int map_host(struct domain *d, uint64_t addr, mfn_t mfn, const struct domain *rd,
+		    uint32_t flags)
 {
-	gfn_t gfn = gpa_to_gfn((gpa_t) { addr });
 	int rc;
 
 	if ((flags & ~(uint32_t)GNTMAP_readonly) != GNTMAP_host_map || !frame_ref(mfn, rd))
-		return GNTST_general_error;
-	rc = p2m_map(&d->p2m, gfn, mfn, P2M_ORDER_4K, map_type(flags));
-	if (!rc)
-		return GNTST_okay;
-	frame_unref(mfn);
-	return GNTST_general_error;
+		return -EINVAL;
+	rc = p2m_map(&d->p2m, gpa_to_gfn((gpa_t) { addr }), mfn, P2M_ORDER_4K, map_type(flags));
+	if (rc)
+		frame_unref(mfn);
+	return rc;
 }
 
 static int map_policy(const struct domain *d, const struct domain *rd, uint32_t flags)
@@ -96,23 +101,20 @@ static int map_policy(const struct domain *d, const struct domain *rd, uint32_t 
 }
 
 /* Acts: the handle is taken, the granter referenced. */
-static int16_t map_grant(struct domain *d, struct domain *rd, struct gnttab_map_grant_ref *op,
-			 grant_handle_t handle)
+static int map_grant(struct domain *d, struct domain *rd, struct gnttab_map_grant_ref *op,
+		     grant_handle_t handle)
 {
 	bool write = !(op->flags & GNTMAP_readonly);
 	struct maptrack *entry = maptrack_entry(d->grant, handle);
 	mfn_t mfn;
-	int16_t rc;
+	int status = grant_pin(rd, op->ref, d->id, write, true, &mfn);
 
-	rc = grant_pin(rd, op->ref, d->id, write, true, &mfn);
-	if (rc != GNTST_okay)
-		return rc;
-	rc = map_host(d, op->host_addr, mfn, rd, op->flags);
-	if (rc != GNTST_okay) {
+	if (status != GNTST_okay)
+		return status;
+	if (map_host(d, op->host_addr, mfn, rd, op->flags)) {
 		grant_unpin(rd, op->ref, write);
-		return rc;
+		return GNTST_general_error;
 	}
-	entry->granter = rd;
 	entry->ref = op->ref;
 	__atomic_store_n(&entry->flags, op->flags, __ATOMIC_RELEASE);
 	op->handle = handle;
@@ -120,56 +122,47 @@ static int16_t map_grant(struct domain *d, struct domain *rd, struct gnttab_map_
 	return GNTST_okay;
 }
 
-void grant_map_one(struct domain *d, void *arg, void *state)
+int grant_map(struct domain *d, void *arg, struct copy_state *state)
 {
 	struct gnttab_map_grant_ref *op = arg;
 	grant_handle_t handle;
 	struct domain *rd;
+	int status;
 
-	if (!(op->flags & (GNTMAP_device_map | GNTMAP_host_map))) {
-		op->status = GNTST_bad_gntref;
-		return;
-	}
-	if (op->flags & (GNTMAP_device_map | GNTMAP_application_map | GNTMAP_contains_pte)) {
-		op->status = GNTST_general_error; /* for PV guests only */
-		return;
-	}
+	if (!(op->flags & (GNTMAP_device_map | GNTMAP_host_map)))
+		return GNTST_bad_gntref;
+	/* What is for PV guests only. */
+	if (op->flags & (GNTMAP_device_map | GNTMAP_application_map | GNTMAP_contains_pte))
+		return GNTST_general_error;
 	rd = domain_lookup(op->dom);
-	if (!rd) {
-		op->status = GNTST_bad_domain;
-		return;
-	}
-	if (map_policy(d, rd, op->flags)) {
-		op->status = GNTST_permission_denied;
-		return;
-	}
-	if (!maptrack_get(d, &handle)) {
-		op->status = GNTST_no_space;
-		return;
-	}
-	if (!domain_get(rd)) {
-		op->status = GNTST_bad_domain;
-		maptrack_put(d, handle);
-		return;
-	}
-	op->status = map_grant(d, rd, op, handle);
-	if (op->status != GNTST_okay) {
-		maptrack_put(d, handle);
+	if (!rd)
+		return GNTST_bad_domain;
+	if (map_policy(d, rd, op->flags))
+		return GNTST_permission_denied;
+	handle = maptrack_get(d->grant, rd);
+	if (handle == MAPTRACK_NONE)
+		return GNTST_no_space;
+	status = GNTST_bad_domain;
+	if (domain_get(rd)) {
+		status = map_grant(d, rd, op, handle);
+		if (status == GNTST_okay)
+			return GNTST_okay;
 		domain_put(rd);
 	}
+	maptrack_put(d->grant, handle);
+	return status;
 }
 
 /*
  * Undoes the mapping @handle at @addr. The entry is claimed by taking its flags away, so that of
  * two racing calls one fails; it is given back when the call turns out to be wrong.
  */
-static int16_t unmap(struct domain *d, grant_handle_t handle, uint64_t addr, bool replace)
+static int unmap(struct domain *d, grant_handle_t handle, uint64_t addr, bool replace)
 {
 	struct grant_table *gt = d->grant;
 	struct maptrack *entry;
-	struct domain *rd;
-	uint32_t flags, ref;
-	int16_t rc = GNTST_okay;
+	int status = GNTST_okay;
+	uint32_t flags;
 	mfn_t mfn;
 
 	if (handle >= __atomic_load_n(&gt->nr_maptrack, __ATOMIC_ACQUIRE))
@@ -180,38 +173,34 @@ static int16_t unmap(struct domain *d, grant_handle_t handle, uint64_t addr, boo
 	    !__atomic_compare_exchange_n(&entry->flags, &flags, MAPTRACK_BUSY, false,
 					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return GNTST_bad_handle;
-	rd = entry->granter;
-	ref = entry->ref;
-	mfn = grant_active(rd->grant, ref)->mfn; /* fixed while it is mapped */
-	if (xsm_domain(&d->label, &rd->label, XSM_GRANT__UNMAP))
-		rc = GNTST_permission_denied;
+	mfn = grant_active(entry->granter->grant, entry->ref)->mfn; /* fixed while it is mapped */
+	if (xsm_domain(&d->label, &entry->granter->label, XSM_GRANT__UNMAP))
+		status = GNTST_permission_denied;
 	else if (addr &&
 		 (replace || p2m_take(&d->p2m, gpa_to_gfn((gpa_t) { addr }), mfn, map_type(flags))))
-		rc = GNTST_general_error;
-	if (rc != GNTST_okay || !addr) { /* without an address there is nothing to undo */
+		status = GNTST_general_error;
+	if (status != GNTST_okay || !addr) { /* without an address there is nothing to undo */
 		__atomic_store_n(&entry->flags, flags, __ATOMIC_RELEASE);
-		return rc;
+		return status;
 	}
 	frame_unref(mfn);
-	grant_unpin(rd, ref, !(flags & GNTMAP_readonly));
-	maptrack_put(d, handle);
-	domain_put(rd);
+	mapping_end(gt, handle, flags);
 	return GNTST_okay;
 }
 
-void grant_unmap_one(struct domain *d, void *arg, void *state)
+int grant_unmap(struct domain *d, void *arg, struct copy_state *state)
 {
-	struct gnttab_unmap_grant_ref *op = arg;
+	const struct gnttab_unmap_grant_ref *op = arg;
 
-	op->status = unmap(d, op->handle, op->host_addr, false);
+	return unmap(d, op->handle, op->host_addr, false);
 }
 
 /* Replacing is a matter of page tables that the core does not keep for its guests. */
-void grant_unmap_and_replace_one(struct domain *d, void *arg, void *state)
+int grant_unmap_and_replace(struct domain *d, void *arg, struct copy_state *state)
 {
-	struct gnttab_unmap_and_replace *op = arg;
+	const struct gnttab_unmap_and_replace *op = arg;
 
-	op->status = unmap(d, op->handle, op->host_addr, op->new_addr != 0);
+	return unmap(d, op->handle, op->host_addr, op->new_addr != 0);
 }
 
 bool grant_destroy(struct domain *d, unsigned int budget)
@@ -221,18 +210,14 @@ bool grant_destroy(struct domain *d, unsigned int budget)
 	if (!gt)
 		return true;
 	for (; gt->destroy_next < gt->nr_maptrack; gt->destroy_next++) {
-		struct maptrack *entry = maptrack_entry(gt, gt->destroy_next);
-		uint32_t flags = entry->flags;
-		struct domain *rd = entry->granter;
+		uint32_t flags = maptrack_entry(gt, gt->destroy_next)->flags;
 
 		if (!(flags & GNTMAP_host_map))
 			continue;
 		if (!budget--)
 			return false;
 		/* The p2m entry and its reference go with the p2m; no vCPU can use them now. */
-		grant_unpin(rd, entry->ref, !(flags & GNTMAP_readonly));
-		maptrack_put(d, gt->destroy_next);
-		domain_put(rd);
+		mapping_end(gt, gt->destroy_next, flags);
 	}
 	return true;
 }

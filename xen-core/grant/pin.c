@@ -44,7 +44,7 @@ static void entry_settle(struct grant_entry_v1 *entry, const struct grant_active
 
 	if (write && !act->writers)
 		clear |= GTF_writing;
-	if (!act->readers && !act->writers)
+	if (!grant_in_use(act))
 		clear |= GTF_reading;
 	if (clear)
 		__atomic_fetch_and(&entry->flags, (uint16_t)~clear, __ATOMIC_SEQ_CST);
@@ -63,7 +63,7 @@ static int16_t pin_locked(struct domain *rd, grant_ref_t ref, domid_t to, bool w
 {
 	struct grant_active *act = grant_active(rd->grant, ref);
 	struct grant_entry_v1 *entry = grant_shared(rd->grant, ref);
-	bool first = !act->readers && !act->writers;
+	bool first = !grant_in_use(act);
 	uint16_t *users = write ? &act->writers : &act->readers;
 	int16_t rc;
 
@@ -103,16 +103,14 @@ void grant_unpin(struct domain *rd, grant_ref_t ref, bool write)
 {
 	struct grant_table *gt = rd->grant;
 	struct grant_active *act = grant_active(gt, ref);
-	bool last;
 
 	spin_lock(&gt->lock);
 	if (write)
 		act->writers--;
 	else
 		act->readers--;
-	last = !act->readers && !act->writers;
 	entry_settle(grant_shared(gt, ref), act, write);
-	if (last)
+	if (!grant_in_use(act))
 		frame_unref(act->mfn);
 	spin_unlock(&gt->lock);
 }

@@ -45,9 +45,9 @@ struct grant_table {
 	struct spinlock lock;
 	uint32_t nr_frames; /* published after the frame */
 	uint32_t max_frames;
-	struct grant_entry_v1 **shared; /* frames shared with the domain, FRAME_SHARED */
-	struct grant_active **active;	/* as many entries for each */
-	gfn_t *gfn;			/* where the domain has put each frame */
+	struct grant_entry_v1 *shared[GRANT_FRAMES_MAX]; /* frames shared with the domain */
+	struct grant_active *active[GRANT_FRAMES_MAX];	 /* as many entries for each */
+	gfn_t gfn[GRANT_FRAMES_MAX];			 /* where the domain has put each frame */
 
 	struct spinlock maptrack_lock;
 	uint32_t max_maptrack_frames;
@@ -72,6 +72,12 @@ static inline struct grant_active *grant_active(const struct grant_table *gt, gr
 	return &gt->active[ref / GRANTS_PER_FRAME][ref % GRANTS_PER_FRAME];
 }
 
+/* Under gt->lock. */
+static inline bool grant_in_use(const struct grant_active *act)
+{
+	return act->readers || act->writers;
+}
+
 static inline struct maptrack *maptrack_entry(const struct grant_table *gt, grant_handle_t handle)
 {
 	return &gt->maptrack[handle / MAPTRACK_PER_FRAME][handle % MAPTRACK_PER_FRAME];
@@ -85,13 +91,8 @@ static inline struct maptrack *maptrack_entry(const struct grant_table *gt, gran
 int16_t grant_pin(struct domain *rd, grant_ref_t ref, domid_t to, bool write, bool map, mfn_t *mfn);
 void grant_unpin(struct domain *rd, grant_ref_t ref, bool write);
 
-/* Grows @d's table to @frames. gt->lock is held. -ENOMEM (it may have grown a part). */
+/* Grows @d's table to @frames. -EINVAL: above its limit; -ENOMEM (it may have grown a part). */
 int grant_grow(struct domain *d, uint32_t frames);
-
-/* One element of a batch; @op is the core's copy, written back afterwards. */
-void grant_map_one(struct domain *d, void *op, void *state);
-void grant_unmap_one(struct domain *d, void *op, void *state);
-void grant_unmap_and_replace_one(struct domain *d, void *op, void *state);
 
 /* What GNTTABOP_copy keeps between the elements of a batch: see copy.c. */
 struct copy_side {
@@ -99,19 +100,22 @@ struct copy_side {
 	mfn_t mfn;
 	uint64_t id; /* grant reference or gfn */
 	domid_t domid;
-	bool gref, claimed;
+	bool write, gref, claimed;
 };
 struct copy_state {
 	struct copy_side source, dest;
 };
-void grant_copy_one(struct domain *d, void *op, void *state);
 void grant_copy_end(struct copy_state *state);
 
-/* Operations without a batch (setup.c). 0 or -errno; the result proper is in the argument. */
-long grant_setup_table(struct domain *d, gva_t arg, unsigned int count);
-long grant_query_size(struct domain *d, gva_t arg, unsigned int count);
-long grant_set_version(struct domain *d, gva_t arg);
-long grant_get_version(struct domain *d, gva_t arg);
-void grant_swap_one(struct domain *d, void *op, void *state);
+/* One element; returns its status, those of the versions 0 or -errno. */
+int grant_map(struct domain *d, void *op, struct copy_state *state);
+int grant_unmap(struct domain *d, void *op, struct copy_state *state);
+int grant_unmap_and_replace(struct domain *d, void *op, struct copy_state *state);
+int grant_copy(struct domain *d, void *op, struct copy_state *state);
+int grant_swap(struct domain *d, void *op, struct copy_state *state);
+int grant_setup_table(struct domain *d, void *op, struct copy_state *state);
+int grant_query_size(struct domain *d, void *op, struct copy_state *state);
+int grant_set_version(struct domain *d, void *op, struct copy_state *state);
+int grant_get_version(struct domain *d, void *op, struct copy_state *state);
 
 #endif

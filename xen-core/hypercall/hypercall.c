@@ -24,18 +24,6 @@ static gva_t arg_gva(uint64_t a)
 	return (gva_t) { a };
 }
 
-static long call_grant(struct hypercall_args *args)
-{
-	unsigned int cmd = (unsigned int)args->a[0], done = 0;
-	long rc = grant_op(cmd, arg_gva(args->a[1]), (unsigned int)args->a[2], &done);
-
-	if (rc == -ERESTART_CALL) {
-		args->a[1] += done * grant_op_size(cmd);
-		args->a[2] = (unsigned int)args->a[2] - done;
-	}
-	return rc;
-}
-
 /*
  * Those that just take their arguments: G an address, N a number. Numbers are 32-bit in the ABI:
  * what stands above is ignored, as in Xen.
@@ -109,7 +97,7 @@ static hypercall_fn *const table[] = {
 	[__HYPERVISOR_set_timer_op] = call_set_timer,
 	[__HYPERVISOR_xen_version] = call_version,
 	[__HYPERVISOR_console_io] = call_console_io,
-	[__HYPERVISOR_grant_table_op] = call_grant,
+	[__HYPERVISOR_grant_table_op] = grant_table_op,
 	[__HYPERVISOR_vm_assist] = call_vm_assist,
 	[__HYPERVISOR_vcpu_op] = call_vcpu,
 	[__HYPERVISOR_xsm_op] = call_flask,
