@@ -100,7 +100,8 @@ static void test_booleans(void **state)
 	assert_int_equal(parse("noreboot=false dom0_vcpus_pin=yes smap=enable"), 0);
 	assert_true(!o.noreboot && o.dom0_vcpus_pin && o.smap);
 	assert_int_equal(parse("smap=maybe"), 1);
-	assert_int_equal(parse("nologlvl"), 1); /* not a boolean */
+	assert_int_equal(parse("nologlvl nosched"), 2); /* not booleans */
+	assert_string_equal(o.sched, "");
 	assert_int_equal(parse("nosmp=1"), 1);
 }
 

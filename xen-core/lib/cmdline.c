@@ -21,34 +21,58 @@ struct core_options options = {
 
 char saved_cmdline[1024];
 
-/* How an option's text becomes its field; @value is never NULL. 0 or -EINVAL. */
-typedef int (*option_parser)(const char *value, void *field);
+/* How an option's text becomes its field, of @size bytes. 0 or -EINVAL. */
+typedef int option_parser(const char *value, void *field, size_t size);
 
-/* Index of @value among the @n words, or -EINVAL. */
-static int parse_word(const char *value, const char *const *words, unsigned int n)
+struct word {
+	const char *text;
+	uint8_t value;
+};
+
+/* The value of the @len bytes at @text among @words (ended by NULL), a byte. */
+static int parse_word(const char *text, size_t len, const struct word *words, void *field)
 {
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		if (!strcmp(value, words[i]))
-			return (int)i;
+	for (; words->text; words++) {
+		if (strlen(words->text) == len && !memcmp(text, words->text, len)) {
+			*(uint8_t *)field = words->value;
+			return 0;
+		}
+	}
 	return -EINVAL;
 }
 
-static int parse_bool(const char *value, void *field)
+/* The name alone says yes. */
+static int parse_bool(const char *value, void *field, size_t size)
 {
-	static const char
-		*const words[] = { "no", "off",	 "false",  "disable", "0", "yes",
-				   "on", "true", "enable", "1",	      "" /* the name alone */ };
-	int i = parse_word(value, words, ARRAY_SIZE(words));
+	static const struct word words[] = { { "", 1 },	      { "yes", 1 },	{ "no", 0 },
+					     { "on", 1 },     { "off", 0 },	{ "true", 1 },
+					     { "false", 0 },  { "1", 1 },	{ "0", 0 },
+					     { "enable", 1 }, { "disable", 0 }, { NULL, 0 } };
 
-	if (i < 0)
-		return i;
-	*(bool *)field = i >= 5;
-	return 0;
+	return parse_word(value, strlen(value), words, field);
 }
 
-static int parse_u32(const char *value, void *field)
+/* LEVEL or LEVEL/RATE-LIMITED-LEVEL: all rate-limited messages are one class here. */
+static int parse_level(const char *value, void *field, size_t size)
+{
+	static const struct word words[] = { { "none", 0 }, { "error", 1 }, { "warning", 2 },
+					     { "info", 3 }, { "debug", 4 }, { "all", 5 },
+					     { NULL, 0 } };
+	const char *slash = strchr(value, '/');
+
+	return parse_word(value, slash ? (size_t)(slash - value) : strlen(value), words, field);
+}
+
+static int parse_gran(const char *value, void *field, size_t size)
+{
+	static const struct word words[] = {
+		{ "cpu", 1 }, { "core", 2 }, { "socket", 3 }, { NULL, 0 }
+	};
+
+	return parse_word(value, strlen(value), words, field);
+}
+
+static int parse_u32(const char *value, void *field, size_t size)
 {
 	uint64_t n;
 
@@ -58,39 +82,13 @@ static int parse_u32(const char *value, void *field)
 	return 0;
 }
 
-/* LEVEL or LEVEL/RATE-LIMITED-LEVEL: all rate-limited messages are one class here. */
-static int parse_level(const char *value, void *field)
+static int parse_text(const char *value, void *field, size_t size)
 {
-	static const char *const words[] = { "none", "error", "warning", "info", "debug", "all" };
-	const char *slash = strchr(value, '/');
-	char word[16];
-	int level;
-
-	if (slash && (size_t)(slash - value) < sizeof(word)) {
-		memcpy(word, value, (size_t)(slash - value));
-		word[slash - value] = '\0';
-		value = word;
-	}
-	level = parse_word(value, words, ARRAY_SIZE(words));
-	if (level < 0)
-		return level;
-	*(uint8_t *)field = (uint8_t)level;
-	return 0;
-}
-
-static int parse_gran(const char *value, void *field)
-{
-	static const char *const words[] = { "cpu", "core", "socket" };
-	int gran = parse_word(value, words, ARRAY_SIZE(words));
-
-	if (gran < 0)
-		return gran;
-	*(uint8_t *)field = (uint8_t)(gran + 1);
-	return 0;
+	return str_copy(field, value, size) < size ? 0 : -EINVAL;
 }
 
 /* SIZE, min:SIZE, max:SIZE, separated by commas; a bare number counts KiB, as in Xen. */
-static int parse_dom0_mem(const char *value, void *field)
+static int parse_dom0_mem(const char *value, void *field, size_t size)
 {
 	struct dom0_mem_option mem = { ~0UL, ~0UL, ~0UL };
 
@@ -111,7 +109,7 @@ static int parse_dom0_mem(const char *value, void *field)
 }
 
 /* N, or MIN-MAX with either left out. */
-static int parse_dom0_vcpus(const char *value, void *field)
+static int parse_dom0_vcpus(const char *value, void *field, size_t size)
 {
 	uint32_t *range = field; /* dom0_max_vcpus_min and _max, see struct core_options */
 	uint64_t low = 0, high = 0;
@@ -138,26 +136,25 @@ static int parse_dom0_vcpus(const char *value, void *field)
 			sizeof(((struct core_options *)NULL)->field), parser \
 	}
 
-/* @parse NULL: the field is the text itself, of at most @size bytes. */
 static const struct option {
 	const char *name;
 	size_t field, size;
-	option_parser parse;
+	option_parser *parse;
 } table[] = {
 	OPTION("dom0_mem", dom0_mem, parse_dom0_mem),
 	OPTION("dom0_max_vcpus", dom0_max_vcpus_min, parse_dom0_vcpus),
 	OPTION("dom0_vcpus_pin", dom0_vcpus_pin, parse_bool),
-	OPTION("dom0", dom0, NULL),
-	OPTION("console", console, NULL),
-	OPTION("com1", com1, NULL),
-	OPTION("conswitch", conswitch, NULL),
+	OPTION("dom0", dom0, parse_text),
+	OPTION("console", console, parse_text),
+	OPTION("com1", com1, parse_text),
+	OPTION("conswitch", conswitch, parse_text),
 	OPTION("sync_console", sync_console, parse_bool),
 	OPTION("loglvl", loglvl, parse_level),
 	OPTION("guest_loglvl", guest_loglvl, parse_level),
 	OPTION("noreboot", noreboot, parse_bool),
-	OPTION("sched", sched, NULL),
+	OPTION("sched", sched, parse_text),
 	OPTION("sched-gran", sched_gran, parse_gran),
-	OPTION("flask", flask, NULL),
+	OPTION("flask", flask, parse_text),
 	OPTION("smp", smp, parse_bool),
 	OPTION("maxcpus", maxcpus, parse_u32),
 	OPTION("smep", smep, parse_bool),
@@ -176,46 +173,29 @@ static const struct option *option_find(const char *name)
 	return NULL;
 }
 
-/* "noNAME" and "no-NAME" of a boolean option without a value. */
-static const struct option *option_find_negated(const char *name)
-{
-	const struct option *o;
-
-	if (strncmp(name, "no", 2))
-		return NULL;
-	o = option_find(name + 2 + (name[2] == '-'));
-	return o && o->parse == parse_bool ? o : NULL;
-}
-
-static int option_set(const struct option *o, const char *value, struct core_options *out)
-{
-	char *field = (char *)out + o->field;
-
-	if (o->parse)
-		return o->parse(value, field);
-	return str_copy(field, value, o->size) < o->size ? 0 : -EINVAL;
-}
-
 /* One word, cut at its '=' here. False when it is not known or not understood. */
 static bool option_apply(char *word, struct core_options *out)
 {
+	char *equals = strchr(word, '=');
+	const char *value = equals ? equals + 1 : "";
 	const struct option *o;
-	char *value = strchr(word, '=');
 
-	if (value)
-		*value++ = '\0';
+	if (equals)
+		*equals = '\0';
 	o = option_find(word);
-	if (!o && !value) {
-		o = option_find_negated(word);
-		value = "off";
+	/* noNAME and no-NAME, of a boolean. */
+	if (!o && !equals && !strncmp(word, "no", 2)) {
+		o = option_find(word + 2 + (word[2] == '-'));
+		if (o && o->parse != parse_bool)
+			o = NULL;
+		value = "no";
 	}
 	if (!o) {
 		printk(KERN_WARNING "command line: unknown option '%s'\n", word);
 		return false;
 	}
-	if (option_set(o, value ? value : "", out)) {
-		printk(KERN_WARNING "command line: '%s=%s' not understood\n", word,
-		       value ? value : "");
+	if (o->parse(value, (char *)out + o->field, o->size)) {
+		printk(KERN_WARNING "command line: '%s=%s' not understood\n", word, value);
 		return false;
 	}
 	return true;
