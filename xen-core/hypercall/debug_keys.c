@@ -86,16 +86,20 @@ static void reboot(void)
 	machine_reboot();
 }
 
+static const struct debug_key keys[] = {
+	{ 'd', show_registers, "registers of vCPUs that are not running" },
+	{ 'e', evtchn_dump, "event channels" },
+	{ 'g', grant_dump, "grant tables" },
+	{ 'm', show_memory, "memory" },
+	{ 'q', show_domains, "domains and vCPUs" },
+	{ 'r', sched_dump, "run queues" },
+	{ 't', show_time, "clock and CPUs" },
+	{ 'x', xsm_dump, "policy" },
+	{ 'R', reboot, "reboot the machine" },
+	{ 0 },
+};
+
 void debug_keys_init(void)
 {
-	keyhandler_init();
-	keyhandler_register('d', show_registers, "registers of vCPUs that are not running");
-	keyhandler_register('e', evtchn_dump, "event channels");
-	keyhandler_register('g', grant_dump, "grant tables");
-	keyhandler_register('m', show_memory, "memory");
-	keyhandler_register('q', show_domains, "domains and vCPUs");
-	keyhandler_register('r', sched_dump, "run queues");
-	keyhandler_register('t', show_time, "clock and CPUs");
-	keyhandler_register('x', xsm_dump, "policy");
-	keyhandler_register('R', reboot, "reboot the machine");
+	keyhandler_init(keys);
 }

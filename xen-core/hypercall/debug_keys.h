@@ -3,7 +3,7 @@
 #ifndef CORE_DEBUG_KEYS_H
 #define CORE_DEBUG_KEYS_H
 
-/* Boot: registers them all, with 'h' for help. */
+/* Boot: makes them known. */
 void debug_keys_init(void);
 
 #endif

@@ -5,13 +5,17 @@
 
 #include "types.h"
 
-/* @fn runs from the main loop or a hypercall of Dom0, no locks held. @desc must stay valid. */
-void keyhandler_register(char key, void (*fn)(void), const char *desc);
+/* @fn runs from the main loop or a hypercall of Dom0, no locks held. */
+struct debug_key {
+	char key;
+	void (*fn)(void);
+	const char *desc;
+};
 
-/* Runs the handler of @key; tells when there is none. */
+/* Boot: all keys, ended by one without a function. @table must stay. */
+void keyhandler_init(const struct debug_key *table);
+
+/* Runs the handler of @key; 'h', or one that has none, lists them all. */
 void keyhandler_run(char key);
-
-/* Registers 'h' (help) and the keys of the units that have a dump function. At boot. */
-void keyhandler_init(void);
 
 #endif
