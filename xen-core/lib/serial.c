@@ -32,13 +32,12 @@ enum {
 
 static struct {
 	uint16_t base;
-	uint8_t lcr;
 	uint8_t irq;
 	uint32_t baud;
 	bool present, irq_mode, sync;
 	uint8_t ier;
 	unsigned int tx_prod, tx_cons;
-} uart = { .base = 0x3f8, .lcr = LCR_8N1, .irq = 4, .baud = UART_CLOCK };
+} uart = { .base = 0x3f8, .irq = 4, .baud = UART_CLOCK };
 
 static char tx_buffer[TX_BUFFER];
 
@@ -67,36 +66,15 @@ bool serial_init(void)
 	uart_write(UART_IER, 0);
 	uart.ier = 0;
 	uart.irq_mode = false;
-	uart_write(UART_LCR, uart.lcr | LCR_DLAB);
+	uart_write(UART_LCR, LCR_8N1 | LCR_DLAB);
 	uart_write(UART_DATA, (uint8_t)divisor);
 	uart_write(UART_IER, (uint8_t)(divisor >> 8));
-	uart_write(UART_LCR, uart.lcr);
+	uart_write(UART_LCR, LCR_8N1);
 	uart_write(UART_FCR, FCR_ENABLE | FCR_CLEAR);
 	uart_write(UART_MCR, MCR_DTR_RTS);
 	/* The bus reads all ones where there is no UART. */
 	uart.present = uart_read(UART_LSR) != 0xff;
 	return uart.present;
-}
-
-/* Data bits, parity, stop bits: "8n1". Returns the LCR value, or -EINVAL. */
-static int parse_frame(const char *s, const char **end)
-{
-	static const char parities[] = "noe";
-	const char *parity;
-	int lcr;
-
-	if (s[0] < '5' || s[0] > '8')
-		return -EINVAL;
-	lcr = s[0] - '5';
-	parity = s[1] ? strchr(parities, s[1]) : NULL;
-	if (!parity || (s[2] != '1' && s[2] != '2'))
-		return -EINVAL;
-	if (parity != parities)
-		lcr |= parity[0] == 'o' ? 0x08 : 0x18;
-	if (s[2] == '2')
-		lcr |= 0x04;
-	*end = s + 3;
-	return lcr;
 }
 
 /* A number after a comma, at most @max; *@value stays as it is where the option ends already. */
@@ -112,23 +90,20 @@ static int parse_field(const char **s, uint64_t max, uint64_t *value)
 int serial_configure(const char *option)
 {
 	uint64_t baud = uart.baud, base = uart.base, irq = uart.irq;
-	int lcr = uart.lcr;
 
 	if (!strncmp(option, "auto", 4))
 		option += 4;
 	else if (parse_u64(option, &option, &baud) || baud < 50 || baud > UART_CLOCK)
 		return -EINVAL;
-	if (option[0] == ',') {
-		lcr = parse_frame(option + 1, &option);
-		if (lcr < 0)
-			return -EINVAL;
-	}
+	if (!strncmp(option, ",8n1", 4))
+		option += 4;
+	else if (*option)
+		return -EINVAL;
 	if (parse_field(&option, 0xfff8, &base) || parse_field(&option, 15, &irq) || *option)
 		return -EINVAL;
 	uart.baud = (uint32_t)baud;
 	uart.base = (uint16_t)base;
 	uart.irq = (uint8_t)irq;
-	uart.lcr = (uint8_t)lcr;
 	return serial_init() ? 0 : -ENODEV;
 }
 

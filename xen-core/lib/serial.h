@@ -14,8 +14,8 @@
 bool serial_init(void);
 
 /*
- * Applies com1=BAUD[,DPS[,IO-BASE[,IRQ]]], such as "115200,8n1,0x3f8,4" ("auto" keeps the baud
- * rate). -EINVAL: not understood, nothing changed.
+ * Applies com1=BAUD[,8n1[,IO-BASE[,IRQ]]], such as "115200,8n1,0x3f8,4" ("auto" keeps the baud
+ * rate; other frames are not offered). -EINVAL: not understood, nothing changed.
  */
 int serial_configure(const char *option);
 
