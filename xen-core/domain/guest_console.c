@@ -29,7 +29,10 @@ static void flush_line(const struct domain *d, struct guest_console *c)
 		if (lost)
 			printk(KERN_WARNING "d%u: %u lines of output suppressed\n", d->id, lost);
 		n = snprintk(text, sizeof(text), "(d%u) %.*s\n", d->id, (int)c->len, c->line);
-		console_write(text, (size_t)n, options.guest_loglvl >= GUEST_OUTPUT_LEVEL);
+		console_write(text, (size_t)n,
+			      options.guest_loglvl >= GUEST_OUTPUT_LEVEL
+				      ? CONSOLE_RING | CONSOLE_SERIAL
+				      : CONSOLE_RING);
 	}
 	c->len = 0;
 }

@@ -16,7 +16,7 @@ static void write_chunk(struct domain *d, const char *chunk, size_t len)
 	size_t i;
 
 	if (d->privileged) {
-		console_write_serial(chunk, len);
+		console_write(chunk, len, CONSOLE_SERIAL);
 		return;
 	}
 	for (i = 0; i < len; i++)

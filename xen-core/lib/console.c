@@ -76,24 +76,16 @@ void console_panic_mode(void)
 	serial_sync();
 }
 
-void console_write(const char *s, size_t len, bool serial)
+void console_write(const char *s, size_t len, unsigned int where)
 {
 	size_t i;
 
 	console_acquire();
-	for (i = 0; i < len; i++)
+	for (i = 0; (where & CONSOLE_RING) && i < len; i++)
 		ring[ring_end++ % CONSOLE_RING_SIZE] = s[i];
 	if (ring_end - ring_start > CONSOLE_RING_SIZE)
 		ring_start = ring_end - CONSOLE_RING_SIZE;
-	if (serial && serial_on)
-		serial_write(s, len);
-	console_release();
-}
-
-void console_write_serial(const char *s, size_t len)
-{
-	console_acquire();
-	if (serial_on)
+	if ((where & CONSOLE_SERIAL) && serial_on)
 		serial_write(s, len);
 	console_release();
 }
@@ -115,11 +107,6 @@ size_t console_ring_read(uint32_t *index, char *buf, size_t len)
 uint32_t console_ring_start(void)
 {
 	return READ_ONCE(ring_start);
-}
-
-uint32_t console_ring_end(void)
-{
-	return READ_ONCE(ring_end);
 }
 
 void console_ring_clear(uint32_t index)

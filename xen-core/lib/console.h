@@ -26,14 +26,10 @@ void console_irq_on(void);
  */
 void console_service(void);
 
-/* Adds to the ring; to the serial port as well if @serial. */
-void console_write(const char *s, size_t len, bool serial);
-
-/*
- * To the serial port alone: the control domain's console. Were it in the ring, reading the ring
- * from there would never end.
- */
-void console_write_serial(const char *s, size_t len);
+/* Where output goes. The control domain's own is not for the ring: reading that would never end. */
+#define CONSOLE_RING   1
+#define CONSOLE_SERIAL 2
+void console_write(const char *s, size_t len, unsigned int where);
 
 /* Panic: output is synchronous from now on and ignores who holds the lock. */
 void console_panic_mode(void);
@@ -43,9 +39,8 @@ void console_panic_mode(void);
  * gone already), and advances *@index. Returns the number of bytes.
  */
 size_t console_ring_read(uint32_t *index, char *buf, size_t len);
-/* Index of the oldest byte kept, and of the next to be written. */
+/* Index of the oldest byte kept. */
 uint32_t console_ring_start(void);
-uint32_t console_ring_end(void);
 /* Forgets what was written before @index. */
 void console_ring_clear(uint32_t index);
 

@@ -18,7 +18,6 @@
 static const char prefix[] = "(core) ";
 
 bool percpu_ready;
-static bool line_open;	    /* the last message did not end its line: no prefix before the next */
 static uint32_t panic_once; /* the first panic prints, others wait */
 
 int snprintk(char *buf, size_t size, const char *fmt, ...)
@@ -47,8 +46,7 @@ static void vprintk(const char *fmt, va_list ap)
 {
 	unsigned int level = take_level(&fmt);
 	char line[LINE_MAX];
-	size_t start = READ_ONCE(line_open) ? 0 : sizeof(prefix) - 1;
-	size_t len;
+	size_t start = sizeof(prefix) - 1, len;
 
 	memcpy(line, prefix, start);
 	len = (size_t)vsnprintk(line + start, sizeof(line) - start, fmt, ap) + start;
@@ -56,10 +54,7 @@ static void vprintk(const char *fmt, va_list ap)
 		len = sizeof(line) - 1;
 		line[len - 1] = '\n';
 	}
-	if (len == start)
-		return;
-	WRITE_ONCE(line_open, line[len - 1] != '\n');
-	console_write(line, len, level <= options.loglvl);
+	console_write(line, len, CONSOLE_RING | (level <= options.loglvl ? CONSOLE_SERIAL : 0));
 }
 
 void printk(const char *fmt, ...)
@@ -111,7 +106,6 @@ void panic(const char *fmt, ...)
 	/* A second panic (of another CPU, or inside the first one) must not hide the first. */
 	if (!__atomic_exchange_n(&panic_once, 1, __ATOMIC_SEQ_CST)) {
 		console_panic_mode();
-		line_open = false;
 		va_start(ap, fmt);
 		vsnprintk(msg, sizeof(msg), fmt, ap);
 		va_end(ap);

@@ -7,7 +7,7 @@
 #include "types.h"
 
 /*
- * printf-like: %d %u %x %c %s %p %%, with flags 0 and # (x), width, the lengths l, ll and z, and a
+ * printf-like: %d %u %x %c %s %%, with flags 0 and # (x), width, the lengths l, ll and z, and a
  * precision for %s. Returns the length that the whole output has (as vsnprintf of C11).
  */
 int vsnprintk(char *buf, size_t size, const char *fmt, va_list ap)
@@ -23,6 +23,7 @@ int snprintk(char *buf, size_t size, const char *fmt, ...) __attribute__((format
 #define KERN_INFO    "\x03"
 #define KERN_DEBUG   "\x04"
 
+/* One line, with its newline. */
 void printk(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* As printk, at most about ten lines a second from all callers together; says how many were lost. */

@@ -99,6 +99,7 @@ int vsnprintk(char *buf, size_t size, const char *fmt, va_list args)
 	for (; *fmt; fmt++) {
 		struct spec s;
 		uint64_t value;
+		bool negative;
 
 		if (*fmt != '%') {
 			emit(&o, *fmt);
@@ -109,20 +110,14 @@ int vsnprintk(char *buf, size_t size, const char *fmt, va_list args)
 		switch (*fmt) {
 		case 'd':
 			value = (uint64_t)(s.wide ? va_arg(ap, long) : va_arg(ap, int));
-			if ((int64_t)value < 0)
-				emit_number(&o, &s, -value, 10, "-");
-			else
-				emit_number(&o, &s, value, 10, "");
+			negative = (int64_t)value < 0;
+			emit_number(&o, &s, negative ? -value : value, 10, negative ? "-" : "");
 			break;
 		case 'u':
 		case 'x':
 			value = s.wide ? va_arg(ap, unsigned long) : va_arg(ap, unsigned int);
 			emit_number(&o, &s, value, *fmt == 'u' ? 10 : 16,
 				    s.alt && value ? "0x" : "");
-			break;
-		case 'p':
-			s = (struct spec) { .zero = true, .width = 16 };
-			emit_number(&o, &s, (uintptr_t)va_arg(ap, void *), 16, "");
 			break;
 		case 'c':
 			emit(&o, (char)va_arg(ap, int));

@@ -9,7 +9,7 @@ uintptr_t __stack_chk_guard = 0x595e9fbd94fda766UL;
 void __stack_chk_fail(void);
 void __stack_chk_fail(void)
 {
-	panic("stack overwritten in %p", __builtin_return_address(0));
+	panic("stack overwritten in %016lx", (uint64_t)__builtin_return_address(0));
 }
 
 __attribute__((no_stack_protector)) void stack_guard_init(void)

@@ -425,16 +425,12 @@ void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t at_system_time)
 	control_log.wall_at = at_system_time;
 }
 
-void console_write(const char *s, size_t len, bool serial)
+void console_write(const char *s, size_t len, unsigned int where)
 {
-	strncat(control_log.console, s, len);
-	if (serial)
+	if (where & CONSOLE_RING)
+		strncat(control_log.console, s, len);
+	if (where & CONSOLE_SERIAL)
 		strncat(control_log.serial, s, len);
-}
-
-void console_write_serial(const char *s, size_t len)
-{
-	strncat(control_log.serial, s, len);
 }
 
 size_t console_ring_read(uint32_t *index, char *buf, size_t len)
