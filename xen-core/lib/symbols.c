@@ -30,25 +30,15 @@ const char *symbol_entry(uint32_t index, uint64_t *address)
 
 const char *symbol_lookup(uint64_t address, uint64_t *offset)
 {
-	uint32_t low = 0, high = READ_ONCE(symbols_count);
-	const char *name;
-	uint64_t start = 0;
+	const char *name, *found = NULL;
+	uint64_t start;
 
-	/* The last entry at or before @address is below @low afterwards. */
-	while (low < high) {
-		uint32_t mid = low + (high - low) / 2;
-
-		symbol_entry(mid, &start);
-		if (start <= address)
-			low = mid + 1;
-		else
-			high = mid;
+	/* They come in the order of their addresses. */
+	for (uint32_t i = 0; (name = symbol_entry(i, &start)) && start <= address; i++) {
+		found = name;
+		*offset = address - start;
 	}
-	if (!low)
-		return NULL;
-	name = symbol_entry(low - 1, &start);
-	*offset = address - start;
-	return name;
+	return found;
 }
 
 static void print_address(uint64_t address)

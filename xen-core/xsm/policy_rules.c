@@ -293,7 +293,8 @@ static uint32_t members(const struct ebitmap *e)
 	uint32_t i, n = 0;
 
 	for (i = 0; i < e->nodes; i++)
-		n += (uint32_t)__builtin_popcountll(e->node[i].map);
+		for (uint64_t map = e->node[i].map; map; map &= map - 1)
+			n++;
 	return n;
 }
 
