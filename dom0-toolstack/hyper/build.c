@@ -114,16 +114,6 @@ int hyper_build_param_set(struct hyper *h, uint16_t domid, uint32_t index, uint6
 	return hyper_call(h, __HYPERVISOR_hvm_op, HVMOP_set_param, &arg, sizeof(arg));
 }
 
-int hyper_build_param_get(struct hyper *h, uint16_t domid, uint32_t index, uint64_t *value)
-{
-	struct xen_hvm_param arg = { .domid = domid, .index = index };
-	int rc = hyper_call(h, __HYPERVISOR_hvm_op, HVMOP_get_param, &arg, sizeof(arg));
-
-	if (rc >= 0)
-		*value = arg.value;
-	return rc;
-}
-
 int hyper_build_evtchn(struct hyper *h, uint16_t domid, uint16_t remote)
 {
 	struct evtchn_alloc_unbound arg = { .dom = domid, .remote_dom = remote };

@@ -52,7 +52,6 @@ int hyper_build_populate(struct hyper *h, uint16_t domid, const uint64_t *gfns, 
 			 unsigned int order);
 
 int hyper_build_param_set(struct hyper *h, uint16_t domid, uint32_t index, uint64_t value);
-int hyper_build_param_get(struct hyper *h, uint16_t domid, uint32_t index, uint64_t *value);
 
 /* A port of `domid` that `remote` may bind to; a positive number. */
 int hyper_build_evtchn(struct hyper *h, uint16_t domid, uint16_t remote);

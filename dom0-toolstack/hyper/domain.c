@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xen/sched.h>
-
 /* As many as one call asks for; more calls follow when there are more domains. */
 #define LIST_CHUNK 128u
 
@@ -74,10 +72,12 @@ static int list_chunk(struct hyper *h, uint16_t first, struct xen_domctl_getdoma
 	return op->u.getdomaininfolist.num_domains;
 }
 
-int hyper_domain_list(struct hyper *h, uint16_t first, struct domain_info *out, unsigned int max)
+/* The domains in order of id, at most `max`; how many were written. */
+static int list_domains(struct hyper *h, struct domain_info *out, unsigned int max)
 {
 	struct xen_domctl_getdomaininfo *buffer;
 	unsigned int done = 0;
+	uint16_t first = 0;
 	int n = 0;
 
 	buffer = hyper_buffer(h, LIST_CHUNK * sizeof(*buffer));
@@ -111,7 +111,7 @@ int hyper_domain_list_all(struct hyper *h, struct domain_info **out)
 
 		if (!list)
 			return -ENOMEM;
-		n = hyper_domain_list(h, 0, list, room);
+		n = list_domains(h, list, room);
 		if (n >= 0 && (unsigned int)n < room) {
 			*out = list;
 			return n;
@@ -152,47 +152,11 @@ int hyper_domain_destroy(struct hyper *h, uint16_t domid)
 	return rc;
 }
 
-int hyper_domain_shutdown(struct hyper *h, uint16_t domid, enum shutdown_reason reason)
-{
-	struct sched_remote_shutdown arg = {
-		.domain_id = domid,
-		.reason = reason,
-	};
-
-	return hyper_call(h, __HYPERVISOR_sched_op, SCHEDOP_remote_shutdown, &arg, sizeof(arg));
-}
-
 int hyper_domain_set_max_memory(struct hyper *h, uint16_t domid, uint64_t kib)
 {
 	struct xen_domctl *op = hyper_domctl_prepare(h, XEN_DOMCTL_max_mem, domid);
 
 	op->u.max_mem.max_memkb = kib;
-	return hyper_domctl(h);
-}
-
-int hyper_domain_max_gfn(struct hyper *h, uint16_t domid, uint64_t *gfn)
-{
-	domid_t *arg = hyper_buffer(h, sizeof(*arg));
-	long rc;
-
-	if (!arg)
-		return -ENOMEM;
-	*arg = domid;
-	rc = xencall2L(h->call, __HYPERVISOR_memory_op, XENMEM_maximum_gpfn, (uintptr_t)arg);
-	if (rc < 0)
-		rc = -errno;
-	hyper_buffer_free(h, arg);
-	if (rc < 0)
-		return (int)rc;
-	*gfn = rc;
-	return 0;
-}
-
-int hyper_domain_set_uuid(struct hyper *h, uint16_t domid, const uint8_t uuid[HYPER_UUID_BYTES])
-{
-	struct xen_domctl *op = hyper_domctl_prepare(h, XEN_DOMCTL_setdomainhandle, domid);
-
-	memcpy(op->u.setdomainhandle.handle, uuid, HYPER_UUID_BYTES);
 	return hyper_domctl(h);
 }
 
@@ -203,14 +167,6 @@ int hyper_domain_trigger(struct hyper *h, uint16_t domid, enum domain_trigger tr
 
 	op->u.sendtrigger.trigger = trigger;
 	op->u.sendtrigger.vcpu = vcpu;
-	return hyper_domctl(h);
-}
-
-int hyper_domain_set_debugging(struct hyper *h, uint16_t domid, bool on)
-{
-	struct xen_domctl *op = hyper_domctl_prepare(h, XEN_DOMCTL_setdebugging, domid);
-
-	op->u.setdebugging.enable = on;
 	return hyper_domctl(h);
 }
 

@@ -50,11 +50,3 @@ int error_prefix(struct error *err, const char *fmt, ...)
 	snprintf(err->text + used, sizeof(err->text) - used, ": %s", old);
 	return err->code;
 }
-
-void error_clear(struct error *err)
-{
-	if (!err)
-		return;
-	err->code = 0;
-	err->text[0] = '\0';
-}

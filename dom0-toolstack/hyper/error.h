@@ -31,7 +31,4 @@ int error_errno(struct error *err, int code, const char *fmt, ...)
 /* Puts "prefix: " before the message that is there; returns the code that is there. */
 int error_prefix(struct error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Empties it. */
-void error_clear(struct error *err);
-
 #endif

@@ -58,13 +58,6 @@ int hyper_flask_setenforce(struct hyper *h, bool enforcing)
 	return flask_call(h, &op);
 }
 
-int hyper_flask_policyvers(struct hyper *h)
-{
-	struct xen_flask_op op = { .cmd = FLASK_POLICYVERS };
-
-	return flask_call(h, &op);
-}
-
 int hyper_flask_context_to_sid(struct hyper *h, const char *context, uint32_t *sid)
 {
 	struct xen_flask_op op = { .cmd = FLASK_CONTEXT_TO_SID };
@@ -133,63 +126,4 @@ int hyper_flask_relabel_domain(struct hyper *h, uint16_t domid, uint32_t sid)
 	op.u.relabel.domid = domid;
 	op.u.relabel.sid = sid;
 	return flask_call(h, &op);
-}
-
-static int bool_op(struct hyper *h, struct xen_flask_op *op, const char *name)
-{
-	size_t length = strlen(name);
-	char *buffer;
-	int rc;
-
-	if (!length || length > FLASK_CONTEXT_MAX)
-		return -EINVAL;
-	buffer = hyper_buffer(h, length + 1);
-	if (!buffer)
-		return -ENOMEM;
-	memcpy(buffer, name, length);
-	op->u.boolean.bool_id = UINT32_MAX;
-	op->u.boolean.size = length;
-	set_xen_guest_handle(op->u.boolean.name, buffer);
-	rc = flask_call(h, op);
-	hyper_buffer_free(h, buffer);
-	return rc;
-}
-
-int hyper_flask_bool_get(struct hyper *h, const char *name, int *pending)
-{
-	struct xen_flask_op op = { .cmd = FLASK_GETBOOL };
-	int rc = bool_op(h, &op, name);
-
-	if (rc < 0)
-		return rc;
-	if (pending)
-		*pending = op.u.boolean.pending != 0;
-	return op.u.boolean.enforcing != 0;
-}
-
-int hyper_flask_bool_set(struct hyper *h, const char *name, bool value, bool commit)
-{
-	struct xen_flask_op op = { .cmd = FLASK_SETBOOL };
-
-	op.u.boolean.new_value = value;
-	op.u.boolean.commit = commit;
-	return bool_op(h, &op, name);
-}
-
-int hyper_flask_cache_stats(struct hyper *h, uint32_t cpu, struct flask_cache_stats *out)
-{
-	struct xen_flask_op op = { .cmd = FLASK_AVC_CACHESTATS };
-	int rc;
-
-	op.u.cache_stats.cpu = cpu;
-	rc = flask_call(h, &op);
-	if (rc < 0)
-		return rc;
-	out->lookups = op.u.cache_stats.lookups;
-	out->hits = op.u.cache_stats.hits;
-	out->misses = op.u.cache_stats.misses;
-	out->allocations = op.u.cache_stats.allocations;
-	out->reclaims = op.u.cache_stats.reclaims;
-	out->frees = op.u.cache_stats.frees;
-	return 0;
 }

@@ -75,17 +75,16 @@ static int version_text(struct hyper *h, unsigned int cmd, char *to, size_t room
 	return rc;
 }
 
-static void version_build_id(struct hyper *h, char *to, size_t room)
+static void version_build_id(struct hyper *h, struct version_info *out)
 {
-	uint8_t buffer[sizeof(uint32_t) + 40] = { 0 };
-	uint32_t length = 40;
+	uint8_t buffer[sizeof(uint32_t) + BUILD_ID_MAX] = { 0 };
+	uint32_t length = BUILD_ID_MAX;
 	int n;
 
 	memcpy(buffer, &length, sizeof(length));
 	n = hyper_call(h, __HYPERVISOR_xen_version, XENVER_build_id, buffer, sizeof(buffer));
-	to[0] = '\0';
-	for (int i = 0; i < n && i < 40 && (size_t)i * 2 + 2 < room; i++)
-		snprintf(to + (size_t)i * 2, 3, "%02x", buffer[sizeof(uint32_t) + i]);
+	for (int i = 0; i < n && i < BUILD_ID_MAX; i++)
+		snprintf(out->build_id + (size_t)i * 2, 3, "%02x", buffer[sizeof(uint32_t) + i]);
 }
 
 int hyper_version_info(struct hyper *h, struct version_info *out)
@@ -125,7 +124,7 @@ int hyper_version_info(struct hyper *h, struct version_info *out)
 	copy_text(out->compile_date, sizeof(out->compile_date), compile.compile_date,
 		  sizeof(compile.compile_date));
 	out->virt_start = platform.virt_start;
-	version_build_id(h, out->build_id, sizeof(out->build_id));
+	version_build_id(h, out);
 	return 0;
 }
 
@@ -198,27 +197,6 @@ int hyper_debug_keys(struct hyper *h, const char *keys)
 	return rc;
 }
 
-int hyper_cpu_idle_times(struct hyper *h, uint64_t *ns, unsigned int max)
-{
-	xen_sysctl_cpuinfo_t *buffer = hyper_buffer(h, max * sizeof(*buffer));
-	struct xen_sysctl *op;
-	int rc;
-
-	if (!buffer)
-		return -ENOMEM;
-	op = hyper_sysctl_prepare(h, XEN_SYSCTL_getcpuinfo);
-	op->u.getcpuinfo.max_cpus = max;
-	set_xen_guest_handle(op->u.getcpuinfo.info, buffer);
-	rc = hyper_sysctl(h);
-	if (rc >= 0) {
-		rc = op->u.getcpuinfo.nr_cpus;
-		for (unsigned int i = 0; i < (unsigned int)rc && i < max; i++)
-			ns[i] = buffer[i].idletime;
-	}
-	hyper_buffer_free(h, buffer);
-	return rc;
-}
-
 int hyper_cpu_topology(struct hyper *h, struct cpu_topology *out, unsigned int max)
 {
 	xen_sysctl_cputopo_t *buffer = hyper_buffer(h, max * sizeof(*buffer));
@@ -274,35 +252,5 @@ int hyper_numa_info(struct hyper *h, struct numa_node *out, uint32_t *distance, 
 out:
 	hyper_buffer_free(h, memory);
 	hyper_buffer_free(h, far);
-	return rc;
-}
-
-int hyper_cpupool_next(struct hyper *h, uint32_t id, struct cpupool_info *out)
-{
-	struct cpu_set *cpus;
-	struct phys_info phys;
-	struct xen_sysctl *op;
-	int rc = hyper_phys_info(h, &phys);
-
-	if (rc < 0)
-		return rc;
-	if (phys.max_cpu_id >= CPU_SET_MAX)
-		return -ERANGE;
-	cpus = hyper_buffer(h, sizeof(*cpus));
-	if (!cpus)
-		return -ENOMEM;
-	op = hyper_sysctl_prepare(h, XEN_SYSCTL_cpupool_op);
-	op->u.cpupool_op.op = XEN_SYSCTL_CPUPOOL_OP_INFO;
-	op->u.cpupool_op.cpupool_id = id;
-	set_xen_guest_handle(op->u.cpupool_op.cpumap.bitmap, (uint8_t *)cpus);
-	op->u.cpupool_op.cpumap.nr_bits = (phys.max_cpu_id + 8) / 8 * 8;
-	rc = hyper_sysctl(h);
-	if (rc >= 0) {
-		out->id = op->u.cpupool_op.cpupool_id;
-		out->scheduler = op->u.cpupool_op.sched_id;
-		out->domains = op->u.cpupool_op.n_dom;
-		out->cpus = *cpus;
-	}
-	hyper_buffer_free(h, cpus);
 	return rc;
 }

@@ -18,7 +18,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HYPER_DOMID_SELF     0x7ff0u
 #define HYPER_DOMID_FIRST_NA 0x7ff0u /* ids from here on are special */
 #define HYPER_UUID_BYTES     16
 
@@ -62,11 +61,6 @@ struct domain_info {
 /* One domain by id. -ESRCH: there is none with exactly that id. */
 int hyper_domain_info(struct hyper *h, uint16_t domid, struct domain_info *out);
 
-/*
- * All domains with ids >= first, in order of id, at most `max`. Returns how many were written.
- */
-int hyper_domain_list(struct hyper *h, uint16_t first, struct domain_info *out, unsigned int max);
-
 /* All domains, allocated with malloc (the caller frees). Returns how many. */
 int hyper_domain_list_all(struct hyper *h, struct domain_info **out);
 
@@ -80,16 +74,8 @@ int hyper_domain_unpause(struct hyper *h, uint16_t domid);
  */
 int hyper_domain_destroy(struct hyper *h, uint16_t domid);
 
-/* Marks it as shut down for `reason`, as if the guest had called SCHEDOP_shutdown. */
-int hyper_domain_shutdown(struct hyper *h, uint16_t domid, enum shutdown_reason reason);
-
 /* Limit for the domain's memory, in KiB. */
 int hyper_domain_set_max_memory(struct hyper *h, uint16_t domid, uint64_t kib);
-
-/* Highest guest frame number in use. */
-int hyper_domain_max_gfn(struct hyper *h, uint16_t domid, uint64_t *gfn);
-
-int hyper_domain_set_uuid(struct hyper *h, uint16_t domid, const uint8_t uuid[HYPER_UUID_BYTES]);
 
 enum domain_trigger {
 	DOMAIN_TRIGGER_NMI = 0,
@@ -100,8 +86,6 @@ enum domain_trigger {
 };
 int hyper_domain_trigger(struct hyper *h, uint16_t domid, enum domain_trigger trigger,
 			 uint32_t vcpu);
-
-int hyper_domain_set_debugging(struct hyper *h, uint16_t domid, bool on);
 
 /* ---- vCPUs -------------------------------------------------------------- */
 
@@ -182,6 +166,8 @@ struct phys_info {
 };
 int hyper_phys_info(struct hyper *h, struct phys_info *out);
 
+#define BUILD_ID_MAX 40 /* bytes */
+
 /* What `xl info` shows of the hypervisor; strings are terminated. */
 struct version_info {
 	uint32_t major, minor;
@@ -190,7 +176,7 @@ struct version_info {
 	char capabilities[1024];
 	char changeset[64];
 	char command_line[1024];
-	char build_id[81]; /* hexadecimal; empty when there is none */
+	char build_id[2 * BUILD_ID_MAX + 1]; /* hexadecimal; empty when there is none */
 	uint64_t virt_start;
 	uint32_t page_size;
 };
@@ -204,9 +190,6 @@ int hyper_console_read(struct hyper *h, bool clear, char **text, size_t *length)
 
 /* Sends the characters of `keys` as debug keys. */
 int hyper_debug_keys(struct hyper *h, const char *keys);
-
-/* Idle time of CPUs 0 … max - 1 in ns. Returns how many CPUs there are. */
-int hyper_cpu_idle_times(struct hyper *h, uint64_t *ns, unsigned int max);
 
 struct cpu_topology {
 	uint32_t core, socket, node; /* UINT32_MAX: CPU not present */
@@ -223,13 +206,6 @@ struct numa_node {
  */
 int hyper_numa_info(struct hyper *h, struct numa_node *out, uint32_t *distance, unsigned int max);
 
-struct cpupool_info {
-	uint32_t id, scheduler, domains;
-	struct cpu_set cpus;
-};
-/* The first pool with an id >= `id`. -ENOENT: no more. */
-int hyper_cpupool_next(struct hyper *h, uint32_t id, struct cpupool_info *out);
-
 /* Claims `pages` for the domain before it is populated; 0 gives what is left back. */
 int hyper_claim_pages(struct hyper *h, uint16_t domid, uint64_t pages);
 
@@ -242,8 +218,6 @@ int hyper_flask_load(struct hyper *h, const void *policy, size_t size);
 /* Returns 0 (permissive) or 1 (enforcing). */
 int hyper_flask_getenforce(struct hyper *h);
 int hyper_flask_setenforce(struct hyper *h, bool enforcing);
-/* Policy version that the engine speaks, > 0. */
-int hyper_flask_policyvers(struct hyper *h);
 int hyper_flask_context_to_sid(struct hyper *h, const char *context, uint32_t *sid);
 /* `context` has room for `size` bytes and is terminated. -ERANGE: too small. */
 int hyper_flask_sid_to_context(struct hyper *h, uint32_t sid, char *context, size_t size);
@@ -253,13 +227,5 @@ int hyper_flask_sid_to_context(struct hyper *h, uint32_t sid, char *context, siz
  */
 int hyper_flask_next_label(struct hyper *h, uint32_t *next, char *context, size_t size);
 int hyper_flask_relabel_domain(struct hyper *h, uint16_t domid, uint32_t sid);
-/* Value of a boolean, 0 or 1; *pending likewise (may be NULL). */
-int hyper_flask_bool_get(struct hyper *h, const char *name, int *pending);
-int hyper_flask_bool_set(struct hyper *h, const char *name, bool value, bool commit);
-
-struct flask_cache_stats {
-	uint32_t lookups, hits, misses, allocations, reclaims, frees;
-};
-int hyper_flask_cache_stats(struct hyper *h, uint32_t cpu, struct flask_cache_stats *out);
 
 #endif
