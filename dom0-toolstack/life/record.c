@@ -115,39 +115,57 @@ int record_lock_names(void)
 	return lock_path(path, true);
 }
 
-static char *read_file(const char *path)
+/* The file's text, malloc. -EINVAL: longer than any record. */
+static int read_file(const char *path, char **text)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
 	struct stat st;
-	char *text = NULL;
 	ssize_t n;
 
+	*text = NULL;
 	if (fd < 0)
-		return NULL;
-	if (!fstat(fd, &st) && st.st_size <= RECORD_MAX)
-		text = malloc(st.st_size + 1);
-	if (text) {
-		n = read(fd, text, st.st_size);
-		text[n < 0 ? 0 : n] = '\0';
+		return -errno;
+	if (fstat(fd, &st) || st.st_size > RECORD_MAX)
+		rc = -EINVAL;
+	else
+		*text = malloc(st.st_size + 1);
+	if (*text) {
+		n = read(fd, *text, st.st_size);
+		rc = n < 0 ? -errno : 0;
+		(*text)[n < 0 ? 0 : n] = '\0';
+	} else if (!rc) {
+		rc = -ENOMEM;
 	}
 	close(fd);
-	return text;
+	return rc;
+}
+
+static int parse_state(const char *word, enum record_state *state)
+{
+	for (size_t i = 0; i < sizeof(state_words) / sizeof(state_words[0]); i++) {
+		if (!strcmp(word, state_words[i])) {
+			*state = (enum record_state)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
 }
 
 static int parse_head(struct record *record, struct json_object *json)
 {
 	struct json_object *value;
-	const char *state;
+	int64_t domid;
 
-	if (!json_object_object_get_ex(json, "state", &value))
+	if (!json_object_object_get_ex(json, "state", &value) ||
+	    !json_object_is_type(value, json_type_string) ||
+	    parse_state(json_object_get_string(value), &record->state))
 		return -EINVAL;
-	state = json_object_get_string(value);
-	for (int i = 0; i < 4; i++)
-		if (state && !strcmp(state, state_words[i]))
-			record->state = (enum record_state)i;
 	if (!json_object_object_get_ex(json, "domid", &value))
 		return -EINVAL;
-	record->domid = (uint16_t)json_object_get_int(value);
+	domid = json_object_get_int64(value);
+	if (domid < 0 || domid > LIFE_DOMID_NONE)
+		return -EINVAL;
+	record->domid = (uint16_t)domid;
 	if (json_object_object_get_ex(json, "watch", &value))
 		record->watch = json_object_get_boolean(value);
 	if (json_object_object_get_ex(json, "started", &value))
@@ -181,10 +199,9 @@ static int load(struct record *record, const uint8_t uuid[HYPER_UUID_BYTES], boo
 	int rc;
 
 	file_path(path, uuid, ".json");
-	text = read_file(path);
-	if (!text)
-		return -ENOENT;
-	rc = load_head(record, text, &rest);
+	rc = read_file(path, &text);
+	if (!rc)
+		rc = load_head(record, text, &rest);
 	if (!rc && whole) {
 		rc = domain_config_from_json(&parsed, rest, NULL);
 		if (!rc) {
@@ -210,14 +227,19 @@ int record_load_head(struct record *record, const uint8_t uuid[HYPER_UUID_BYTES]
 
 static int write_file(const char *path, const char *text)
 {
-	size_t length = strlen(text);
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ssize_t n = 1;
 	int rc = 0;
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, text, length) != (ssize_t)length)
-		rc = errno ? -errno : -EIO;
+	/* A disk that becomes full takes a part, and says why only when it is given the rest. */
+	while (*text && n > 0) {
+		n = write(fd, text, strlen(text));
+		text += n > 0 ? n : 0;
+	}
+	if (*text)
+		rc = n < 0 ? -errno : -EIO;
 	if (close(fd) && !rc)
 		rc = -errno;
 	return rc;

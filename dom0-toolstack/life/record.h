@@ -45,7 +45,10 @@ void record_free(struct record *record);
  */
 int record_lock(struct record *record, const uint8_t uuid[HYPER_UUID_BYTES], bool wait);
 
-/* Reads the record (locked or not; the lock member stays). -ENOENT: none; -EINVAL: damaged. */
+/*
+ * Reads the record (locked or not; the lock member stays). -ENOENT: none; -EINVAL: damaged; others,
+ * as -ENOMEM and -EMFILE, say nothing about the record.
+ */
 int record_load(struct record *record, const uint8_t uuid[HYPER_UUID_BYTES]);
 
 /* The same without the description, which is longer. */

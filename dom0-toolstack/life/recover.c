@@ -109,7 +109,7 @@ static void recover_records(struct recovery *r)
 			r->watched |= !rc && record.watch;
 			if (!rc)
 				recover_record(r, &record);
-			else if (rc == -EINVAL || !by_uuid(r, uuids[i]))
+			else if (rc == -EINVAL || (rc == -ENOENT && !by_uuid(r, uuids[i])))
 				record_remove(&record);
 		}
 		record_free(&record);

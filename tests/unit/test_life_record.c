@@ -13,11 +13,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "life/life.h"
 #include "life/record.h"
+#include "support/fail_alloc.h"
 
 static char folder[] = "/tmp/test_life_record.XXXXXX";
 static const uint8_t one[16] = { 1 }, two[16] = { 2 };
@@ -110,6 +114,11 @@ static void damaged_records_are_told_apart_from_none(void **state)
 					   "{",
 					   "[]",
 					   "{\"state\": \"running\"}",
+					   "{\"domid\": 1}",
+					   "{\"state\": 1, \"domid\": 1} {}",
+					   "{\"state\": \"flying\", \"domid\": 1} {}",
+					   "{\"state\": \"running\", \"domid\": -1} {}",
+					   "{\"state\": \"running\", \"domid\": 65537} {}",
 					   "{\"state\": \"running\", \"domid\": 1}",
 					   "{\"state\": \"running\", \"domid\": 1} []",
 					   "{\"state\": \"running\", \"domid\": 1} "
@@ -126,9 +135,164 @@ static void damaged_records_are_told_apart_from_none(void **state)
 		fclose(f);
 		record_empty(&r);
 		assert_int_equal(record_load(&r, one), -EINVAL);
+		assert_int_equal(record_load_head(&r, two), -ENOENT);
 		record_free(&r);
 	}
 	unlink(path);
+}
+
+static char *path_of(const char *name)
+{
+	static char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
+}
+
+#define ONE "domains/01000000-0000-0000-0000-000000000000"
+
+/* Nothing longer than a record is read into memory. */
+static void a_record_without_end_is_damaged(void **state)
+{
+	struct record r;
+	int fd = open(path_of(ONE ".json"), O_CREAT | O_WRONLY, 0600);
+
+	assert_int_equal(ftruncate(fd, 1ll << 40), 0);
+	close(fd);
+	record_empty(&r);
+	assert_int_equal(record_load(&r, one), -EINVAL);
+	unlink(path_of(ONE ".json"));
+}
+
+/* What says nothing about the record must not be taken for its absence: it would be removed. */
+static void a_record_that_can_t_be_read_is_not_missing(void **state)
+{
+	struct rlimit before, none;
+	struct record r;
+
+	write_record(one, "one", 7);
+	record_empty(&r);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(record_load(&r, one), -EMFILE);
+	assert_int_equal(record_lock(&r, one, true), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	fail_alloc_at(1);
+	assert_int_equal(record_load(&r, one), -ENOMEM);
+	fail_alloc_at(0);
+	assert_int_equal(record_load(&r, one), 0);
+	record_free(&r);
+	remove_record(one);
+	assert_int_equal(mkdir(path_of(ONE ".json"), 0700), 0);
+	record_empty(&r);
+	assert_int_equal(record_load(&r, one), -EISDIR);
+	rmdir(path_of(ONE ".json"));
+}
+
+/* A full disk takes a part of a record: the reason is told, and the old record stays. */
+static void a_full_disk_keeps_the_old_record(void **state)
+{
+	struct rlimit before, small;
+	struct error err = { 0 };
+	struct record r;
+	int rc;
+
+	write_record(one, "one", 7);
+	record_empty(&r);
+	assert_int_equal(record_load(&r, one), 0);
+	r.domid = 8;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = before;
+	small.rlim_cur = 100;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	errno = EEXIST; /* of something else */
+	rc = record_save(&r, &err);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(rc, -EFBIG);
+	assert_non_null(strstr(err.text, "cannot write"));
+	assert_non_null(strstr(err.text, strerror(EFBIG)));
+	assert_int_equal(record_load(&r, one), 0);
+	assert_int_equal(r.domid, 7);
+	record_free(&r);
+	/* What was written goes with the record. */
+	assert_int_equal(access(path_of(ONE ".new"), F_OK), 0);
+	remove_record(one);
+	assert_int_equal(access(path_of(ONE ".new"), F_OK), -1);
+}
+
+static void a_record_in_the_way_is_told(void **state)
+{
+	struct error err = { 0 };
+	struct record r;
+
+	record_empty(&r);
+	assert_int_equal(record_lock(&r, one, false), 0);
+	assert_int_equal(mkdir(path_of(ONE ".json"), 0700), 0);
+	assert_int_equal(record_save(&r, &err), -EISDIR);
+	assert_non_null(strstr(err.text, ONE ".json: Is a directory"));
+	rmdir(path_of(ONE ".json"));
+	unlink(path_of(ONE ".new"));
+	assert_int_equal(mkdir(path_of(ONE ".new"), 0700), 0);
+	assert_int_equal(record_save(&r, &err), -EISDIR);
+	rmdir(path_of(ONE ".new"));
+	record_remove(&r);
+	record_free(&r);
+}
+
+static void other_files_are_no_records(void **state)
+{
+	static const char *const names[] = {
+		"domains/x.json",
+		"domains/0100000x-0000-0000-0000-000000000000.json",
+		ONE ".new",
+		ONE ".text",
+	};
+	uint8_t(*all)[HYPER_UUID_BYTES], uuid[16];
+
+	for (size_t i = 0; i < 4; i++)
+		close(open(path_of(names[i]), O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(record_list(&all), 0);
+	free(all);
+	/* A guest whose record has no name, or none at all, is found by no name. */
+	close(open(path_of(ONE ".lock"), O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(record_find_name("one", uuid), -ENOENT);
+	assert_int_equal(record_list(&all), 1);
+	free(all);
+	fail_alloc_at(1);
+	assert_int_equal(record_list(&all), 0);
+	fail_alloc_at(0);
+	free(all);
+	unlink(path_of(ONE ".lock"));
+	for (size_t i = 0; i < 4; i++)
+		unlink(path_of(names[i]));
+}
+
+static void a_run_directory_that_can_t_be_made_is_told(void **state)
+{
+	uint8_t(*all)[HYPER_UUID_BYTES];
+	struct error err = { 0 };
+
+	unsetenv("BULKHEAD_RUN");
+	assert_string_equal(life_run_directory(), "/run/bulkhead");
+	setenv("BULKHEAD_RUN", "", 1);
+	assert_string_equal(life_run_directory(), "/run/bulkhead");
+	setenv("BULKHEAD_RUN", "/proc/none", 1);
+	assert_int_equal(record_init(&err), -ENOENT);
+	assert_non_null(strstr(err.text, "cannot make /proc/none: "));
+	assert_int_equal(record_list(&all), 0);
+	setenv("BULKHEAD_RUN", "/proc", 1);
+	assert_int_equal(record_init(&err), -ENOENT);
+	assert_non_null(strstr(err.text, "cannot make /proc/domains: "));
+	setenv("BULKHEAD_RUN", path_of(""), 1);
+	assert_int_equal(record_init(&err), 0);
+	close(open(path_of("domains/domains"), O_CREAT | O_WRONLY, 0600));
+	setenv("BULKHEAD_RUN", path_of("domains"), 1);
+	assert_int_equal(record_list(&all), -ENOTDIR);
+	setenv("BULKHEAD_RUN", folder, 1);
+	unlink(path_of("domains/domains"));
 }
 
 static void a_lock_is_exclusive(void **state)
@@ -175,6 +339,49 @@ static void a_killed_holder_lets_go(void **state)
 	close(fds[1]);
 }
 
+static void on_alarm(int signal)
+{
+}
+
+/* A holder removes the record, and whoever waits gets the lock of a file that is there. */
+static void a_removed_lock_is_no_lock(void **state)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	struct itimerval soon = { .it_value.tv_usec = 50000 };
+	struct record r, other;
+	int fds[2], status;
+	char c;
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (!pid) {
+		record_empty(&r);
+		if (record_lock(&r, one, false))
+			_exit(1);
+		(void)!write(fds[1], "x", 1);
+		usleep(200000);
+		record_remove(&r);
+		_exit(0);
+	}
+	close(fds[1]);
+	assert_int_equal(read(fds[0], &c, 1), 1);
+	/* A signal does not end the wait. */
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	record_empty(&r);
+	assert_int_equal(record_lock(&r, one, true), 0);
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+	assert_int_equal(access(path_of(ONE ".lock"), F_OK), 0);
+	record_empty(&other);
+	assert_int_equal(record_lock(&other, one, false), -EBUSY);
+	record_remove(&r);
+	record_remove(&r); /* a second time does no harm */
+	record_free(&r);
+	close(fds[0]);
+}
+
 /* Many processes lock, remove and lock again: never two at a time, although the file goes away. */
 static void removal_does_not_break_exclusion(void **state)
 {
@@ -216,8 +423,15 @@ int main(void)
 		cmocka_unit_test(records_are_read_back),
 		cmocka_unit_test(records_are_found),
 		cmocka_unit_test(damaged_records_are_told_apart_from_none),
+		cmocka_unit_test(a_record_without_end_is_damaged),
+		cmocka_unit_test(a_record_that_can_t_be_read_is_not_missing),
+		cmocka_unit_test(a_full_disk_keeps_the_old_record),
+		cmocka_unit_test(a_record_in_the_way_is_told),
+		cmocka_unit_test(other_files_are_no_records),
+		cmocka_unit_test(a_run_directory_that_can_t_be_made_is_told),
 		cmocka_unit_test(a_lock_is_exclusive),
 		cmocka_unit_test(a_killed_holder_lets_go),
+		cmocka_unit_test(a_removed_lock_is_no_lock),
 		cmocka_unit_test(removal_does_not_break_exclusion),
 	};
 
