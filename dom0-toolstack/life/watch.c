@@ -21,10 +21,12 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Tests have another place. */
+#ifndef LOG_FOLDER
 #define LOG_FOLDER "/var/log/bulkhead"
-#define LOG_FILE   LOG_FOLDER "/watch.log"
-#define LOG_MAX	   (1 << 20) /* bytes; then it starts anew, with the old one kept */
-#define PROGRAM	   "bulkhead-watchd"
+#endif
+#define LOG_MAX (1 << 20) /* bytes; then it starts anew, with the old one kept */
+#define PROGRAM "bulkhead-watchd"
 /* Where the build installs it. */
 #ifndef PROGRAM_PATH
 #define PROGRAM_PATH "/usr/libexec/bulkhead/" PROGRAM
@@ -323,13 +325,16 @@ int life_watch_run(bool once, struct error *err)
 
 static void open_log(void)
 {
+	char path[PATH_MAX], old[PATH_MAX];
 	struct stat st;
 	int fd;
 
 	(void)!mkdir(LOG_FOLDER, 0755);
-	if (!stat(LOG_FILE, &st) && st.st_size > LOG_MAX)
-		rename(LOG_FILE, LOG_FILE ".1");
-	fd = open(LOG_FILE, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	snprintf(path, sizeof(path), "%s/watch.log", LOG_FOLDER);
+	snprintf(old, sizeof(old), "%s/watch.log.1", LOG_FOLDER);
+	if (!stat(path, &st) && st.st_size > LOG_MAX)
+		rename(path, old);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 	if (fd < 0)
 		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (fd >= 0)

@@ -42,6 +42,8 @@ void life_test_exit(int status)
 static int step(void)
 {
 	fake->steps++;
+	if (fake->steps == fake->hook_at)
+		fake->hook();
 	if (fake->steps == fake->kill_at) {
 		fake->killed = true;
 		if (__gcov_dump)
@@ -85,6 +87,7 @@ int hyper_open(struct hyper **out)
 	*out = NULL;
 	if (rc)
 		return rc;
+	fake->session = getsid(0);
 	*out = calloc(1, sizeof(**out));
 	return *out ? 0 : -ENOMEM;
 }
@@ -417,7 +420,8 @@ int xs_client_directory(struct xs_client *client, xs_client_tx_t tx, const char 
 		if (j == *count)
 			(*names)[(*count)++] = strcpy(text + j * 16, name);
 	}
-	return 0;
+	/* A folder without anything is none. */
+	return *count || node(path) ? 0 : (free(*names), -ENOENT);
 }
 
 int xs_client_set_perms(struct xs_client *client, xs_client_tx_t tx, const char *path,
@@ -438,7 +442,7 @@ int xs_client_tx_run(struct xs_client *client,
 
 int xs_client_watch(struct xs_client *client, const char *path, const char *token)
 {
-	return 0;
+	return step();
 }
 
 int xs_client_unwatch(struct xs_client *client, const char *path, const char *token)
@@ -448,7 +452,16 @@ int xs_client_unwatch(struct xs_client *client, const char *path, const char *to
 
 int xs_client_next_event(struct xs_client *client, int timeout_ms, char **path, char **token)
 {
-	return -EAGAIN;
+	if (fake->store_gone) {
+		fake->store_gone = false;
+		return -EIO;
+	}
+	if (!fake->events)
+		return -EAGAIN;
+	fake->events--;
+	*path = strdup("@releaseDomain");
+	*token = NULL;
+	return *path ? 0 : -ENOMEM;
 }
 
 int xs_client_introduce(struct xs_client *client, uint32_t domid, uint64_t gfn, uint32_t port)

@@ -9,10 +9,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "hyper/hyper.h"
 
-#define FAKE_DOMAINS_MAX 16
+#define FAKE_DOMAINS_MAX 24
 #define FAKE_NODES_MAX	 1024
 
 struct fake_domain {
@@ -32,6 +33,11 @@ struct fake_platform {
 	uint32_t fail_at; /* this step returns -EIO; 0: none */
 	uint32_t kill_at; /* at this step the process ends; 0: none */
 	bool killed;	  /* and it did */
+	uint32_t hook_at; /* at this step `hook` is called; 0: never */
+	void (*hook)(void);
+	pid_t session;	     /* of whoever opened the hypervisor last */
+	unsigned int events; /* of the store that wait to be taken */
+	bool store_gone;     /* the next look for events says so, once */
 	uint16_t next_domid;
 	uint32_t builds; /* that were completed */
 	bool obedient;	 /* guests do what control/shutdown says, and say that they do */
