@@ -9,7 +9,11 @@
 #ifndef BULKHEAD_CONSOLE_CONSOLE_H
 #define BULKHEAD_CONSOLE_CONSOLE_H
 
-#define CONSOLE_SOCKET	 "/run/bulkhead/console.sock"
+/* Tests have another place. */
+#ifndef CONSOLE_FOLDER
+#define CONSOLE_FOLDER "/run/bulkhead"
+#endif
+#define CONSOLE_SOCKET	 CONSOLE_FOLDER "/console.sock"
 #define CONSOLE_ATTACH	 "attach %u\n"
 #define CONSOLE_ATTACHED '\n'
 

@@ -38,9 +38,10 @@
 #define MAX_VIEWERS   64
 #define VIEWER_BUFFER 16384
 /* Tests have another place. */
-#ifndef LOG_FOLDER
-#define LOG_FOLDER "/var/log/xen/console"
+#ifndef LOG_PARENT
+#define LOG_PARENT "/var/log/xen"
 #endif
+#define LOG_FOLDER LOG_PARENT "/console"
 
 struct guest {
 	uint16_t domid;
@@ -345,7 +346,7 @@ static int listen_socket(void)
 	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = CONSOLE_SOCKET };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	mkdir("/run/bulkhead", 0700);
+	mkdir(CONSOLE_FOLDER, 0700);
 	unlink(CONSOLE_SOCKET);
 	umask(077);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 16)) {
@@ -355,37 +356,48 @@ static int listen_socket(void)
 	return fd;
 }
 
-static bool store_events(void)
+/* Takes the events that wait: how many, or a negative errno when the store went away. */
+static int store_events(void)
 {
 	char *path, *token;
-	bool any = false;
+	int n = 0, rc;
 
-	while (xs_client_next_event(store, 0, &path, &token) == 0) {
+	while (!(rc = xs_client_next_event(store, 0, &path, &token))) {
 		free(path);
-		any = true;
+		n++;
 	}
-	return any;
+	return rc == -EAGAIN ? n : rc;
 }
 
 /*
  * Events may come in while the store is asked, and are then in the client's queue, where poll() does
- * not see them.
+ * not see them. 0, or a negative errno.
  */
-static void follow_store(void)
+static int follow_store(void)
 {
-	while (store_events())
+	int n;
+
+	while ((n = store_events()) > 0)
 		guests_scan();
+	return n;
 }
 
-/* One round: waits, then serves whatever is ready. What the store says waits for the next one. */
-static void serve(int listener)
+/*
+ * One round: waits, then serves whatever is ready. What the store says waits for the next one.
+ * Signals come in while it waits, only. Negative errno: the store went away.
+ */
+static int serve(int listener)
 {
 	static struct pollfd p[2 + MAX_GUESTS + MAX_VIEWERS];
 	static struct guest *polled[MAX_GUESTS];
 	unsigned int n = 0, g_count, v_count;
 	bool waiting = false;
+	struct timespec soon = { .tv_nsec = 100000000 };
+	sigset_t none;
+	int rc = follow_store();
 
-	follow_store();
+	if (rc)
+		return rc;
 	g_count = n_guests;
 	v_count = n_viewers;
 
@@ -401,8 +413,9 @@ static void serve(int listener)
 		p[n++] = (struct pollfd) { .fd = viewers[i]->fd,
 					   .events = (short)(POLLIN |
 							     (viewers[i]->n_held ? POLLOUT : 0)) };
-	if (poll(p, n, waiting ? 100 : -1) < 0)
-		return;
+	sigemptyset(&none);
+	if (ppoll(p, n, waiting ? &soon : NULL, &none) < 0)
+		return 0;
 	for (unsigned int i = v_count; i-- > 0;) {
 		short what = p[2 + g_count + i].revents;
 
@@ -419,6 +432,7 @@ static void serve(int listener)
 	}
 	if (p[0].revents)
 		viewer_accept(listener);
+	return 0;
 }
 
 static void stop(int signal)
@@ -472,10 +486,11 @@ int main(int argc, char **argv)
 {
 	bool foreground = false;
 	const char *pid_file = parse(argc, argv, &foreground);
+	sigset_t blocked;
 	int listener, rc;
 
-	if (mkdir("/var/log/xen", 0755) && errno != EEXIST)
-		perror("xenconsoled: /var/log/xen");
+	if (mkdir(LOG_PARENT, 0755) && errno != EEXIST)
+		perror("xenconsoled: " LOG_PARENT);
 	mkdir(LOG_FOLDER, 0700);
 	listener = listen_socket();
 	if (!foreground && daemon(0, 0)) {
@@ -485,6 +500,9 @@ int main(int argc, char **argv)
 	write_pid(pid_file);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGTERM, stop);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
 	grants = xengnttab_open(NULL, 0);
 	foreign = xenforeignmemory_open(NULL, 0);
 	rc = grants && foreign ? xs_client_open(&store) : -ENODEV;
@@ -498,8 +516,11 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	guests_scan();
-	while (!stopping)
-		serve(listener);
+	while (!stopping && !rc)
+		rc = serve(listener);
 	unlink(CONSOLE_SOCKET);
-	return EXIT_SUCCESS;
+	/* The next daemon finds everything again in the store's entries. */
+	if (rc)
+		fprintf(stderr, "xenconsoled: the store went away: %s\n", strerror(-rc));
+	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }

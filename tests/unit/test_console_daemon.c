@@ -10,177 +10,17 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-/* Its log goes to the test's folder; its main() and signal handler are not called. */
-static char log_folder[] = "/tmp/test_console_daemon.XXXXXX";
-#define LOG_FOLDER log_folder
-#define main	   console_main
+#include "support/fail_alloc.h"
+#include "support/fake_console.h"
+
+/* Its places are in the test's folder; its main() is not called. */
+#define LOG_PARENT     "log"
+#define CONSOLE_FOLDER "run"
+#define main	       console_main
 #include "../../dom0-toolstack/console/daemon.c"
 #undef main
 
-#define GUESTS 4
-
-static struct fake {
-	bool introduced, by_grant;
-	struct xencons_interface ring;
-	int events[2]; /* a byte for each event that waits */
-	unsigned int notified, unmasked, unmapped;
-} fakes[GUESTS];
-static int store_event[2], listener;
-static unsigned int queued;	  /* events that the client has read already */
-static bool released_during_scan; /* guest 1 goes while the daemon asks the store */
-
-struct xenevtchn_handle {
-	struct fake *fake;
-};
-
-/* ---- fakes ---- */
-
-static struct fake *fake_of(const char *path)
-{
-	unsigned int domid = 0;
-
-	return sscanf(path, "/local/domain/%u/", &domid) == 1 && domid < GUESTS ? &fakes[domid]
-										: NULL;
-}
-
-int xs_client_read_u64(struct xs_client *c, xs_client_tx_t tx, const char *path, uint64_t *value)
-{
-	struct fake *f = fake_of(path);
-
-	*value = f ? (uint64_t)(f - fakes) : 0;
-	return f ? 0 : -ENOENT;
-}
-
-int xs_client_read(struct xs_client *c, xs_client_tx_t tx, const char *path, char **value,
-		   size_t *len)
-{
-	*value = strdup(strstr(path, "/1/") ? "web/../x" : "");
-	return strstr(path, "/3/") ? (free(*value), -ENOENT) : 0;
-}
-
-int xs_client_directory(struct xs_client *c, xs_client_tx_t tx, const char *path, char ***names,
-			size_t *count)
-{
-	static const char *const all[GUESTS] = { "0", "1", "2", "3" };
-
-	if (released_during_scan) {
-		released_during_scan = false;
-		fakes[1].introduced = false;
-		queued++;
-	}
-	*names = malloc(sizeof(all));
-	memcpy(*names, all, sizeof(all));
-	*count = GUESTS;
-	return 0;
-}
-
-int xs_client_is_introduced(struct xs_client *c, uint32_t domid)
-{
-	return domid < GUESTS && fakes[domid].introduced;
-}
-
-int xs_client_fd(const struct xs_client *c)
-{
-	return store_event[0];
-}
-
-int xs_client_next_event(struct xs_client *c, int timeout, char **path, char **token)
-{
-	char byte;
-
-	if (queued)
-		queued--;
-	else if (read(store_event[0], &byte, 1) != 1)
-		return -EAGAIN;
-	*path = strdup("@releaseDomain");
-	return 0;
-}
-
-int xs_client_open(struct xs_client **c)
-{
-	return -ENODEV;
-}
-
-int xs_client_watch(struct xs_client *c, const char *path, const char *token)
-{
-	return 0;
-}
-
-void *xengnttab_map_grant_ref(xengnttab_handle *h, uint32_t domid, uint32_t ref, int prot)
-{
-	return fakes[domid].by_grant ? &fakes[domid].ring : NULL;
-}
-
-int xengnttab_unmap(xengnttab_handle *h, void *page, uint32_t count)
-{
-	for (int i = 0; i < GUESTS; i++)
-		fakes[i].unmapped += page == &fakes[i].ring;
-	return 0;
-}
-
-xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger, unsigned int flags)
-{
-	return NULL;
-}
-
-xenforeignmemory_handle *xenforeignmemory_open(struct xentoollog_logger *logger, unsigned int flags)
-{
-	return NULL;
-}
-
-void *xenforeignmemory_map(xenforeignmemory_handle *h, uint32_t domid, int prot, size_t pages,
-			   const xen_pfn_t pfns[], int errors[])
-{
-	errors[0] = domid == 3 ? -EINVAL : 0;
-	return &fakes[domid].ring;
-}
-
-int xenforeignmemory_unmap(xenforeignmemory_handle *h, void *page, size_t pages)
-{
-	return xengnttab_unmap(NULL, page, 1);
-}
-
-xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int flags)
-{
-	return calloc(1, sizeof(xenevtchn_handle));
-}
-
-int xenevtchn_close(xenevtchn_handle *h)
-{
-	free(h);
-	return 0;
-}
-
-int xenevtchn_fd(xenevtchn_handle *h)
-{
-	return h->fake->events[0];
-}
-
-xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *h, uint32_t domid,
-						     evtchn_port_t port)
-{
-	h->fake = &fakes[domid];
-	return (int)port + 10;
-}
-
-xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *h)
-{
-	char byte;
-
-	return read(h->fake->events[0], &byte, 1) == 1 ? 1 : -1;
-}
-
-int xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port)
-{
-	h->fake->unmasked++;
-	return 0;
-}
-
-int xenevtchn_notify(xenevtchn_handle *h, evtchn_port_t port)
-{
-	h->fake->notified++;
-	return 0;
-}
+static int listener;
 
 /* ---- what guests and viewers do ---- */
 
@@ -264,18 +104,126 @@ static void type(int fd, const char *text)
 	rounds(2);
 }
 
+/* A page whose number is missing, that can't be had, or whose channel can't: nothing is kept of it. */
+static void guests_that_can_t_be_joined_are_left(void **state)
+{
+	static const struct fake_guest odd[] = {
+		{ .missing = "ring-ref" }, { .missing = "console/port" },
+		{ .no_memory = true },	   { .no_page = true },
+		{ .no_channel = true },	   { .no_channel = true, .by_grant = true },
+	};
+
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		struct fake_guest before = fakes[3];
+
+		fakes[3].introduced = true;
+		fakes[3].missing = odd[i].missing;
+		fakes[3].no_memory = odd[i].no_memory;
+		fakes[3].no_page = odd[i].no_page;
+		fakes[3].no_channel = odd[i].no_channel;
+		fakes[3].by_grant = odd[i].by_grant;
+		guests_scan();
+		assert_int_equal(n_guests, 2);
+		/* What was mapped is unmapped. */
+		assert_int_equal(fakes[3].unmapped - before.unmapped, i >= 3);
+		fakes[3] = before;
+	}
+	fakes[3].introduced = true;
+	fake_console.no_events = true;
+	guests_scan();
+	assert_int_equal(n_guests, 2);
+	fake_console.no_events = false;
+	fake_console.no_directory = true;
+	guests_scan();
+	assert_int_equal(n_guests, 2);
+	fake_console.no_directory = false;
+	fail_alloc_at(2); /* after the list of domains */
+	guests_scan();
+	fail_alloc_at(0);
+	assert_int_equal(n_guests, 2);
+	guests_scan();
+	assert_int_equal(n_guests, 3);
+	/* One without a name has its number in the log's. */
+	assert_int_equal(access(LOG_FOLDER "/guest-3.log", F_OK), 0);
+	assert_int_equal(access(LOG_FOLDER "/guest-web_.._x.log", F_OK), 0);
+}
+
+static void without_memory_viewers_are_sent_away(void **state)
+{
+	for (unsigned int n = 1; n <= 2; n++) {
+		int fd;
+
+		fail_alloc_at(n);
+		fd = view("attach 1\n");
+		fail_alloc_at(0);
+		assert_string_equal(seen(fd), "closed");
+		assert_int_equal(n_viewers, 0);
+		close(fd);
+	}
+	/* Nobody is there any more when it is asked who wants to come in. */
+	viewer_accept(listener);
+	assert_int_equal(n_viewers, 0);
+}
+
+static void a_channel_that_fails_is_not_served(void **state)
+{
+	struct guest *g = guest_find(1);
+
+	close(fakes[1].events[1]);
+	fakes[1].ring.out_prod = 3;
+	assert_int_equal(serve(listener), 0);
+	assert_false(g->masked);
+	assert_int_equal(fakes[1].ring.out_cons, 0);
+	fakes[1].events[1] = dup(fakes[2].events[1]);
+}
+
+/* Without an event: its time comes with the next second. */
+static void a_guest_that_was_stopped_goes_on_by_itself(void **state)
+{
+	struct guest *g = guest_find(1);
+
+	g->log.second = now_second();
+	g->log.spent = LOG_RATE;
+	g->masked = true;
+	fakes[1].ring.out_prod = 3;
+	/* Nothing happens but that time passes. */
+	for (int tries = 0; g->masked && tries < 30; tries++) {
+		assert_int_equal(serve(listener), 0);
+		event(fakes[2].events);
+		usleep(100000);
+	}
+	assert_false(g->masked);
+	assert_int_equal(fakes[1].unmasked, 1);
+	assert_int_equal(fakes[1].ring.out_cons, 3);
+}
+
+static void held_output_follows_when_there_is_room(void **state)
+{
+	int fd = view("attach 2\n");
+	struct viewer *v = viewers[0];
+
+	assert_string_equal(seen(fd), "\n");
+	memcpy(v->held, "late", 4);
+	v->n_held = 4;
+	rounds(1);
+	assert_int_equal(v->n_held, 0);
+	assert_string_equal(seen(fd), "late");
+	close(fd);
+}
+
+static void a_store_that_goes_away_ends_the_loop(void **state)
+{
+	fake_console.store_gone = true;
+	event(fakes[1].events);
+	assert_int_equal(serve(listener), -EIO);
+}
+
 static int setup(void **state)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 
-	memset(fakes, 0, sizeof(fakes));
-	for (int i = 0; i < GUESTS; i++)
-		if (pipe2(fakes[i].events, O_NONBLOCK))
-			return -1;
-	if (pipe2(store_event, O_NONBLOCK))
+	if (fake_console_open())
 		return -1;
-	fakes[1].introduced = fakes[2].introduced = true;
-	fakes[1].by_grant = true;
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	/* A name of the kernel's choice. */
 	if (bind(listener, (struct sockaddr *)&at, sizeof(sa_family_t)) || listen(listener, 16))
@@ -292,12 +240,7 @@ static int teardown(void **state)
 		guest_free(guests[0]);
 		guests[0] = guests[--n_guests];
 	}
-	for (int i = 0; i < GUESTS; i++) {
-		close(fakes[i].events[0]);
-		close(fakes[i].events[1]);
-	}
-	close(store_event[0]);
-	close(store_event[1]);
+	fake_console_close();
 	close(listener);
 	return 0;
 }
@@ -360,7 +303,8 @@ static void a_new_guest_can_be_viewed_at_once(void **state)
 	fd = view("attach 0\n");
 	assert_string_equal(seen(fd), "\n");
 	close(fd);
-	fakes[3].introduced = true; /* its page can't be mapped */
+	fakes[3].introduced = true;
+	fakes[3].no_page = true;
 	fd = view("attach 3\n");
 	assert_string_equal(seen(fd), "closed");
 	assert_int_equal(fakes[3].unmapped, 1);
@@ -445,10 +389,10 @@ static void a_guest_that_goes_takes_its_viewers(void **state)
 /* The event of its end is read together with an answer: nobody is told by poll(). */
 static void an_end_during_a_scan_is_seen(void **state)
 {
-	released_during_scan = true;
+	fake_console.released_during_scan = true;
 	event(store_event);
 	rounds(2);
-	assert_int_equal(queued, 0);
+	assert_int_equal(fake_console.queued, 0);
 	assert_int_equal(n_guests, 1);
 	assert_int_equal(fakes[1].unmapped, 1);
 }
@@ -488,16 +432,19 @@ static void too_many_viewers_are_sent_away(void **state)
 		close(fds[i]);
 }
 
+static char folder[] = "/tmp/test_console_daemon.XXXXXX";
+
 static int setup_all(void **state)
 {
-	return mkdtemp(log_folder) ? 0 : -1;
+	return !mkdtemp(folder) || chdir(folder) || mkdir(LOG_PARENT, 0700) ||
+	       mkdir(LOG_FOLDER, 0700);
 }
 
 static int teardown_all(void **state)
 {
 	char command[64];
 
-	snprintf(command, sizeof(command), "rm -r %s", log_folder);
+	snprintf(command, sizeof(command), "rm -r %s", folder);
 	return system(command);
 }
 
@@ -517,6 +464,12 @@ int main(void)
 		TEST(an_end_during_a_scan_is_seen),
 		TEST(a_restart_loses_nothing),
 		TEST(too_many_viewers_are_sent_away),
+		TEST(guests_that_can_t_be_joined_are_left),
+		TEST(without_memory_viewers_are_sent_away),
+		TEST(a_channel_that_fails_is_not_served),
+		TEST(a_guest_that_was_stopped_goes_on_by_itself),
+		TEST(held_output_follows_when_there_is_room),
+		TEST(a_store_that_goes_away_ends_the_loop),
 	};
 
 	(void)console_main;
