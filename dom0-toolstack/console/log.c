@@ -14,7 +14,10 @@ static void reopen(struct log *log)
 {
 	struct stat st;
 
-	log->fd = open(log->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	log->fd = -1;
+	if (log->path)
+		log->fd = open(log->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+			       0600);
 	log->size = log->fd >= 0 && !fstat(log->fd, &st) ? (size_t)st.st_size : 0;
 }
 
@@ -64,6 +67,8 @@ size_t log_allowance(struct log *log, int64_t now_second)
 	if (log->second != now_second) {
 		log->second = now_second;
 		log->spent = 0;
+		if (log->fd < 0)
+			reopen(log);
 	}
 	return LOG_RATE - log->spent;
 }
@@ -76,8 +81,6 @@ void log_write(struct log *log, const char *data, size_t n)
 	while (log->fd >= 0 && n) {
 		ssize_t done = write(log->fd, data, n);
 
-		if (done < 0 && errno == EINTR)
-			continue;
 		if (done <= 0)
 			return;
 		log->size += (size_t)done;

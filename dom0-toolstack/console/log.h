@@ -12,7 +12,7 @@
 
 struct log {
 	char *path;
-	int fd; /* -1: can't be written; tried again at the next rotation */
+	int fd; /* -1: can't be written; tried again each second */
 	size_t size;
 	int64_t second; /* of CLOCK_MONOTONIC */
 	size_t spent;	/* bytes in that second */
