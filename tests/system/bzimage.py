@@ -92,7 +92,7 @@ def run(scenario):
     boot(scenario, "none", b"070701", "Dom0 can't start: no boot module is a kernel")
     boot(scenario, "nothing", hello, "Dom0 can't start: no boot module is a kernel",
          lambda modules: modules.pop(0))
-    boot(scenario, "elf-cut", hello[:len(hello) // 2], "Dom0 can't start: the kernel is cut short")
+    boot(scenario, "elf-cut", hello[:8192], "Dom0 can't start: the kernel is cut short")
     boot(scenario, "no-entry", hello.replace(b"\x12\0\0\0Xen\0", b"\x13\0\0\0Xen\0"),
          "Dom0 can't start: the kernel has no PHYS32_ENTRY note")
     boot(scenario, "cut", image[:middle], "Dom0 can't start: the bzImage is cut short")
