@@ -71,6 +71,61 @@ REFUSED = {
     'HVMOP_get_mem_access': ('-EOPNOTSUPP', 'No introspection.'),
 }
 NOTES = {
+    'XENVER_version': 'Everyone needs it to use the ABI.',
+    'XENVER_compile_info': 'No date or host: builds are reproducible.',
+    'XENVER_capabilities': 'HVM and PVH guests only.',
+    'XENVER_platform_parameters': 'A constant of the ABI.',
+    'XENVER_get_features': 'Constants, and whether the caller is the control domain. No hvm_pirqs.',
+    'XENVER_build_id': '-ENODATA: the image has none.',
+    'CONSOLEIO_write':
+        "At most 64 KiB a call. Dom0's goes to the serial port; others': 20 lines a second.",
+    'XENPF_enter_acpi_sleep': 'S5 only: shuts the control domain down, and the host with it.',
+    'XENPF_get_symbol': 'Functions only.',
+    'XEN_SYSCTL_physinfo': 'One node, whatever the host has.',
+    'XEN_SYSCTL_sched_id': 'Always credit2.',
+    'XEN_SYSCTL_getdomaininfolist':
+        'getdomaininfo is asked of each domain; a denied one is left out.',
+    'XEN_SYSCTL_debug_keys': 'At most 16 keys a call.',
+    'XEN_SYSCTL_availheap': 'Address widths are not looked at.',
+    'XEN_SYSCTL_numainfo': 'One node.',
+    'XEN_SYSCTL_cpupool_op':
+        'One pool with all CPUs: information, and moving a domain to pool 0. Else '
+        '-EOPNOTSUPP.',
+    'XEN_SYSCTL_get_cpu_levelling_caps': 'None: CPUID is always intercepted.',
+    'XEN_SYSCTL_get_cpu_featureset': "PV's are -EOPNOTSUPP.",
+    'XEN_SYSCTL_get_cpu_policy': "PV's are -EOPNOTSUPP.",
+    'XEN_DOMCTL_createdomain':
+        'domain create, asked by domain_create(). Only HVM and PVH with nested paging; grant '
+        'tables version 1; no IOMMU, nested virtualisation, vPMU, or trace buffer: -EINVAL.',
+    'XEN_DOMCTL_getdomaininfo': 'As in Xen: the first domain at or after the id.',
+    'XEN_DOMCTL_shadow_op':
+        'GET_ALLOCATION and SET_ALLOCATION, the latter only raises; no log-dirty mode: '
+        '-EOPNOTSUPP.',
+    'XEN_DOMCTL_getvcpucontext': 'Registers, control registers and segment bases; no FPU state.',
+    'XEN_DOMCTL_scheduler_op': 'credit2 only.',
+    'XEN_DOMCTL_irq_permission':
+        'Granting is -EPERM: the caller has no interrupt to give. So are the next two.',
+    'XEN_DOMCTL_sendtrigger':
+        'NMI. Power and sleep buttons, which a guest here does not have, are -EOPNOTSUPP; Xen '
+        'takes them for such a guest and does nothing.',
+    'XEN_DOMCTL_gethvmcontext':
+        'Records HEADER, CPU and MTRR alone: nothing here saves and restores a running guest.',
+    'XEN_DOMCTL_sethvmcontext':
+        'HEADER, CPU and MTRR; others are -EINVAL. All of it is checked before any of it is set.',
+    'XEN_DOMCTL_set_address_size': '64 only, as for HVM in Xen.',
+    'XEN_DOMCTL_settscinfo': "Modes default and never-emulate, at the host's frequency.",
+    'XEN_DOMCTL_setnodeaffinity': 'There is one node, which must be in the map.',
+    'XEN_DOMCTL_set_paging_mempool_size': 'Only raises.',
+    'XENMEM_populate_physmap': 'extents of at most 2 MiB',
+    'XENMEM_maximum_ram_page':
+        'a count of frames, the same for all; needs no permission in Xen either',
+    'XENMEM_remove_from_physmap': "the domain's own memory is freed, where Xen keeps it",
+    'XENMEM_memory_map': "the caller's own",
+    'XENMEM_set_memory_map': '-EBUSY once the domain runs',
+    'XENMEM_set_pod_target': 'tells what there is; no populate-on-demand',
+    'XENMEM_get_sharing_freed_pages': 'always 0',
+    'XENMEM_get_sharing_shared_pages': 'always 0',
+    'XENMEM_acquire_resource': 'grant tables',
     'GNTTABOP_set_version': 'Version 1 only: 2 is -ENOSYS, as with Xen\'s gnttab=max-ver:1.',
     'GNTTABOP_map_grant_ref': 'A place that maps another domain\'s memory is refused; Xen crashes the '
                               'caller. No machine address is told in dev_bus_addr.',
@@ -305,11 +360,11 @@ class Page:
         self.tables, self.refused = {}, set()
         self.reasons = {name: why for why, names in NOT_OFFERED.items() for name in names.split()}
         for line in dump.splitlines():
-            group, name, nr, hook, note = line.split('\t')
+            group, name, nr, hook = line.split('\t')
             if name == '-':
                 self.refused.add((group, int(nr)))
             else:
-                self.tables.setdefault(group, {})[name] = (int(nr), hook, note)
+                self.tables.setdefault(group, {})[name] = (int(nr), hook)
 
     def problem(self, text):
         self.problems.append(text)
@@ -321,7 +376,7 @@ class Page:
         return self.perms['XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION']
 
     def table_row(self, name, entry):
-        _, hook, note = entry
+        hook, note = entry[1], NOTES.get(name, '')
         listed = self.perms.get(name) or self.parts(name)
         if hook not in ('act', 'none') and hook not in listed:
             self.problem(f'{name}: the table asks "{hook}", access_vectors lists {listed}')

@@ -57,12 +57,14 @@ static long consoleio_read(struct op_call *call)
 }
 
 static const struct op_entry ops[] = {
-	OP(CONSOLEIO_write, XSM_XEN__WRITECONSOLE, consoleio_write,
-	   "At most 64 KiB a call. Dom0's goes to the serial port; others': 20 lines a second."),
-	OP(CONSOLEIO_read, XSM_XEN__READCONSOLE, consoleio_read, NULL),
+	OP(CONSOLEIO_write, XSM_XEN__WRITECONSOLE, consoleio_write),
+	OP(CONSOLEIO_read, XSM_XEN__READCONSOLE, consoleio_read),
 };
 
-const struct op_table console_io_ops = OP_TABLE("console_io", ops);
+const struct op_table console_io_ops = {
+	.hypercall = "console_io",
+	OP_ENTRIES(ops),
+};
 
 long do_console_io(unsigned int cmd, unsigned int count, gva_t arg)
 {

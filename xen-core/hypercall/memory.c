@@ -213,42 +213,33 @@ static long claim_pages(struct op_call *call)
 }
 
 static const struct op_entry entries[] = {
-	OP(XENMEM_decrease_reservation, OP_HOOK_IN_ACT, reservation_op, NULL),
-	OP(XENMEM_populate_physmap, OP_HOOK_IN_ACT, reservation_op, "extents of at most 2 MiB"),
-	OP(XENMEM_maximum_ram_page, OP_HOOK_NONE, maximum_ram_page,
-	   "a count of frames, the same for all; needs no permission in Xen either"),
-	OP(XENMEM_current_reservation, OP_HOOK_IN_ACT, stat_op, NULL),
-	OP(XENMEM_maximum_reservation, OP_HOOK_IN_ACT, stat_op, NULL),
-	OP(XENMEM_maximum_gpfn, OP_HOOK_IN_ACT, stat_op, NULL),
-	OP(XENMEM_add_to_physmap, OP_HOOK_IN_ACT, physmap_add, NULL),
-	OP(XENMEM_add_to_physmap_batch, OP_HOOK_IN_ACT, physmap_add_batch, NULL),
-	OP(XENMEM_remove_from_physmap, OP_HOOK_IN_ACT, physmap_remove,
-	   "the domain's own memory is freed, where Xen keeps it"),
-	OP(XENMEM_memory_map, OP_HOOK_NONE, memory_map, "the caller's own"),
-	OP(XENMEM_set_memory_map, OP_HOOK_IN_ACT, set_memory_map, "-EBUSY once the domain runs"),
-	OP(XENMEM_set_pod_target, OP_HOOK_IN_ACT, pod_target,
-	   "tells what there is; no populate-on-demand"),
-	OP(XENMEM_get_pod_target, OP_HOOK_IN_ACT, pod_target, NULL),
-	OP(XENMEM_get_sharing_freed_pages, OP_HOOK_NONE, nothing_shared, "always 0"),
-	OP(XENMEM_get_sharing_shared_pages, OP_HOOK_NONE, nothing_shared, "always 0"),
-	OP(XENMEM_claim_pages, OP_HOOK_IN_ACT, claim_pages, NULL),
-	OP(XENMEM_acquire_resource, OP_HOOK_IN_ACT, physmap_acquire_resource, "grant tables"),
+	OP(XENMEM_decrease_reservation, OP_HOOK_IN_ACT, reservation_op),
+	OP(XENMEM_populate_physmap, OP_HOOK_IN_ACT, reservation_op),
+	OP(XENMEM_maximum_ram_page, OP_HOOK_NONE, maximum_ram_page),
+	OP(XENMEM_current_reservation, OP_HOOK_IN_ACT, stat_op),
+	OP(XENMEM_maximum_reservation, OP_HOOK_IN_ACT, stat_op),
+	OP(XENMEM_maximum_gpfn, OP_HOOK_IN_ACT, stat_op),
+	OP(XENMEM_add_to_physmap, OP_HOOK_IN_ACT, physmap_add),
+	OP(XENMEM_add_to_physmap_batch, OP_HOOK_IN_ACT, physmap_add_batch),
+	OP(XENMEM_remove_from_physmap, OP_HOOK_IN_ACT, physmap_remove),
+	OP(XENMEM_memory_map, OP_HOOK_NONE, memory_map),
+	OP(XENMEM_set_memory_map, OP_HOOK_IN_ACT, set_memory_map),
+	OP(XENMEM_set_pod_target, OP_HOOK_IN_ACT, pod_target),
+	OP(XENMEM_get_pod_target, OP_HOOK_IN_ACT, pod_target),
+	OP(XENMEM_get_sharing_freed_pages, OP_HOOK_NONE, nothing_shared),
+	OP(XENMEM_get_sharing_shared_pages, OP_HOOK_NONE, nothing_shared),
+	OP(XENMEM_claim_pages, OP_HOOK_IN_ACT, claim_pages),
+	OP(XENMEM_acquire_resource, OP_HOOK_IN_ACT, physmap_acquire_resource),
 };
 
-/* Known to the headers, and -EOPNOTSUPP: why is in docs/abi.md. */
-static const uint16_t refused[] = { XENMEM_increase_reservation,
-				    XENMEM_machphys_mfn_list,
-				    XENMEM_machphys_compat_mfn_list,
-				    XENMEM_machphys_mapping,
-				    XENMEM_machine_memory_map,
-				    XENMEM_paging_op,
-				    XENMEM_access_op,
-				    XENMEM_sharing_op,
-				    XENMEM_exchange,
-				    XENMEM_reserved_device_memory_map,
-				    XENMEM_get_vnumainfo };
-
-const struct op_table memory_ops = OP_TABLE_REFUSING("memory_op", entries, refused);
+const struct op_table memory_ops = {
+	.hypercall = "memory_op",
+	OP_ENTRIES(entries),
+	OP_REFUSED(XENMEM_increase_reservation, XENMEM_machphys_mfn_list,
+		   XENMEM_machphys_compat_mfn_list, XENMEM_machphys_mapping,
+		   XENMEM_machine_memory_map, XENMEM_paging_op, XENMEM_access_op, XENMEM_sharing_op,
+		   XENMEM_exchange, XENMEM_reserved_device_memory_map, XENMEM_get_vnumainfo),
+};
 
 long do_memory_op(struct hypercall_args *args)
 {

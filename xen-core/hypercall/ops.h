@@ -14,36 +14,31 @@ struct op_call; /* decoded arguments; each multiplexer's own structure (hypercal
 
 /* For op_entry.hook, beside an enum xsm_perm: */
 #define OP_HOOK_IN_ACT 0x7ffe /* which permission depends on the arguments: @act asks */
-#define OP_HOOK_NONE \
-	0x7fff /* needs none: harmless, and about the caller alone (say why in @note) */
+#define OP_HOOK_NONE   0x7fff /* harmless, and about the caller alone (why: tests/unit/abi.py) */
 
 struct op_entry {
 	uint16_t nr;	  /* number in the ABI */
 	uint16_t hook;	  /* enum xsm_perm, OP_HOOK_IN_ACT or OP_HOOK_NONE */
 	const char *name; /* in the public header, with its prefix */
 	long (*act)(struct op_call *call);
-	const char *note; /* what differs from Xen; may be NULL */
 };
 
 struct op_table {
 	const char *hypercall; /* name in xen.h, without __HYPERVISOR_ */
 	const struct op_entry *ops;
 	unsigned int nr_ops, nr_refused;
-	const uint16_t *refused; /* numbers */
+	const uint16_t *refused; /* numbers that the headers have; why: docs/abi.md */
 };
 
-#define OP(name, hook, act, note)                    \
-	{                                            \
-		(name), (hook), #name, (act), (note) \
+#define OP(name, hook, act)                  \
+	{                                    \
+		(name), (hook), #name, (act) \
 	}
-#define OP_TABLE(hypercall, ops)                             \
-	{                                                    \
-		(hypercall), (ops), ARRAY_SIZE(ops), 0, NULL \
-	}
-#define OP_TABLE_REFUSING(hypercall, ops, refused)                                \
-	{                                                                         \
-		(hypercall), (ops), ARRAY_SIZE(ops), ARRAY_SIZE(refused), refused \
-	}
+/* Members of a struct op_table. */
+#define OP_ENTRIES(entries) .ops = (entries), .nr_ops = ARRAY_SIZE(entries)
+#define OP_NUMBERS(...)	    ((const uint16_t[]) { __VA_ARGS__ })
+#define OP_REFUSED(...) \
+	.refused = OP_NUMBERS(__VA_ARGS__), .nr_refused = ARRAY_SIZE(OP_NUMBERS(__VA_ARGS__))
 
 /* The entry of @nr, or NULL. */
 static inline const struct op_entry *op_find(const struct op_table *table, uint64_t nr)

@@ -113,25 +113,23 @@ static long platform_get_symbol(struct op_call *call)
 }
 
 static const struct op_entry ops[] = {
-	OP(XENPF_settime32, XSM_XEN__SETTIME, platform_settime32, NULL),
-	OP(XENPF_enter_acpi_sleep, XSM_XEN__SLEEP, platform_enter_acpi_sleep,
-	   "S5 only: shuts the control domain down, and the host with it."),
-	OP(XENPF_getidletime, XSM_XEN__GETIDLE, platform_getidletime, NULL),
-	OP(XENPF_get_cpuinfo, XSM_XEN__GETCPUINFO, platform_get_cpuinfo, NULL),
-	OP(XENPF_settime64, XSM_XEN__SETTIME, platform_settime64, NULL),
-	OP(XENPF_get_symbol, XSM_XEN2__GET_SYMBOL, platform_get_symbol, "Functions only."),
+	OP(XENPF_settime32, XSM_XEN__SETTIME, platform_settime32),
+	OP(XENPF_enter_acpi_sleep, XSM_XEN__SLEEP, platform_enter_acpi_sleep),
+	OP(XENPF_getidletime, XSM_XEN__GETIDLE, platform_getidletime),
+	OP(XENPF_get_cpuinfo, XSM_XEN__GETCPUINFO, platform_get_cpuinfo),
+	OP(XENPF_settime64, XSM_XEN__SETTIME, platform_settime64),
+	OP(XENPF_get_symbol, XSM_XEN2__GET_SYMBOL, platform_get_symbol),
 };
 
-/* Known to the headers, and -EOPNOTSUPP: why is in docs/abi.md. */
-static const uint16_t refused[] = {
-	XENPF_add_memtype,	XENPF_del_memtype,    XENPF_read_memtype,
-	XENPF_microcode_update, XENPF_platform_quirk, XENPF_get_cpu_version,
-	XENPF_efi_runtime_call, XENPF_change_freq,    XENPF_set_processor_pminfo,
-	XENPF_cpu_online,	XENPF_cpu_offline,    XENPF_cpu_hotadd,
-	XENPF_mem_hotadd,	XENPF_core_parking,   XENPF_resource_op
+const struct op_table platform_ops = {
+	.hypercall = "platform_op",
+	OP_ENTRIES(ops),
+	OP_REFUSED(XENPF_add_memtype, XENPF_del_memtype, XENPF_read_memtype, XENPF_microcode_update,
+		   XENPF_platform_quirk, XENPF_get_cpu_version, XENPF_efi_runtime_call,
+		   XENPF_change_freq, XENPF_set_processor_pminfo, XENPF_cpu_online,
+		   XENPF_cpu_offline, XENPF_cpu_hotadd, XENPF_mem_hotadd, XENPF_core_parking,
+		   XENPF_resource_op),
 };
-
-const struct op_table platform_ops = OP_TABLE_REFUSING("platform_op", ops, refused);
 
 long do_platform_op(gva_t arg)
 {

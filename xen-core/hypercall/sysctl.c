@@ -136,35 +136,29 @@ static long sysctl_availheap(struct op_call *call)
 }
 
 static const struct op_entry ops[] = {
-	OP(XEN_SYSCTL_readconsole, XSM_XEN__READCONSOLE, sysctl_readconsole, NULL),
-	OP(XEN_SYSCTL_physinfo, XSM_XEN__PHYSINFO, sysctl_physinfo,
-	   "One node, whatever the host has."),
-	OP(XEN_SYSCTL_sched_id, XSM_XEN__GETSCHEDULER, sysctl_sched_id, "Always credit2."),
-	OP(XEN_SYSCTL_getdomaininfolist, OP_HOOK_IN_ACT, sysctl_getdomaininfolist,
-	   "getdomaininfo is asked of each domain; a denied one is left out."),
-	OP(XEN_SYSCTL_debug_keys, XSM_XEN__DEBUG, sysctl_debug_keys, "At most 16 keys a call."),
-	OP(XEN_SYSCTL_getcpuinfo, XSM_XEN__GETCPUINFO, sysctl_getcpuinfo, NULL),
-	OP(XEN_SYSCTL_availheap, XSM_XEN__HEAP, sysctl_availheap,
-	   "Address widths are not looked at."),
-	OP(XEN_SYSCTL_cputopoinfo, XSM_XEN__PHYSINFO, sysctl_cputopoinfo, NULL),
-	OP(XEN_SYSCTL_numainfo, XSM_XEN__PHYSINFO, sysctl_numainfo, "One node."),
-	OP(XEN_SYSCTL_cpupool_op, XSM_XEN__CPUPOOL_OP, sysctl_cpupool_op,
-	   "One pool with all CPUs: information, and moving a domain to pool 0. Else -EOPNOTSUPP."),
-	OP(XEN_SYSCTL_scheduler_op, OP_HOOK_IN_ACT, sysctl_scheduler_op, NULL),
+	OP(XEN_SYSCTL_readconsole, XSM_XEN__READCONSOLE, sysctl_readconsole),
+	OP(XEN_SYSCTL_physinfo, XSM_XEN__PHYSINFO, sysctl_physinfo),
+	OP(XEN_SYSCTL_sched_id, XSM_XEN__GETSCHEDULER, sysctl_sched_id),
+	OP(XEN_SYSCTL_getdomaininfolist, OP_HOOK_IN_ACT, sysctl_getdomaininfolist),
+	OP(XEN_SYSCTL_debug_keys, XSM_XEN__DEBUG, sysctl_debug_keys),
+	OP(XEN_SYSCTL_getcpuinfo, XSM_XEN__GETCPUINFO, sysctl_getcpuinfo),
+	OP(XEN_SYSCTL_availheap, XSM_XEN__HEAP, sysctl_availheap),
+	OP(XEN_SYSCTL_cputopoinfo, XSM_XEN__PHYSINFO, sysctl_cputopoinfo),
+	OP(XEN_SYSCTL_numainfo, XSM_XEN__PHYSINFO, sysctl_numainfo),
+	OP(XEN_SYSCTL_cpupool_op, XSM_XEN__CPUPOOL_OP, sysctl_cpupool_op),
+	OP(XEN_SYSCTL_scheduler_op, OP_HOOK_IN_ACT, sysctl_scheduler_op),
 	OP(XEN_SYSCTL_get_cpu_levelling_caps, XSM_XEN2__GET_CPU_LEVELLING_CAPS,
-	   sysctl_get_cpu_levelling_caps, "None: CPUID is always intercepted."),
-	OP(XEN_SYSCTL_get_cpu_featureset, XSM_XEN2__GET_CPU_FEATURESET, sysctl_get_cpu_featureset,
-	   "PV's are -EOPNOTSUPP."),
-	OP(XEN_SYSCTL_get_cpu_policy, XSM_XEN__PHYSINFO, sysctl_get_cpu_policy,
-	   "PV's are -EOPNOTSUPP."),
+	   sysctl_get_cpu_levelling_caps),
+	OP(XEN_SYSCTL_get_cpu_featureset, XSM_XEN2__GET_CPU_FEATURESET, sysctl_get_cpu_featureset),
+	OP(XEN_SYSCTL_get_cpu_policy, XSM_XEN__PHYSINFO, sysctl_get_cpu_policy),
 };
 
-/* Known to the headers, and -EOPNOTSUPP: why is in docs/abi.md. */
-static const uint16_t refused[] = { XEN_SYSCTL_cpu_hotplug, XEN_SYSCTL_page_offline_op,
-				    XEN_SYSCTL_coverage_op, XEN_SYSCTL_psr_cmt_op,
-				    XEN_SYSCTL_pcitopoinfo, XEN_SYSCTL_psr_alloc };
-
-const struct op_table sysctl_ops = OP_TABLE_REFUSING("sysctl", ops, refused);
+const struct op_table sysctl_ops = {
+	.hypercall = "sysctl",
+	OP_ENTRIES(ops),
+	OP_REFUSED(XEN_SYSCTL_cpu_hotplug, XEN_SYSCTL_page_offline_op, XEN_SYSCTL_coverage_op,
+		   XEN_SYSCTL_psr_cmt_op, XEN_SYSCTL_pcitopoinfo, XEN_SYSCTL_psr_alloc),
+};
 
 long do_sysctl(gva_t arg)
 {

@@ -122,23 +122,23 @@ static long version_build_id(struct op_call *call)
 }
 
 static const struct op_entry ops[] = {
-	OP(XENVER_version, OP_HOOK_NONE, version_version, "Everyone needs it to use the ABI."),
-	OP(XENVER_extraversion, OP_HOOK_IN_ACT, version_extraversion, NULL),
-	OP(XENVER_compile_info, OP_HOOK_IN_ACT, version_compile_info,
-	   "No date or host: builds are reproducible."),
-	OP(XENVER_capabilities, OP_HOOK_IN_ACT, version_capabilities, "HVM and PVH guests only."),
-	OP(XENVER_changeset, OP_HOOK_IN_ACT, version_changeset, NULL),
-	OP(XENVER_platform_parameters, OP_HOOK_NONE, version_platform_parameters,
-	   "A constant of the ABI."),
-	OP(XENVER_get_features, OP_HOOK_NONE, version_get_features,
-	   "Constants, and whether the caller is the control domain. No hvm_pirqs."),
-	OP(XENVER_pagesize, OP_HOOK_IN_ACT, version_pagesize, NULL),
-	OP(XENVER_guest_handle, OP_HOOK_IN_ACT, version_guest_handle, NULL),
-	OP(XENVER_commandline, OP_HOOK_IN_ACT, version_commandline, NULL),
-	OP(XENVER_build_id, OP_HOOK_IN_ACT, version_build_id, "-ENODATA: the image has none."),
+	OP(XENVER_version, OP_HOOK_NONE, version_version),
+	OP(XENVER_extraversion, OP_HOOK_IN_ACT, version_extraversion),
+	OP(XENVER_compile_info, OP_HOOK_IN_ACT, version_compile_info),
+	OP(XENVER_capabilities, OP_HOOK_IN_ACT, version_capabilities),
+	OP(XENVER_changeset, OP_HOOK_IN_ACT, version_changeset),
+	OP(XENVER_platform_parameters, OP_HOOK_NONE, version_platform_parameters),
+	OP(XENVER_get_features, OP_HOOK_NONE, version_get_features),
+	OP(XENVER_pagesize, OP_HOOK_IN_ACT, version_pagesize),
+	OP(XENVER_guest_handle, OP_HOOK_IN_ACT, version_guest_handle),
+	OP(XENVER_commandline, OP_HOOK_IN_ACT, version_commandline),
+	OP(XENVER_build_id, OP_HOOK_IN_ACT, version_build_id),
 };
 
-const struct op_table version_ops = OP_TABLE("xen_version", ops);
+const struct op_table version_ops = {
+	.hypercall = "xen_version",
+	OP_ENTRIES(ops),
+};
 
 long do_xen_version(unsigned int cmd, gva_t arg)
 {
