@@ -250,7 +250,7 @@ static void memory_call(void)
 		add.gpfn = frame_number();
 		put(ARG_GPA, &add, sizeof(add));
 	}
-	for (unsigned int i = 0; i < 50 && do_memory_op(&args) == -ERESTART_CALL; i++)
+	for (unsigned int i = 0; i < 50 && op_dispatch(&memory_ops, &args) == -ERESTART_CALL; i++)
 		;
 }
 

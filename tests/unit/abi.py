@@ -384,7 +384,7 @@ class Page:
             self.problem(f'{name}: asks in its act, but access_vectors lists no permission for it')
         if hook == 'none' and not note:
             self.problem(f'{name}: needs no permission, but no note says why')
-        shown = [hook] if hook not in ('act', 'none') else listed if hook == 'act' else ['none']
+        shown = ['none'] if hook == 'none' else listed
         return 'offered', ', '.join(shown), note
 
     def refused_row(self, group, name, nr):

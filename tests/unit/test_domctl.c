@@ -389,10 +389,12 @@ static void test_context(void **state)
 	fake_alloc_budget = -1;
 	begin(XEN_DOMCTL_sethvmcontext, 0)->u.hvmcontext.size = 8;
 	assert_int_equal(run(), -EINVAL);
-	/* One's own state can be read, without pausing oneself. */
+	/* Not one's own state: nobody can pause oneself. */
 	begin(XEN_DOMCTL_gethvmcontext, 0)->u.hvmcontext.buffer.p = (void *)DATA;
 	op.u.hvmcontext.size = 4096;
-	assert_int_equal(run(), 0);
+	assert_int_equal(run(), -EINVAL);
+	begin(XEN_DOMCTL_gethvmcontext_partial, 0)->u.hvmcontext_partial.type = 2;
+	assert_int_equal(run(), -EINVAL);
 }
 
 static void test_context_partial(void **state)

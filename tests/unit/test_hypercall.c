@@ -15,6 +15,7 @@
 #include "grant/grant.h"
 #include "hvm/hvm.h"
 #include "hypercall/hypercall.h"
+#include "hypercall/ops.h"
 #include "lib/errno.h"
 #include "x86/time.h"
 
@@ -41,20 +42,11 @@ static long note(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
 	return last.result;
 }
 
-#define GVA_ONLY(name, nr)                                   \
-	long name(gva_t arg)                                 \
-	{                                                    \
-		return note(__HYPERVISOR_##nr, arg.v, 0, 0); \
-	}
 #define CMD_AND_GVA(name, nr)                                  \
 	long name(unsigned int cmd, gva_t arg)                 \
 	{                                                      \
 		return note(__HYPERVISOR_##nr, cmd, arg.v, 0); \
 	}
-GVA_ONLY(do_platform_op, platform_op)
-GVA_ONLY(do_sysctl, sysctl)
-GVA_ONLY(do_domctl, domctl)
-CMD_AND_GVA(do_xen_version, xen_version)
 CMD_AND_GVA(sched_op, sched_op)
 CMD_AND_GVA(evtchn_op, event_channel_op)
 CMD_AND_GVA(hvm_op, hvm_op)
@@ -62,11 +54,6 @@ CMD_AND_GVA(hvm_op, hvm_op)
 long do_set_timer_op(uint64_t ns)
 {
 	return note(__HYPERVISOR_set_timer_op, ns, 0, 0);
-}
-
-long do_console_io(unsigned int cmd, unsigned int count, gva_t arg)
-{
-	return note(__HYPERVISOR_console_io, cmd, count, arg.v);
 }
 
 long do_vm_assist(unsigned int cmd, unsigned int type)
@@ -85,10 +72,18 @@ long xsm_flask_op(const struct xsm_label *subj, gva_t arg)
 	return note(__HYPERVISOR_xsm_op, arg.v, 0, 0);
 }
 
+/* The tables: known by their hypercall's number, which stands in the version here. */
+const struct op_table platform_ops = { .version = __HYPERVISOR_platform_op };
+const struct op_table memory_ops = { .version = __HYPERVISOR_memory_op };
+const struct op_table version_ops = { .version = __HYPERVISOR_xen_version };
+const struct op_table console_io_ops = { .version = __HYPERVISOR_console_io };
+const struct op_table sysctl_ops = { .version = __HYPERVISOR_sysctl };
+const struct op_table domctl_ops = { .version = __HYPERVISOR_domctl };
+
 /* Continued once: it leaves its progress in its first argument. */
-long do_memory_op(struct hypercall_args *args)
+long op_dispatch(const struct op_table *table, struct hypercall_args *args)
 {
-	long rc = note(__HYPERVISOR_memory_op, args->a[0], args->a[1], 0);
+	long rc = note(table->version, args->a[0], args->a[1], args->a[2]);
 
 	if (rc == -ERESTART_CALL)
 		args->a[0] += 64;
@@ -171,7 +166,7 @@ static void widths(void **state)
 {
 	const uint64_t high = 0xdeadbeef00000000UL;
 
-	call(__HYPERVISOR_console_io, high | 1, high | 2, high | 3);
+	call(__HYPERVISOR_vcpu_op, high | 1, high | 2, high | 3);
 	assert_int_equal(last.a[0], 1);
 	assert_int_equal(last.a[1], 2);
 	assert_int_equal(last.a[2], high | 3);

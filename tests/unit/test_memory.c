@@ -137,7 +137,7 @@ static struct hypercall_args args;
 static long op(unsigned int cmd, void *arg)
 {
 	args = (struct hypercall_args) { { cmd, (uintptr_t)arg } };
-	return do_memory_op(&args);
+	return op_dispatch(&memory_ops, &args);
 }
 
 /* As a guest does that is entered again at the same instruction. */
@@ -146,7 +146,7 @@ static long op_to_end(unsigned int cmd, void *arg, unsigned int *restarts)
 	long rc;
 
 	args = (struct hypercall_args) { { cmd, (uintptr_t)arg } };
-	for (*restarts = 0; (rc = do_memory_op(&args)) == -ERESTART_CALL; ++*restarts)
+	for (*restarts = 0; (rc = op_dispatch(&memory_ops, &args)) == -ERESTART_CALL; ++*restarts)
 		steps_left = 2;
 	steps_left = ~0U;
 	return rc;
@@ -300,7 +300,7 @@ static void in_steps(void **state)
 	steps_left = 1;
 	assert_int_equal(op(XENMEM_decrease_reservation, &r), -ERESTART_CALL);
 	r.nr_extents = 1;
-	assert_int_equal(do_memory_op(&args), 1);
+	assert_int_equal(op_dispatch(&memory_ops, &args), 1);
 	assert_int_equal(d1->tot_pages, EXTENTS - 1);
 }
 

@@ -290,7 +290,7 @@ static void memory_call(unsigned int cmd, void *arg)
 {
 	struct hypercall_args args = { { cmd, (uintptr_t)arg } };
 
-	while (do_memory_op(&args) == -ERESTART_CALL)
+	while (op_dispatch(&memory_ops, &args) == -ERESTART_CALL)
 		;
 }
 

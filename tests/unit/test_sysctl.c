@@ -510,6 +510,22 @@ static long console_write_text(const char *text)
 	return do_console_io(CONSOLEIO_write, (unsigned int)strlen(text), (gva_t) { DATA });
 }
 
+/* Numbers and counts have 32 bits: what stands above is ignored, as in Xen. Addresses have 64. */
+static void test_widths(void **state)
+{
+	const uint64_t high = 0xdeadbeef00000000UL;
+	struct hypercall_args args = { { high | CONSOLEIO_write, high | 2, DATA } };
+
+	(void)state;
+	memcpy(data(), "hello", 5);
+	assert_int_equal(op_dispatch(&console_io_ops, &args), 0);
+	assert_string_equal(control_log.serial, "he");
+	args = (struct hypercall_args) { { CONSOLEIO_write, 2, high | DATA } };
+	assert_int_equal(op_dispatch(&console_io_ops, &args), -EFAULT);
+	args = (struct hypercall_args) { { high | XENVER_version } };
+	assert_int_equal(op_dispatch(&version_ops, &args), 4 << 16 | 17);
+}
+
 static void test_console_dom0(void **state)
 {
 	char *text = data();
@@ -617,7 +633,7 @@ int main(void)
 		T(test_cpuinfo),      T(test_sleep_and_symbols),
 		T(test_version),      T(test_version_denied),
 		T(test_console_dom0), T(test_console_guest),
-		T(test_random),
+		T(test_random),	      T(test_widths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

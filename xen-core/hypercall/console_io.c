@@ -25,55 +25,47 @@ static void write_chunk(struct domain *d, const char *chunk, size_t len)
 
 static long consoleio_write(struct op_call *call)
 {
-	unsigned int done = 0;
+	uint32_t left = (uint32_t)call->args->a[1];
+	gva_t from = { call->args->a[2] };
 	char chunk[256];
+	size_t n;
 
-	if (call->count > WRITE_MAX)
+	if (left > WRITE_MAX)
 		return -E2BIG;
-	while (done < call->count) {
-		size_t n = min((size_t)(call->count - done), sizeof(chunk));
-
-		if (guest_read(chunk, gva_add(call->arg, done), n))
+	for (; left; left -= (uint32_t)n, from = gva_add(from, n)) {
+		n = min((size_t)left, sizeof(chunk));
+		if (guest_read(chunk, from, n))
 			return -EFAULT;
 		write_chunk(call->caller, chunk, n);
-		done += (unsigned int)n;
 	}
 	return 0;
 }
 
 static long consoleio_read(struct op_call *call)
 {
-	unsigned int done = 0;
+	size_t done = 0, count = (uint32_t)call->args->a[1], n;
+	gva_t to = { call->args->a[2] };
 	char chunk[64];
-	size_t n;
 
 	do {
-		n = console_input_read(chunk, min((size_t)(call->count - done), sizeof(chunk)));
-		if (guest_write(gva_add(call->arg, done), chunk, n))
+		n = console_input_read(chunk, min(count - done, sizeof(chunk)));
+		if (guest_write(gva_add(to, done), chunk, n))
 			return -EFAULT;
-		done += (unsigned int)n;
+		done += n;
 	} while (n == sizeof(chunk));
-	return done;
+	return (long)done;
 }
 
 static const struct op_entry ops[] = {
-	OP(CONSOLEIO_write, XSM_XEN__WRITECONSOLE, consoleio_write),
-	OP(CONSOLEIO_read, XSM_XEN__READCONSOLE, consoleio_read),
+	OP(CONSOLEIO_write, XSM_XEN__WRITECONSOLE, consoleio_write, 0),
+	OP(CONSOLEIO_read, XSM_XEN__READCONSOLE, consoleio_read, 0),
 };
 
 const struct op_table console_io_ops = {
 	.hypercall = "console_io",
 	OP_ENTRIES(ops),
+	.nr_bits = 32,
 };
-
-long do_console_io(unsigned int cmd, unsigned int count, gva_t arg)
-{
-	struct op_call call;
-
-	op_begin(&call, arg);
-	call.count = count;
-	return op_run(&console_io_ops, cmd, &call);
-}
 
 static void raise_virq_console(void)
 {

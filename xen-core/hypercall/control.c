@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "hypercall/control.h"
+#include "hypercall/hypercall.h"
 #include "lib/bitops.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -33,39 +34,85 @@ static int op_permitted(const struct op_entry *op, const struct op_call *call)
 	return xsm_domain(subj, &call->d->label, (enum xsm_perm)op->hook);
 }
 
-long op_run(const struct op_table *table, uint64_t nr, struct op_call *call)
+/* The entry of @nr, or NULL. */
+static const struct op_entry *op_find(const struct op_table *table, uint64_t nr)
 {
-	const struct op_entry *op = op_find(table, nr);
-	int rc;
-
-	if (!op) {
-		for (unsigned int i = 0; i < table->nr_refused; i++)
-			if (table->refused[i] == nr)
-				return -EOPNOTSUPP;
-		return -ENOSYS;
-	}
-	rc = op_permitted(op, call);
-	if (rc)
-		return rc;
-	call->op = op;
-	return op->act(call);
+	/* Many tables begin with 0 and have no gaps: the first look finds it. */
+	if (nr < table->nr_ops && table->ops[nr].nr == nr)
+		return &table->ops[nr];
+	for (unsigned int i = 0; i < table->nr_ops; i++)
+		if (table->ops[i].nr == nr)
+			return &table->ops[i];
+	return NULL;
 }
 
-long op_run_versioned(const struct op_table *table, gva_t arg, size_t size, uint32_t version)
+static int op_not_offered(const struct op_table *table, uint64_t nr)
 {
-	struct op_call call;
-	const struct {
-		uint32_t cmd, interface_version;
-	} *op = (void *)&call.u;
+	for (unsigned int i = 0; i < table->nr_refused; i++)
+		if (table->refused[i] == nr)
+			return -EOPNOTSUPP;
+	return -ENOSYS;
+}
+
+static long op_run(const struct op_table *table, uint64_t nr, struct op_call *call)
+{
+	const struct op_entry *op = op_find(table, nr);
 	long rc;
 
-	op_begin(&call, arg);
-	if (guest_read(&call.u, arg, size))
+	call->op = op;
+	rc = table->find ? table->find(call) : 0;
+	if (rc)
+		return rc;
+	if (!op)
+		return op_not_offered(table, nr);
+	rc = op_permitted(op, call);
+	call->denied = rc;
+	if (rc && !(op->flags & OP_ANSWERS))
+		return rc;
+	if ((op->flags & OP_OTHER) && call->d == call->caller)
+		return -EINVAL;
+	rc = op->act(call);
+	if ((op->flags & OP_OUT) && guest_write(call->arg, &call->u, call->size))
 		return -EFAULT;
-	if (op->interface_version != version)
-		return -EACCES;
-	rc = op_run(table, op->cmd, &call);
-	return call.copy_back && guest_write(arg, &call.u, size) ? -EFAULT : rc;
+	return rc;
+}
+
+long op_dispatch(const struct op_table *table, struct hypercall_args *args)
+{
+	struct op_call call; /* large: what is read is not cleared before */
+	uint64_t nr;
+	long rc;
+
+	call.d = NULL;
+	call.caller = current_domain();
+	call.args = args;
+	call.size = table->size;
+	if (table->size) {
+		call.arg = (gva_t) { args->a[0] };
+		if (guest_read(&call.u, call.arg, table->size))
+			return -EFAULT;
+		if (call.u.head.interface_version != table->version)
+			return -EACCES;
+		nr = call.u.head.cmd;
+	} else {
+		call.arg = (gva_t) { args->a[1] };
+		call.start = args->a[0] >> table->nr_bits;
+		nr = args->a[0] & ((1UL << table->nr_bits) - 1);
+	}
+	if (table->lock && !spin_trylock(table->lock))
+		return -ERESTART_CALL;
+	rc = op_run(table, nr, &call);
+	if (table->lock)
+		spin_unlock(table->lock);
+	return rc;
+}
+
+bool op_stop(struct op_call *call, uint64_t i)
+{
+	if (i == call->start || !hypercall_preempt())
+		return false;
+	call->args->a[0] = call->op->nr | i << MEMOP_EXTENT_SHIFT;
+	return true;
 }
 
 int bitmap_from_guest(unsigned long *bits, unsigned int nr_bits, const struct xenctl_bitmap *from)

@@ -9,44 +9,47 @@
 #include "hypercall/ops.h"
 #include "sched/sched.h"
 
-/* An operation's arguments, copied in once; what @act leaves here goes back when @copy_back. */
+/* As xen/memory.h puts it, commands of memory_op carry a count above the operation. */
+#define MEMOP_EXTENT_SHIFT 6
+
+/* The argument of memory_op's queries. */
+struct memory_domid {
+	domid_t domid;
+};
+
+/* An operation under way. The arguments in @u are copied in once; with OP_OUT they go back. */
 struct op_call {
 	const struct op_entry *op;
-	struct domain *d; /* the domain it names (domctl), not NULL unless the entry says so */
+	struct domain *d; /* the domain that it names, if it names one; not NULL then */
 	struct domain *caller;
-	gva_t arg;
-	unsigned int count; /* console_io */
-	uint64_t start;	    /* memory_op: how many extents an earlier call has done */
-	bool copy_back;
+	struct hypercall_args *args;
+	gva_t arg;	/* where the arguments are */
+	size_t size;	/* that many bytes of @u */
+	uint64_t start; /* memory_op: how many extents an earlier call has done */
+	bool denied;	/* with OP_ANSWERS */
 	union {
+		struct {
+			uint32_t cmd, interface_version;
+		} head;
 		struct xen_domctl domctl;
 		struct xen_sysctl sysctl;
 		struct xen_platform_op platform;
+		struct memory_domid domid;
+		struct xen_add_to_physmap add_to_physmap;
+		struct xen_add_to_physmap_batch add_batch;
+		struct xen_remove_from_physmap remove;
+		struct xen_foreign_memory_map foreign_map;
+		struct xen_memory_reservation reservation;
+		struct xen_pod_target pod;
+		struct xen_mem_acquire_resource acquire;
 	} u;
 };
 
-/* Begins a call of the current domain. The arguments in @u are not set: they are copied in next. */
-static inline void op_begin(struct op_call *call, gva_t arg)
-{
-	call->op = NULL;
-	call->d = NULL;
-	call->caller = current_domain();
-	call->arg = arg;
-	call->count = 0;
-	call->copy_back = false;
-}
-
 /*
- * Finds @nr in @table, asks the policy (of @call->d where the entry is about a domain, else of the
- * host), and acts. -ENOSYS: no such number.
+ * Before step @i of an operation whose progress is in call->start: true when it has to stop here. It
+ * returns -ERESTART_CALL then, and is called again with call->start == @i.
  */
-long op_run(const struct op_table *table, uint64_t nr, struct op_call *call);
-
-/*
- * sysctl and platform_op, whose arguments of @size bytes begin with the operation and the version
- * of the interface. -EFAULT, -EACCES for another version, and what op_run() says.
- */
-long op_run_versioned(const struct op_table *table, gva_t arg, size_t size, uint32_t version);
+bool op_stop(struct op_call *call, uint64_t i);
 
 /*
  * CPU and node bitmaps of the ABI: whole bytes at a handle. Reading takes the bits that there are
@@ -89,18 +92,6 @@ long domctl_getpageframeinfo3(struct op_call *call);
 long domctl_shadow_op(struct op_call *call);
 long domctl_get_paging_mempool_size(struct op_call *call);
 long domctl_set_paging_mempool_size(struct op_call *call);
-long domctl_irq_permission(struct op_call *call);
-long domctl_iomem_permission(struct op_call *call);
-long domctl_ioport_permission(struct op_call *call);
-
-/* Acts of sysctl that are about CPUs. */
-long sysctl_cputopoinfo(struct op_call *call);
-long sysctl_numainfo(struct op_call *call);
-long sysctl_getcpuinfo(struct op_call *call);
-long sysctl_cpupool_op(struct op_call *call);
-long sysctl_scheduler_op(struct op_call *call);
-long sysctl_get_cpu_levelling_caps(struct op_call *call);
-long sysctl_get_cpu_featureset(struct op_call *call);
-long sysctl_get_cpu_policy(struct op_call *call);
+long domctl_permission(struct op_call *call);
 
 #endif

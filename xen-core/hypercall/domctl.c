@@ -36,19 +36,16 @@ static long domctl_createdomain(struct op_call *call)
 		return rc;
 	d->controller_pauses = 1;
 	op->domain = d->id;
-	call->copy_back = true;
 	return 0;
 }
 
 static long domctl_destroydomain(struct op_call *call)
 {
-	return call->d == call->caller ? -EINVAL : domain_destroy(call->d);
+	return domain_destroy(call->d);
 }
 
 static long domctl_pausedomain(struct op_call *call)
 {
-	if (call->d == call->caller)
-		return -EINVAL;
 	if (call->d->controller_pauses == INT32_MAX / 2)
 		return -EOVERFLOW;
 	call->d->controller_pauses++;
@@ -74,7 +71,7 @@ static long domctl_unpausedomain(struct op_call *call)
 
 static long domctl_resumedomain(struct op_call *call)
 {
-	return call->d == call->caller ? -EINVAL : domain_resume(call->d);
+	return domain_resume(call->d);
 }
 
 static long domctl_getdomaininfo(struct op_call *call)
@@ -84,7 +81,6 @@ static long domctl_getdomaininfo(struct op_call *call)
 	memset(&op->u, 0, sizeof(op->u));
 	domain_get_info(call->d, &op->u.getdomaininfo);
 	op->domain = call->d->id;
-	call->copy_back = true;
 	return 0;
 }
 
@@ -103,8 +99,7 @@ static long domctl_max_vcpus(struct op_call *call)
 	struct domain *d = call->d;
 	unsigned int i;
 
-	if (d == call->caller || domain_is_dying(d) ||
-	    call->u.domctl.u.max_vcpus.max != d->max_vcpus)
+	if (domain_is_dying(d) || call->u.domctl.u.max_vcpus.max != d->max_vcpus)
 		return -EINVAL;
 	for (i = 0; i < d->max_vcpus; i++) {
 		int rc;
@@ -147,7 +142,6 @@ static long domctl_set_address_size(struct op_call *call)
 static long domctl_get_address_size(struct op_call *call)
 {
 	call->u.domctl.u.address_size.size = 64;
-	call->copy_back = true;
 	return 0;
 }
 
@@ -186,64 +180,48 @@ static long domctl_sendtrigger(struct op_call *call)
 }
 
 static const struct op_entry ops[] = {
-	OP(XEN_DOMCTL_createdomain, OP_HOOK_IN_ACT, domctl_createdomain),
-	OP(XEN_DOMCTL_destroydomain, XSM_DOMAIN__DESTROY, domctl_destroydomain),
-	OP(XEN_DOMCTL_pausedomain, XSM_DOMAIN__PAUSE, domctl_pausedomain),
-	OP(XEN_DOMCTL_unpausedomain, XSM_DOMAIN__UNPAUSE, domctl_unpausedomain),
-	OP(XEN_DOMCTL_getdomaininfo, XSM_DOMAIN__GETDOMAININFO, domctl_getdomaininfo),
-	OP(XEN_DOMCTL_setvcpuaffinity, XSM_DOMAIN__SETAFFINITY, domctl_setvcpuaffinity),
-	OP(XEN_DOMCTL_shadow_op, OP_HOOK_IN_ACT, domctl_shadow_op),
-	OP(XEN_DOMCTL_max_mem, XSM_DOMAIN__SETDOMAINMAXMEM, domctl_max_mem),
-	OP(XEN_DOMCTL_getvcpucontext, XSM_DOMAIN__GETVCPUCONTEXT, domctl_getvcpucontext),
-	OP(XEN_DOMCTL_getvcpuinfo, XSM_DOMAIN__GETVCPUINFO, domctl_getvcpuinfo),
-	OP(XEN_DOMCTL_max_vcpus, XSM_DOMAIN__MAX_VCPUS, domctl_max_vcpus),
-	OP(XEN_DOMCTL_scheduler_op, OP_HOOK_IN_ACT, domctl_scheduler_op),
-	OP(XEN_DOMCTL_setdomainhandle, XSM_DOMAIN__SETDOMAINHANDLE, domctl_setdomainhandle),
-	OP(XEN_DOMCTL_irq_permission, OP_HOOK_IN_ACT, domctl_irq_permission),
-	OP(XEN_DOMCTL_iomem_permission, OP_HOOK_IN_ACT, domctl_iomem_permission),
-	OP(XEN_DOMCTL_ioport_permission, OP_HOOK_IN_ACT, domctl_ioport_permission),
-	OP(XEN_DOMCTL_hypercall_init, XSM_DOMAIN__HYPERCALL, domctl_hypercall_init),
-	OP(XEN_DOMCTL_settimeoffset, XSM_DOMAIN__SETTIME, domctl_settimeoffset),
-	OP(XEN_DOMCTL_getvcpuaffinity, XSM_DOMAIN__GETAFFINITY, domctl_getvcpuaffinity),
-	OP(XEN_DOMCTL_resumedomain, XSM_DOMAIN__RESUME, domctl_resumedomain),
-	OP(XEN_DOMCTL_sendtrigger, XSM_DOMAIN__TRIGGER, domctl_sendtrigger),
-	OP(XEN_DOMCTL_subscribe, XSM_DOMAIN__SET_MISC_INFO, domctl_subscribe),
-	OP(XEN_DOMCTL_gethvmcontext, XSM_HVM__GETHVMC, domctl_gethvmcontext),
-	OP(XEN_DOMCTL_sethvmcontext, XSM_HVM__SETHVMC, domctl_sethvmcontext),
-	OP(XEN_DOMCTL_set_address_size, XSM_DOMAIN__SETADDRSIZE, domctl_set_address_size),
-	OP(XEN_DOMCTL_get_address_size, XSM_DOMAIN__GETADDRSIZE, domctl_get_address_size),
-	OP(XEN_DOMCTL_set_target, OP_HOOK_IN_ACT, domctl_set_target),
-	OP(XEN_DOMCTL_gethvmcontext_partial, XSM_HVM__GETHVMC, domctl_gethvmcontext_partial),
-	OP(XEN_DOMCTL_gettscinfo, XSM_DOMAIN2__GETTSC, domctl_gettscinfo),
-	OP(XEN_DOMCTL_settscinfo, XSM_DOMAIN2__SETTSC, domctl_settscinfo),
-	OP(XEN_DOMCTL_getpageframeinfo3, XSM_MMU__PAGEINFO, domctl_getpageframeinfo3),
-	OP(XEN_DOMCTL_set_virq_handler, XSM_DOMAIN__SET_VIRQ_HANDLER, domctl_set_virq_handler),
-	OP(XEN_DOMCTL_setnodeaffinity, XSM_DOMAIN__SETAFFINITY, domctl_setnodeaffinity),
-	OP(XEN_DOMCTL_getnodeaffinity, XSM_DOMAIN__GETAFFINITY, domctl_getnodeaffinity),
-	OP(XEN_DOMCTL_get_cpu_policy, XSM_DOMAIN2__GET_CPU_POLICY, domctl_get_cpu_policy),
-	OP(XEN_DOMCTL_set_cpu_policy, XSM_DOMAIN2__SET_CPU_POLICY, domctl_set_cpu_policy),
+	OP(XEN_DOMCTL_createdomain, OP_HOOK_IN_ACT, domctl_createdomain, OP_OUT),
+	OP(XEN_DOMCTL_destroydomain, XSM_DOMAIN__DESTROY, domctl_destroydomain, OP_OTHER),
+	OP(XEN_DOMCTL_pausedomain, XSM_DOMAIN__PAUSE, domctl_pausedomain, OP_OTHER),
+	OP(XEN_DOMCTL_unpausedomain, XSM_DOMAIN__UNPAUSE, domctl_unpausedomain, 0),
+	OP(XEN_DOMCTL_getdomaininfo, XSM_DOMAIN__GETDOMAININFO, domctl_getdomaininfo, OP_OUT),
+	OP(XEN_DOMCTL_setvcpuaffinity, XSM_DOMAIN__SETAFFINITY, domctl_setvcpuaffinity, 0),
+	OP(XEN_DOMCTL_shadow_op, XSM_SHADOW__ENABLE, domctl_shadow_op, OP_OUT),
+	OP(XEN_DOMCTL_max_mem, XSM_DOMAIN__SETDOMAINMAXMEM, domctl_max_mem, 0),
+	OP(XEN_DOMCTL_getvcpucontext, XSM_DOMAIN__GETVCPUCONTEXT, domctl_getvcpucontext, OP_OTHER),
+	OP(XEN_DOMCTL_getvcpuinfo, XSM_DOMAIN__GETVCPUINFO, domctl_getvcpuinfo, OP_OUT),
+	OP(XEN_DOMCTL_max_vcpus, XSM_DOMAIN__MAX_VCPUS, domctl_max_vcpus, OP_OTHER),
+	OP(XEN_DOMCTL_scheduler_op, OP_HOOK_IN_ACT, domctl_scheduler_op, OP_OUT),
+	OP(XEN_DOMCTL_setdomainhandle, XSM_DOMAIN__SETDOMAINHANDLE, domctl_setdomainhandle, 0),
+	OP(XEN_DOMCTL_irq_permission, OP_HOOK_IN_ACT, domctl_permission, 0),
+	OP(XEN_DOMCTL_iomem_permission, OP_HOOK_IN_ACT, domctl_permission, 0),
+	OP(XEN_DOMCTL_ioport_permission, OP_HOOK_IN_ACT, domctl_permission, 0),
+	OP(XEN_DOMCTL_hypercall_init, XSM_DOMAIN__HYPERCALL, domctl_hypercall_init, 0),
+	OP(XEN_DOMCTL_settimeoffset, XSM_DOMAIN__SETTIME, domctl_settimeoffset, 0),
+	OP(XEN_DOMCTL_getvcpuaffinity, XSM_DOMAIN__GETAFFINITY, domctl_getvcpuaffinity, 0),
+	OP(XEN_DOMCTL_resumedomain, XSM_DOMAIN__RESUME, domctl_resumedomain, OP_OTHER),
+	OP(XEN_DOMCTL_sendtrigger, XSM_DOMAIN__TRIGGER, domctl_sendtrigger, 0),
+	OP(XEN_DOMCTL_subscribe, XSM_DOMAIN__SET_MISC_INFO, domctl_subscribe, 0),
+	OP(XEN_DOMCTL_gethvmcontext, XSM_HVM__GETHVMC, domctl_gethvmcontext, OP_OTHER | OP_OUT),
+	OP(XEN_DOMCTL_sethvmcontext, XSM_HVM__SETHVMC, domctl_sethvmcontext, OP_OTHER),
+	OP(XEN_DOMCTL_set_address_size, XSM_DOMAIN__SETADDRSIZE, domctl_set_address_size, 0),
+	OP(XEN_DOMCTL_get_address_size, XSM_DOMAIN__GETADDRSIZE, domctl_get_address_size, OP_OUT),
+	OP(XEN_DOMCTL_set_target, OP_HOOK_IN_ACT, domctl_set_target, 0),
+	OP(XEN_DOMCTL_gethvmcontext_partial, XSM_HVM__GETHVMC, domctl_gethvmcontext_partial,
+	   OP_OTHER | OP_OUT),
+	OP(XEN_DOMCTL_gettscinfo, XSM_DOMAIN2__GETTSC, domctl_gettscinfo, OP_OUT),
+	OP(XEN_DOMCTL_settscinfo, XSM_DOMAIN2__SETTSC, domctl_settscinfo, OP_OTHER),
+	OP(XEN_DOMCTL_getpageframeinfo3, XSM_MMU__PAGEINFO, domctl_getpageframeinfo3, 0),
+	OP(XEN_DOMCTL_set_virq_handler, XSM_DOMAIN__SET_VIRQ_HANDLER, domctl_set_virq_handler, 0),
+	OP(XEN_DOMCTL_setnodeaffinity, XSM_DOMAIN__SETAFFINITY, domctl_setnodeaffinity, 0),
+	OP(XEN_DOMCTL_getnodeaffinity, XSM_DOMAIN__GETAFFINITY, domctl_getnodeaffinity, 0),
+	OP(XEN_DOMCTL_get_cpu_policy, XSM_DOMAIN2__GET_CPU_POLICY, domctl_get_cpu_policy, OP_OUT),
+	OP(XEN_DOMCTL_set_cpu_policy, XSM_DOMAIN2__SET_CPU_POLICY, domctl_set_cpu_policy,
+	   OP_OTHER | OP_OUT),
 	OP(XEN_DOMCTL_get_paging_mempool_size, XSM_DOMAIN__GETPAGINGMEMPOOL,
-	   domctl_get_paging_mempool_size),
+	   domctl_get_paging_mempool_size, OP_OUT),
 	OP(XEN_DOMCTL_set_paging_mempool_size, XSM_DOMAIN__SETPAGINGMEMPOOL,
-	   domctl_set_paging_mempool_size),
-};
-
-const struct op_table domctl_ops = {
-	.hypercall = "domctl",
-	OP_ENTRIES(ops),
-	OP_REFUSED(XEN_DOMCTL_setvcpucontext, XEN_DOMCTL_setdebugging, XEN_DOMCTL_assign_device,
-		   XEN_DOMCTL_bind_pt_irq, XEN_DOMCTL_memory_mapping, XEN_DOMCTL_ioport_mapping,
-		   XEN_DOMCTL_set_ext_vcpucontext, XEN_DOMCTL_get_ext_vcpucontext,
-		   XEN_DOMCTL_test_assign_device, XEN_DOMCTL_deassign_device,
-		   XEN_DOMCTL_unbind_pt_irq, XEN_DOMCTL_get_device_group, XEN_DOMCTL_debug_op,
-		   XEN_DOMCTL_vm_event_op, XEN_DOMCTL_mem_sharing_op, XEN_DOMCTL_setvcpuextstate,
-		   XEN_DOMCTL_getvcpuextstate, XEN_DOMCTL_set_access_required,
-		   XEN_DOMCTL_set_broken_page_p2m, XEN_DOMCTL_get_vcpu_msrs,
-		   XEN_DOMCTL_set_vcpu_msrs, XEN_DOMCTL_setvnumainfo, XEN_DOMCTL_psr_cmt_op,
-		   XEN_DOMCTL_monitor_op, XEN_DOMCTL_psr_alloc, XEN_DOMCTL_soft_reset,
-		   XEN_DOMCTL_vuart_op, XEN_DOMCTL_vmtrace_op, XEN_DOMCTL_gdbsx_guestmemio,
-		   XEN_DOMCTL_gdbsx_pausevcpu, XEN_DOMCTL_gdbsx_unpausevcpu,
-		   XEN_DOMCTL_gdbsx_domstatus),
+	   domctl_set_paging_mempool_size, 0),
 };
 
 /* The domain that an operation is about; createdomain is about none yet. */
@@ -270,24 +248,24 @@ static int find_domain(struct op_call *call)
 	return d ? 0 : -ESRCH;
 }
 
-long do_domctl(gva_t arg)
-{
-	struct op_call call;
-	struct xen_domctl *op = &call.u.domctl;
-	long rc;
-
-	op_begin(&call, arg);
-	if (guest_read(op, arg, sizeof(*op)))
-		return -EFAULT;
-	if (op->interface_version != XEN_DOMCTL_INTERFACE_VERSION)
-		return -EACCES;
-	if (!spin_trylock(&domctl_lock))
-		return -ERESTART_CALL;
-	rc = find_domain(&call);
-	if (!rc)
-		rc = op_run(&domctl_ops, op->cmd, &call);
-	spin_unlock(&domctl_lock);
-	if (call.copy_back && guest_write(arg, op, sizeof(*op)))
-		return -EFAULT;
-	return rc;
-}
+const struct op_table domctl_ops = {
+	.hypercall = "domctl",
+	OP_ENTRIES(ops),
+	OP_REFUSED(XEN_DOMCTL_setvcpucontext, XEN_DOMCTL_setdebugging, XEN_DOMCTL_assign_device,
+		   XEN_DOMCTL_bind_pt_irq, XEN_DOMCTL_memory_mapping, XEN_DOMCTL_ioport_mapping,
+		   XEN_DOMCTL_set_ext_vcpucontext, XEN_DOMCTL_get_ext_vcpucontext,
+		   XEN_DOMCTL_test_assign_device, XEN_DOMCTL_deassign_device,
+		   XEN_DOMCTL_unbind_pt_irq, XEN_DOMCTL_get_device_group, XEN_DOMCTL_debug_op,
+		   XEN_DOMCTL_vm_event_op, XEN_DOMCTL_mem_sharing_op, XEN_DOMCTL_setvcpuextstate,
+		   XEN_DOMCTL_getvcpuextstate, XEN_DOMCTL_set_access_required,
+		   XEN_DOMCTL_set_broken_page_p2m, XEN_DOMCTL_get_vcpu_msrs,
+		   XEN_DOMCTL_set_vcpu_msrs, XEN_DOMCTL_setvnumainfo, XEN_DOMCTL_psr_cmt_op,
+		   XEN_DOMCTL_monitor_op, XEN_DOMCTL_psr_alloc, XEN_DOMCTL_soft_reset,
+		   XEN_DOMCTL_vuart_op, XEN_DOMCTL_vmtrace_op, XEN_DOMCTL_gdbsx_guestmemio,
+		   XEN_DOMCTL_gdbsx_pausevcpu, XEN_DOMCTL_gdbsx_unpausevcpu,
+		   XEN_DOMCTL_gdbsx_domstatus),
+	.size = sizeof(struct xen_domctl),
+	.version = XEN_DOMCTL_INTERFACE_VERSION,
+	.lock = &domctl_lock,
+	.find = find_domain,
+};

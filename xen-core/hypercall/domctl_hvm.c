@@ -17,71 +17,60 @@
 #define TSC_MODE_DEFAULT 0
 #define TSC_MODE_NEVER	 2
 
-/* Stops @d unless it is the caller, whose state then is what it is at this moment. */
-static void pause_other(const struct op_call *call)
+/*
+ * Saves the state of the domain, or just @record of it, in @room bytes of the caller at @to, or
+ * nowhere. Its length, -ENOSPC, -EFAULT, -ENOMEM, or what saving says.
+ */
+static long save_context(struct op_call *call, const struct xen_domctl_hvmcontext_partial *record,
+			 gva_t to, uint64_t room)
 {
-	if (call->d != call->caller)
-		domain_pause_sync(call->d);
-}
+	size_t size = record ? RECORD_MAX : hvm_context_size(call->d);
+	void *buf = xzalloc(size);
+	long len;
 
-static void unpause_other(const struct op_call *call)
-{
-	if (call->d != call->caller)
-		domain_unpause(call->d);
+	if (!buf)
+		return -ENOMEM;
+	domain_pause_sync(call->d);
+	len = record ? hvm_context_save_one(call->d, (uint16_t)record->type,
+					    (uint16_t)record->instance, buf, size)
+		     : hvm_context_save(call->d, buf, size);
+	domain_unpause(call->d);
+	if (len >= 0 && to.v) {
+		if (room < (uint64_t)len)
+			len = -ENOSPC;
+		else if (guest_write(to, buf, (size_t)len))
+			len = -EFAULT;
+	}
+	xfree(buf);
+	return len;
 }
 
 long domctl_gethvmcontext(struct op_call *call)
 {
 	struct xen_domctl_hvmcontext *op = &call->u.domctl.u.hvmcontext;
-	size_t size = hvm_context_size(call->d);
-	void *buf;
-	long len;
+	long len = (long)hvm_context_size(call->d);
 
-	call->copy_back = true;
-	if (!op->buffer.p) {
-		op->size = (uint32_t)size;
-		return 0;
-	}
-	if (op->size < size)
-		return -ENOSPC;
-	buf = xzalloc(size);
-	if (!buf)
-		return -ENOMEM;
-	pause_other(call);
-	len = hvm_context_save(call->d, buf, size);
-	unpause_other(call);
-	if (len >= 0) {
-		op->size = (uint32_t)len;
-		len = guest_write(handle_gva(op->buffer), buf, (size_t)len);
-	}
-	xfree(buf);
-	return len;
+	if (op->buffer.p)
+		len = op->size < len ? -ENOSPC
+				     : save_context(call, NULL, handle_gva(op->buffer), op->size);
+	if (len < 0)
+		return len;
+	op->size = (uint32_t)len;
+	return 0;
 }
 
 long domctl_gethvmcontext_partial(struct op_call *call)
 {
 	struct xen_domctl_hvmcontext_partial *op = &call->u.domctl.u.hvmcontext_partial;
-	void *buf;
 	long len;
 
 	if (op->type > UINT16_MAX || op->instance > UINT16_MAX)
 		return -ENOENT;
-	buf = xzalloc(RECORD_MAX);
-	if (!buf)
-		return -ENOMEM;
-	pause_other(call);
-	len = hvm_context_save_one(call->d, (uint16_t)op->type, (uint16_t)op->instance, buf,
-				   RECORD_MAX);
-	unpause_other(call);
-	if (len >= 0 && op->buffer.p && op->bufsz < (uint64_t)len)
-		len = -ENOSPC;
-	if (len >= 0) {
-		op->bufsz = (uint64_t)len;
-		call->copy_back = true;
-		len = op->buffer.p ? guest_write(handle_gva(op->buffer), buf, (size_t)len) : 0;
-	}
-	xfree(buf);
-	return len;
+	len = save_context(call, op, handle_gva(op->buffer), op->bufsz);
+	if (len < 0)
+		return len;
+	op->bufsz = (uint64_t)len;
+	return 0;
 }
 
 long domctl_sethvmcontext(struct op_call *call)
@@ -90,7 +79,7 @@ long domctl_sethvmcontext(struct op_call *call)
 	void *buf;
 	int rc;
 
-	if (call->d == call->caller || !op->size || op->size > CONTEXT_MAX)
+	if (!op->size || op->size > CONTEXT_MAX)
 		return -EINVAL;
 	buf = xmalloc(op->size);
 	if (!buf)
@@ -129,7 +118,6 @@ long domctl_get_cpu_policy(struct op_call *call)
 {
 	struct xen_domctl_cpu_policy *op = &call->u.domctl.u.cpu_policy;
 
-	call->copy_back = true;
 	return policy_to_guest(call->d->cpu_policy, handle_gva(op->leaves), &op->nr_leaves,
 			       handle_gva(op->msrs), &op->nr_msrs);
 }
@@ -147,9 +135,6 @@ long domctl_set_cpu_policy(struct op_call *call)
 	int rc;
 
 	op->err_leaf = op->err_subleaf = op->err_msr = ~0U;
-	call->copy_back = true;
-	if (call->d == call->caller)
-		return -EINVAL;
 	if (op->nr_leaves > CPU_POLICY_LEAVES || op->nr_msrs > CPU_POLICY_MSRS)
 		return -E2BIG;
 	buf = xmalloc(sizeof(*buf));
@@ -172,7 +157,6 @@ long domctl_gettscinfo(struct op_call *call)
 	op->tsc_mode = TSC_MODE_DEFAULT;
 	op->gtsc_khz = (uint32_t)tsc_khz();
 	op->elapsed_nsec = system_time();
-	call->copy_back = true;
 	return 0;
 }
 
@@ -180,8 +164,6 @@ long domctl_settscinfo(struct op_call *call)
 {
 	const struct xen_domctl_tsc_info *op = &call->u.domctl.u.tsc_info;
 
-	if (call->d == call->caller)
-		return -EINVAL;
 	if (op->tsc_mode != TSC_MODE_DEFAULT && op->tsc_mode != TSC_MODE_NEVER)
 		return -EOPNOTSUPP;
 	return op->gtsc_khz && op->gtsc_khz != tsc_khz() ? -EOPNOTSUPP : 0;
@@ -236,14 +218,10 @@ static long raise_table_limit(struct domain *d, uint64_t pages)
 long domctl_shadow_op(struct op_call *call)
 {
 	struct xen_domctl_shadow_op *op = &call->u.domctl.u.shadow_op;
-	int rc = xsm_domain(&call->caller->label, &call->d->label, XSM_SHADOW__ENABLE);
 
-	if (rc)
-		return rc;
 	switch (op->op) {
 	case XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION:
 		op->mb = (uint32_t)DIV_ROUND_UP(READ_ONCE(call->d->p2m.table_limit), 256);
-		call->copy_back = true;
 		return 0;
 	case XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION:
 		return raise_table_limit(call->d, (uint64_t)op->mb << (20 - PAGE_SHIFT));
@@ -255,7 +233,6 @@ long domctl_shadow_op(struct op_call *call)
 long domctl_get_paging_mempool_size(struct op_call *call)
 {
 	call->u.domctl.u.paging_mempool.size = READ_ONCE(call->d->p2m.table_limit) << PAGE_SHIFT;
-	call->copy_back = true;
 	return 0;
 }
 
@@ -285,28 +262,23 @@ static long resource_permission(struct op_call *call, enum xsm_resource kind, ui
 	return allow ? -EPERM : 0;
 }
 
-long domctl_irq_permission(struct op_call *call)
+long domctl_permission(struct op_call *call)
 {
-	const struct xen_domctl_irq_permission *op = &call->u.domctl.u.irq_permission;
+	const struct xen_domctl_irq_permission *irq = &call->u.domctl.u.irq_permission;
+	const struct xen_domctl_iomem_permission *mem = &call->u.domctl.u.iomem_permission;
+	const struct xen_domctl_ioport_permission *port = &call->u.domctl.u.ioport_permission;
 
-	return resource_permission(call, XSM_IRQ, op->pirq, 1, 1024, op->allow_access,
-				   XSM_RESOURCE__ADD_IRQ, XSM_RESOURCE__REMOVE_IRQ);
-}
-
-long domctl_iomem_permission(struct op_call *call)
-{
-	const struct xen_domctl_iomem_permission *op = &call->u.domctl.u.iomem_permission;
-
-	return resource_permission(call, XSM_IOMEM, op->first_mfn, op->nr_mfns, 1UL << 40,
-				   op->allow_access, XSM_RESOURCE__ADD_IOMEM,
-				   XSM_RESOURCE__REMOVE_IOMEM);
-}
-
-long domctl_ioport_permission(struct op_call *call)
-{
-	const struct xen_domctl_ioport_permission *op = &call->u.domctl.u.ioport_permission;
-
-	return resource_permission(call, XSM_IOPORT, op->first_port, op->nr_ports, 65536,
-				   op->allow_access, XSM_RESOURCE__ADD_IOPORT,
-				   XSM_RESOURCE__REMOVE_IOPORT);
+	switch (call->op->nr) {
+	case XEN_DOMCTL_irq_permission:
+		return resource_permission(call, XSM_IRQ, irq->pirq, 1, 1024, irq->allow_access,
+					   XSM_RESOURCE__ADD_IRQ, XSM_RESOURCE__REMOVE_IRQ);
+	case XEN_DOMCTL_iomem_permission:
+		return resource_permission(call, XSM_IOMEM, mem->first_mfn, mem->nr_mfns, 1UL << 40,
+					   mem->allow_access, XSM_RESOURCE__ADD_IOMEM,
+					   XSM_RESOURCE__REMOVE_IOMEM);
+	default:
+		return resource_permission(call, XSM_IOPORT, port->first_port, port->nr_ports,
+					   65536, port->allow_access, XSM_RESOURCE__ADD_IOPORT,
+					   XSM_RESOURCE__REMOVE_IOPORT);
+	}
 }

@@ -11,23 +11,30 @@
 
 #define AFFINITY_FLAGS (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)
 
+/* The vCPU @id of the domain: 0, -EINVAL when there can be none, -ESRCH when there is none yet. */
+static int find_vcpu(const struct op_call *call, uint32_t id, struct vcpu **v)
+{
+	if (id >= call->d->max_vcpus)
+		return -EINVAL;
+	*v = call->d->vcpu[id];
+	return *v ? 0 : -ESRCH;
+}
+
 long domctl_getvcpuinfo(struct op_call *call)
 {
 	struct xen_domctl_getvcpuinfo *info = &call->u.domctl.u.getvcpuinfo;
-	struct vcpu *v = domain_vcpu(call->d, info->vcpu);
 	struct vcpu_runstate_info runstate;
+	struct vcpu *v;
+	int rc = find_vcpu(call, info->vcpu, &v);
 
-	if (info->vcpu >= call->d->max_vcpus)
-		return -EINVAL;
-	if (!v)
-		return -ESRCH;
+	if (rc)
+		return rc;
 	vcpu_runstate_get(v, &runstate);
 	info->online = !test_bit(PAUSE_DOWN, &v->pause_flags);
 	info->blocked = test_bit(PAUSE_BLOCKED, &v->pause_flags);
 	info->running = vcpu_is_running(v);
 	info->cpu_time = runstate.time[RUNSTATE_running];
 	info->cpu = v->processor;
-	call->copy_back = true;
 	return 0;
 }
 
@@ -73,14 +80,12 @@ static void fill_context(struct vcpu *v, struct vcpu_guest_context *c)
 long domctl_getvcpucontext(struct op_call *call)
 {
 	const struct xen_domctl_vcpucontext *op = &call->u.domctl.u.vcpucontext;
-	struct vcpu *v = domain_vcpu(call->d, op->vcpu);
 	struct vcpu_guest_context *c;
-	int rc;
+	struct vcpu *v;
+	int rc = find_vcpu(call, op->vcpu, &v);
 
-	if (call->d == call->caller || op->vcpu >= call->d->max_vcpus)
-		return -EINVAL;
-	if (!v)
-		return -ESRCH;
+	if (rc)
+		return rc;
 	if (!v->initialised)
 		return -ENODATA;
 	c = xzalloc(sizeof(*c));
@@ -94,39 +99,46 @@ long domctl_getvcpucontext(struct op_call *call)
 	return rc;
 }
 
+static void mask_and(struct cpumask *mask, const struct cpumask *with)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(mask->bits); i++)
+		mask->bits[i] &= with->bits[i];
+}
+
 /* Reads one of the two maps, cut to the CPUs that are up. @soft may end up empty: no preference. */
 static int read_cpumap(const struct xenctl_bitmap *map, struct cpumask *mask)
 {
 	struct cpumask online;
-	unsigned int i;
 	int rc = bitmap_from_guest(mask->bits, MAX_CPUS, map);
 
 	cpumask_online(&online);
-	for (i = 0; i < ARRAY_SIZE(online.bits); i++)
-		mask->bits[i] &= online.bits[i];
+	mask_and(mask, &online);
 	return rc;
 }
 
-static int write_cpumap(const struct xenctl_bitmap *map, const struct cpumask *mask)
+/* Writes those maps that the caller has asked for, as far as there are @nr_cpus CPUs. */
+static int write_cpumaps(const struct xen_domctl_vcpuaffinity *op, const struct cpumask *hard,
+			 const struct cpumask *soft, unsigned int nr_cpus)
 {
-	return bitmap_to_guest(map, mask->bits, cpus_online());
+	int rc = 0;
+
+	if (op->flags & XEN_VCPUAFFINITY_HARD)
+		rc = bitmap_to_guest(&op->cpumap_hard, hard->bits, nr_cpus);
+	if (!rc && (op->flags & XEN_VCPUAFFINITY_SOFT))
+		rc = bitmap_to_guest(&op->cpumap_soft, soft->bits, nr_cpus);
+	return rc;
 }
 
 long domctl_setvcpuaffinity(struct op_call *call)
 {
 	const struct xen_domctl_vcpuaffinity *op = &call->u.domctl.u.vcpuaffinity;
-	struct vcpu *v = domain_vcpu(call->d, op->vcpu);
 	bool set_hard = op->flags & XEN_VCPUAFFINITY_HARD;
 	bool set_soft = op->flags & XEN_VCPUAFFINITY_SOFT;
 	struct cpumask hard, soft;
-	unsigned int i;
-	int rc = 0;
+	struct vcpu *v;
+	int rc = set_hard || set_soft ? find_vcpu(call, op->vcpu, &v) : -EINVAL;
 
-	if (!(op->flags & AFFINITY_FLAGS) || op->vcpu >= call->d->max_vcpus)
-		return -EINVAL;
-	if (!v)
-		return -ESRCH;
-	if (set_hard)
+	if (!rc && set_hard)
 		rc = read_cpumap(&op->cpumap_hard, &hard);
 	if (!rc && set_soft)
 		rc = read_cpumap(&op->cpumap_soft, &soft);
@@ -136,32 +148,21 @@ long domctl_setvcpuaffinity(struct op_call *call)
 		return rc;
 	/* What is in effect goes back: soft within hard. */
 	sched_get_affinity(v, &hard, &soft);
-	for (i = 0; i < ARRAY_SIZE(soft.bits); i++)
-		soft.bits[i] &= hard.bits[i];
-	if (set_hard)
-		rc = write_cpumap(&op->cpumap_hard, &hard);
-	if (!rc && set_soft)
-		rc = write_cpumap(&op->cpumap_soft, &soft);
-	return rc;
+	mask_and(&soft, &hard);
+	return write_cpumaps(op, &hard, &soft, cpus_online());
 }
 
 long domctl_getvcpuaffinity(struct op_call *call)
 {
 	const struct xen_domctl_vcpuaffinity *op = &call->u.domctl.u.vcpuaffinity;
-	struct vcpu *v = domain_vcpu(call->d, op->vcpu);
 	struct cpumask hard, soft;
-	int rc = 0;
+	struct vcpu *v;
+	int rc = op->flags & AFFINITY_FLAGS ? find_vcpu(call, op->vcpu, &v) : -EINVAL;
 
-	if (!(op->flags & AFFINITY_FLAGS) || op->vcpu >= call->d->max_vcpus)
-		return -EINVAL;
-	if (!v)
-		return -ESRCH;
+	if (rc)
+		return rc;
 	sched_get_affinity(v, &hard, &soft);
-	if (op->flags & XEN_VCPUAFFINITY_HARD)
-		rc = bitmap_to_guest(&op->cpumap_hard, hard.bits, MAX_CPUS);
-	if (!rc && (op->flags & XEN_VCPUAFFINITY_SOFT))
-		rc = bitmap_to_guest(&op->cpumap_soft, soft.bits, MAX_CPUS);
-	return rc;
+	return write_cpumaps(op, &hard, &soft, MAX_CPUS);
 }
 
 long domctl_setnodeaffinity(struct op_call *call)
@@ -191,7 +192,5 @@ long domctl_scheduler_op(struct op_call *call)
 
 	if (rc)
 		return rc;
-	rc = sched_domctl_scheduler_op(call->d, op);
-	call->copy_back = !rc;
-	return rc;
+	return sched_domctl_scheduler_op(call->d, op);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The table of hypercalls. Sub-operations and their policy hooks: ops.h and the handlers' files. */
+/* The table of hypercalls. Most have tables of their own, with their policy hooks: ops.h. */
 #include "hypercall/hypercall.h"
 #include "domain/domain.h"
 #include "domain/vcpu.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
 #include "hvm/hvm.h"
+#include "hypercall/ops.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/guest.h"
@@ -35,18 +36,13 @@ static gva_t arg_gva(uint64_t a)
 	}
 #define G(i) arg_gva(args->a[i])
 #define N(i) ((unsigned int)args->a[i])
-CALL(platform_op, do_platform_op(G(0)))
 CALL(set_timer, do_set_timer_op(args->a[0]))
-CALL(version, do_xen_version(N(0), G(1)))
-CALL(console_io, do_console_io(N(0), N(1), G(2)))
 CALL(vm_assist, do_vm_assist(N(0), N(1)))
 CALL(vcpu, vcpu_op(N(0), N(1), G(2)))
 CALL(flask, xsm_flask_op(&current_domain()->label, G(0)))
 CALL(sched, sched_op(N(0), G(1)))
 CALL(event, evtchn_op(N(0), G(1)))
 CALL(hvm, hvm_op(N(0), G(1)))
-CALL(sysctl, do_sysctl(G(0)))
-CALL(domctl, do_domctl(G(0)))
 #undef G
 #undef N
 #undef CALL
@@ -90,29 +86,34 @@ static long call_multicall(struct hypercall_args *args)
 }
 
 /* What is missing here says -ENOSYS: docs/abi.md has the list with the reasons. */
-static hypercall_fn *const table[] = {
-	[__HYPERVISOR_platform_op] = call_platform_op,
-	[__HYPERVISOR_memory_op] = do_memory_op,
-	[__HYPERVISOR_multicall] = call_multicall,
-	[__HYPERVISOR_set_timer_op] = call_set_timer,
-	[__HYPERVISOR_xen_version] = call_version,
-	[__HYPERVISOR_console_io] = call_console_io,
-	[__HYPERVISOR_grant_table_op] = grant_table_op,
-	[__HYPERVISOR_vm_assist] = call_vm_assist,
-	[__HYPERVISOR_vcpu_op] = call_vcpu,
-	[__HYPERVISOR_xsm_op] = call_flask,
-	[__HYPERVISOR_sched_op] = call_sched,
-	[__HYPERVISOR_event_channel_op] = call_event,
-	[__HYPERVISOR_hvm_op] = call_hvm,
-	[__HYPERVISOR_sysctl] = call_sysctl,
-	[__HYPERVISOR_domctl] = call_domctl,
+static const struct {
+	const struct op_table *ops;
+	hypercall_fn *fn; /* without a table */
+} calls[] = {
+	[__HYPERVISOR_platform_op] = { .ops = &platform_ops },
+	[__HYPERVISOR_memory_op] = { .ops = &memory_ops },
+	[__HYPERVISOR_multicall] = { .fn = call_multicall },
+	[__HYPERVISOR_set_timer_op] = { .fn = call_set_timer },
+	[__HYPERVISOR_xen_version] = { .ops = &version_ops },
+	[__HYPERVISOR_console_io] = { .ops = &console_io_ops },
+	[__HYPERVISOR_grant_table_op] = { .fn = grant_table_op },
+	[__HYPERVISOR_vm_assist] = { .fn = call_vm_assist },
+	[__HYPERVISOR_vcpu_op] = { .fn = call_vcpu },
+	[__HYPERVISOR_xsm_op] = { .fn = call_flask },
+	[__HYPERVISOR_sched_op] = { .fn = call_sched },
+	[__HYPERVISOR_event_channel_op] = { .fn = call_event },
+	[__HYPERVISOR_hvm_op] = { .fn = call_hvm },
+	[__HYPERVISOR_sysctl] = { .ops = &sysctl_ops },
+	[__HYPERVISOR_domctl] = { .ops = &domctl_ops },
 };
 
 long hypercall_dispatch(uint64_t nr, struct hypercall_args *args)
 {
-	if (nr >= ARRAY_SIZE(table) || !table[nr])
+	if (nr >= ARRAY_SIZE(calls))
 		return -ENOSYS;
-	return table[nr](args);
+	if (calls[nr].ops)
+		return op_dispatch(calls[nr].ops, args);
+	return calls[nr].fn ? calls[nr].fn(args) : -ENOSYS;
 }
 
 bool hypercall_preempt(void)

@@ -21,12 +21,4 @@ bool hypercall_preempt(void);
 /* Fills a guest's hypercall page (4096 bytes). */
 void hypercall_page_fill(uint8_t *page);
 
-/* Handlers of the big multiplexers, in files of their own. */
-long do_memory_op(struct hypercall_args *args);
-long do_domctl(gva_t arg);
-long do_sysctl(gva_t arg);
-long do_platform_op(gva_t arg);
-long do_xen_version(unsigned int cmd, gva_t arg);
-long do_console_io(unsigned int cmd, unsigned int count, gva_t arg);
-
 #endif

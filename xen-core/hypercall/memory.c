@@ -17,15 +17,6 @@
 /* Guests may ask for so much at once; more is refused and the caller tries smaller extents. */
 #define ORDER_MAX      P2M_ORDER_2M
 
-/* A reservation's domain, checked with @perm. */
-static int reservation_domain(struct op_call *call, uint16_t domid, enum xsm_perm perm)
-{
-	call->d = domain_lookup_self(domid);
-	if (!call->d)
-		return -ESRCH;
-	return xsm_domain(&call->caller->label, &call->d->label, perm);
-}
-
 /* Allocates and maps 2^@order frames at @gfn. */
 static int populate_one(struct domain *d, gfn_t gfn, unsigned int order)
 {
@@ -73,18 +64,19 @@ static long reservation_op(struct op_call *call)
 
 	if (guest_read(&r, call->arg, sizeof(r)) || r.extent_order > ORDER_MAX)
 		return (long)i;
-	rc = reservation_domain(call, r.domid, XSM_MMU__ADJUST);
+	call->d = domain_lookup_self(r.domid);
+	if (!call->d)
+		return (long)i;
+	rc = xsm_domain(&call->caller->label, &call->d->label, XSM_MMU__ADJUST);
 	if (rc)
-		return rc == -EPERM ? rc : (long)i;
+		return rc;
 	if (grows && domain_is_dying(call->d))
 		return (long)i;
 	for (; i < r.nr_extents; i++) {
 		xen_pfn_t pfn;
 
-		if (i > call->start && hypercall_preempt()) {
-			call->start = i;
+		if (op_stop(call, i))
 			return -ERESTART_CALL;
-		}
 		if (guest_read_elem(&pfn, r.extent_start, i))
 			break;
 		rc = grows ? populate_one(call->d, (gfn_t) { pfn }, r.extent_order)
@@ -98,14 +90,6 @@ static long reservation_op(struct op_call *call)
 /* Operations whose argument is just a domid. */
 static long stat_op(struct op_call *call)
 {
-	domid_t domid;
-	int rc;
-
-	if (guest_read(&domid, call->arg, sizeof(domid)))
-		return -EFAULT;
-	rc = reservation_domain(call, domid, XSM_MMU__STAT);
-	if (rc)
-		return rc;
 	switch (call->op->nr) {
 	case XENMEM_current_reservation:
 		return (long)READ_ONCE(call->d->tot_pages);
@@ -139,23 +123,17 @@ static long memory_map(struct op_call *call)
 
 static long set_memory_map(struct op_call *call)
 {
-	struct xen_foreign_memory_map fmap;
+	const struct xen_memory_map *from = &call->u.foreign_map.map;
 	struct e820entry *map, *old;
-	size_t size;
-	int rc;
+	size_t size = from->nr_entries * sizeof(*map);
+	int rc = 0;
 
-	if (guest_read(&fmap, call->arg, sizeof(fmap)))
-		return -EFAULT;
-	if (fmap.map.nr_entries == 0 || fmap.map.nr_entries > MEMORY_MAP_MAX)
+	if (from->nr_entries == 0 || from->nr_entries > MEMORY_MAP_MAX)
 		return -EINVAL;
-	rc = reservation_domain(call, fmap.domid, XSM_MMU__MEMORYMAP);
-	if (rc)
-		return rc;
-	size = fmap.map.nr_entries * sizeof(*map);
 	map = xmalloc(size);
 	if (!map)
 		return -ENOMEM;
-	if (guest_read(map, handle_gva(fmap.map.buffer), size)) {
+	if (guest_read(map, handle_gva(from->buffer), size)) {
 		xfree(map);
 		return -EFAULT;
 	}
@@ -164,7 +142,7 @@ static long set_memory_map(struct op_call *call)
 	/* A guest may be reading the old one only while it runs: not before its builder is done. */
 	if (call->d->state == DOMAIN_BUILDING) {
 		call->d->memory_map = map;
-		call->d->nr_memory_map = fmap.map.nr_entries;
+		call->d->nr_memory_map = from->nr_entries;
 		map = old;
 	} else {
 		rc = -EBUSY;
@@ -177,19 +155,9 @@ static long set_memory_map(struct op_call *call)
 /* There is no populate-on-demand: the target is what the domain has. */
 static long pod_target(struct op_call *call)
 {
-	struct xen_pod_target t;
-	int rc;
-
-	if (guest_read(&t, call->arg, sizeof(t)))
-		return -EFAULT;
-	rc = reservation_domain(call, t.domid,
-				call->op->nr == XENMEM_set_pod_target ? XSM_DOMAIN__SETPODTARGET
-								      : XSM_DOMAIN__GETPODTARGET);
-	if (rc)
-		return rc;
-	t.tot_pages = READ_ONCE(call->d->tot_pages);
-	t.pod_cache_pages = t.pod_entries = 0;
-	return guest_write(call->arg, &t, sizeof(t));
+	call->u.pod.tot_pages = READ_ONCE(call->d->tot_pages);
+	call->u.pod.pod_cache_pages = call->u.pod.pod_entries = 0;
+	return 0;
 }
 
 static long nothing_shared(struct op_call *call)
@@ -199,37 +167,50 @@ static long nothing_shared(struct op_call *call)
 
 static long claim_pages(struct op_call *call)
 {
-	struct xen_memory_reservation r;
-	int rc;
+	const struct xen_memory_reservation *r = &call->u.reservation;
 
-	if (guest_read(&r, call->arg, sizeof(r)))
-		return -EFAULT;
-	if (r.extent_order || r.mem_flags || handle_gva(r.extent_start).v)
+	if (r->extent_order || r->mem_flags || handle_gva(r->extent_start).v)
 		return -EINVAL;
-	rc = reservation_domain(call, r.domid, XSM_DOMAIN2__SETCLAIM);
-	if (rc)
-		return rc;
-	return domain_is_dying(call->d) ? -EINVAL : frames_claim(call->d, r.nr_extents);
+	return domain_is_dying(call->d) ? -EINVAL : frames_claim(call->d, r->nr_extents);
+}
+
+/* Reads the argument of an operation that has one, and finds the domain that it names. */
+static int find_domain(struct op_call *call)
+{
+	const struct op_entry *op = call->op;
+	domid_t domid;
+
+	if (!op || !op->size)
+		return 0;
+	call->size = op->size;
+	if (guest_read(&call->u, call->arg, op->size))
+		return -EFAULT;
+	memcpy(&domid, (const char *)&call->u + op->domid_at, sizeof(domid));
+	call->d = domain_lookup_self(domid);
+	return call->d ? 0 : -ESRCH;
 }
 
 static const struct op_entry entries[] = {
-	OP(XENMEM_decrease_reservation, OP_HOOK_IN_ACT, reservation_op),
-	OP(XENMEM_populate_physmap, OP_HOOK_IN_ACT, reservation_op),
-	OP(XENMEM_maximum_ram_page, OP_HOOK_NONE, maximum_ram_page),
-	OP(XENMEM_current_reservation, OP_HOOK_IN_ACT, stat_op),
-	OP(XENMEM_maximum_reservation, OP_HOOK_IN_ACT, stat_op),
-	OP(XENMEM_maximum_gpfn, OP_HOOK_IN_ACT, stat_op),
-	OP(XENMEM_add_to_physmap, OP_HOOK_IN_ACT, physmap_add),
-	OP(XENMEM_add_to_physmap_batch, OP_HOOK_IN_ACT, physmap_add_batch),
-	OP(XENMEM_remove_from_physmap, OP_HOOK_IN_ACT, physmap_remove),
-	OP(XENMEM_memory_map, OP_HOOK_NONE, memory_map),
-	OP(XENMEM_set_memory_map, OP_HOOK_IN_ACT, set_memory_map),
-	OP(XENMEM_set_pod_target, OP_HOOK_IN_ACT, pod_target),
-	OP(XENMEM_get_pod_target, OP_HOOK_IN_ACT, pod_target),
-	OP(XENMEM_get_sharing_freed_pages, OP_HOOK_NONE, nothing_shared),
-	OP(XENMEM_get_sharing_shared_pages, OP_HOOK_NONE, nothing_shared),
-	OP(XENMEM_claim_pages, OP_HOOK_IN_ACT, claim_pages),
-	OP(XENMEM_acquire_resource, OP_HOOK_IN_ACT, physmap_acquire_resource),
+	OP(XENMEM_decrease_reservation, OP_HOOK_IN_ACT, reservation_op, 0),
+	OP(XENMEM_populate_physmap, OP_HOOK_IN_ACT, reservation_op, 0),
+	OP(XENMEM_maximum_ram_page, OP_HOOK_NONE, maximum_ram_page, 0),
+	OP_OF(memory_domid, XENMEM_current_reservation, XSM_MMU__STAT, stat_op, 0),
+	OP_OF(memory_domid, XENMEM_maximum_reservation, XSM_MMU__STAT, stat_op, 0),
+	OP_OF(memory_domid, XENMEM_maximum_gpfn, XSM_MMU__STAT, stat_op, 0),
+	OP_OF(xen_add_to_physmap, XENMEM_add_to_physmap, XSM_MMU__PHYSMAP, physmap_add, 0),
+	OP_OF(xen_add_to_physmap_batch, XENMEM_add_to_physmap_batch, XSM_MMU__PHYSMAP,
+	      physmap_add_batch, 0),
+	OP_OF(xen_remove_from_physmap, XENMEM_remove_from_physmap, XSM_MMU__PHYSMAP, physmap_remove,
+	      0),
+	OP(XENMEM_memory_map, OP_HOOK_NONE, memory_map, 0),
+	OP_OF(xen_foreign_memory_map, XENMEM_set_memory_map, XSM_MMU__MEMORYMAP, set_memory_map, 0),
+	OP_OF(xen_pod_target, XENMEM_set_pod_target, XSM_DOMAIN__SETPODTARGET, pod_target, OP_OUT),
+	OP_OF(xen_pod_target, XENMEM_get_pod_target, XSM_DOMAIN__GETPODTARGET, pod_target, OP_OUT),
+	OP(XENMEM_get_sharing_freed_pages, OP_HOOK_NONE, nothing_shared, 0),
+	OP(XENMEM_get_sharing_shared_pages, OP_HOOK_NONE, nothing_shared, 0),
+	OP_OF(xen_memory_reservation, XENMEM_claim_pages, XSM_DOMAIN2__SETCLAIM, claim_pages, 0),
+	OP_OF(xen_mem_acquire_resource, XENMEM_acquire_resource, XSM_DOMAIN2__RESOURCE_MAP,
+	      physmap_acquire_resource, 0),
 };
 
 const struct op_table memory_ops = {
@@ -239,17 +220,6 @@ const struct op_table memory_ops = {
 		   XENMEM_machphys_compat_mfn_list, XENMEM_machphys_mapping,
 		   XENMEM_machine_memory_map, XENMEM_paging_op, XENMEM_access_op, XENMEM_sharing_op,
 		   XENMEM_exchange, XENMEM_reserved_device_memory_map, XENMEM_get_vnumainfo),
+	.nr_bits = MEMOP_EXTENT_SHIFT,
+	.find = find_domain,
 };
-
-long do_memory_op(struct hypercall_args *args)
-{
-	struct op_call call = { .caller = current_domain(),
-				.arg = { args->a[1] },
-				.start = args->a[0] >> MEMOP_EXTENT_SHIFT };
-	uint64_t nr = args->a[0] & ((1UL << MEMOP_EXTENT_SHIFT) - 1);
-	long rc = op_run(&memory_ops, nr, &call);
-
-	if (rc == -ERESTART_CALL)
-		args->a[0] = nr | call.start << MEMOP_EXTENT_SHIFT;
-	return rc;
-}

@@ -1,26 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The form of every table of operations: hypercalls, and sub-operations of the big ones. An entry
- * says what an operation is called in Xen's public headers, which permission is asked before it
- * acts, and what does it. What is not offered is -EOPNOTSUPP when the table refuses it by number,
- * and -ENOSYS otherwise. tests/unit/abi.py compares all tables with docs/abi.md and the headers.
+ * The form of every table of operations: sub-operations of the big hypercalls. An entry says what an
+ * operation is called in Xen's public headers, which permission is asked before it acts, and what
+ * does it. What is not offered is -EOPNOTSUPP when the table refuses it by number, and -ENOSYS
+ * otherwise. tests/unit/abi.py compares all tables with docs/abi.md and the headers.
  */
 #ifndef CORE_OPS_H
 #define CORE_OPS_H
 
 #include "types.h"
 
-struct op_call; /* decoded arguments; each multiplexer's own structure (hypercall/control.h) */
+struct hypercall_args;
+struct op_call; /* decoded arguments (hypercall/control.h) */
+struct spinlock;
 
 /* For op_entry.hook, beside an enum xsm_perm: */
 #define OP_HOOK_IN_ACT 0x7ffe /* which permission depends on the arguments: @act asks */
 #define OP_HOOK_NONE   0x7fff /* harmless, and about the caller alone (why: tests/unit/abi.py) */
 
+/* For op_entry.flags: */
+#define OP_OTHER       1 /* not on the calling domain itself: -EINVAL */
+#define OP_OUT	       2 /* the arguments go back to the caller as @act leaves them, error or not */
+#define OP_ANSWERS     4 /* a denial is no error: @act answers less (call->denied) */
+
 struct op_entry {
 	uint16_t nr;	  /* number in the ABI */
 	uint16_t hook;	  /* enum xsm_perm, OP_HOOK_IN_ACT or OP_HOOK_NONE */
+	uint16_t flags;	  /* OP_* */
 	const char *name; /* in the public header, with its prefix */
 	long (*act)(struct op_call *call);
+	/* memory_op: the size of the argument and where it names its domain. 0: @act reads it */
+	uint8_t size, domid_at;
 };
 
 struct op_table {
@@ -28,11 +38,28 @@ struct op_table {
 	const struct op_entry *ops;
 	unsigned int nr_ops, nr_refused;
 	const uint16_t *refused; /* numbers that the headers have; why: docs/abi.md */
+
+	/*
+	 * Control operations: the first register points to @size bytes that begin with the number of
+	 * the operation and the @version of the interface (others are -EACCES). Else @size is 0, and
+	 * the lower @nr_bits bits of the first register are the number.
+	 */
+	uint32_t size, version;
+	unsigned int nr_bits;
+	struct spinlock *lock; /* NULL, or held throughout; the guest waits for it, not the core */
+	/* NULL, or: finds call->d. Called before anything is asked, call->op is NULL for no entry. */
+	int (*find)(struct op_call *call);
 };
 
-#define OP(name, hook, act)                  \
-	{                                    \
-		(name), (hook), #name, (act) \
+#define OP(name, hook, act, flags)                          \
+	{                                                   \
+		(name), (hook), (flags), #name, (act), 0, 0 \
+	}
+/* Its argument is a struct @type. */
+#define OP_OF(type, name, hook, act, flags)                                 \
+	{                                                                   \
+		(name), (hook), (flags), #name, (act), sizeof(struct type), \
+			offsetof(struct type, domid)                        \
 	}
 /* Members of a struct op_table. */
 #define OP_ENTRIES(entries) .ops = (entries), .nr_ops = ARRAY_SIZE(entries)
@@ -40,19 +67,12 @@ struct op_table {
 #define OP_REFUSED(...) \
 	.refused = OP_NUMBERS(__VA_ARGS__), .nr_refused = ARRAY_SIZE(OP_NUMBERS(__VA_ARGS__))
 
-/* The entry of @nr, or NULL. */
-static inline const struct op_entry *op_find(const struct op_table *table, uint64_t nr)
-{
-	unsigned int i;
-
-	/* Many tables begin with 0 and have no gaps: the first look finds it. */
-	if (nr < table->nr_ops && table->ops[nr].nr == nr)
-		return &table->ops[nr];
-	for (i = 0; i < table->nr_ops; i++)
-		if (table->ops[i].nr == nr)
-			return &table->ops[i];
-	return NULL;
-}
+/*
+ * A hypercall that has a table: reads the arguments, finds the operation, asks the policy (of
+ * call->d where the permission is about a domain, else of the host), and acts. -EFAULT, -EACCES,
+ * -EPERM, -ENOSYS, -EOPNOTSUPP, and what the operation says.
+ */
+long op_dispatch(const struct op_table *table, struct hypercall_args *args);
 
 extern const struct op_table version_ops, console_io_ops, platform_ops, sysctl_ops, domctl_ops,
 	memory_ops;

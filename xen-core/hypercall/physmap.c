@@ -139,48 +139,24 @@ static int add_one(struct domain *d, struct domain *foreign, unsigned int space,
 	}
 }
 
-static int target_domain(struct op_call *call, uint16_t domid)
-{
-	call->d = domain_lookup_self(domid);
-	if (!call->d)
-		return -ESRCH;
-	if (domain_is_dying(call->d))
-		return -EINVAL;
-	return xsm_domain(&call->caller->label, &call->d->label, XSM_MMU__PHYSMAP);
-}
-
-static long add_range(struct op_call *call, struct xen_add_to_physmap *x)
-{
-	for (uint64_t i = call->start; i < x->size; i++) {
-		int rc;
-
-		if (i > call->start && hypercall_preempt()) {
-			call->start = i;
-			return -ERESTART_CALL;
-		}
-		rc = add_one(call->d, NULL, x->space, x->idx + i, (gfn_t) { x->gpfn + i });
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
 long physmap_add(struct op_call *call)
 {
-	struct xen_add_to_physmap x;
-	int rc;
+	const struct xen_add_to_physmap *x = &call->u.add_to_physmap;
+	int rc = 0;
 
-	if (guest_read(&x, call->arg, sizeof(x)))
-		return -EFAULT;
 	/* The structure has no room for a foreign domain. */
-	if (x.space == XENMAPSPACE_gmfn_foreign)
+	if (x->space == XENMAPSPACE_gmfn_foreign)
 		return -ENOSYS;
-	rc = target_domain(call, x.domid);
-	if (rc)
-		return rc;
-	if (x.space == XENMAPSPACE_gmfn_range)
-		return add_range(call, &x);
-	return add_one(call->d, NULL, x.space, x.idx, (gfn_t) { x.gpfn });
+	if (domain_is_dying(call->d))
+		return -EINVAL;
+	if (x->space != XENMAPSPACE_gmfn_range)
+		return add_one(call->d, NULL, x->space, x->idx, (gfn_t) { x->gpfn });
+	for (uint64_t i = call->start; i < x->size && !rc; i++) {
+		if (op_stop(call, i))
+			return -ERESTART_CALL;
+		rc = add_one(call->d, NULL, x->space, x->idx + i, (gfn_t) { x->gpfn + i });
+	}
+	return rc;
 }
 
 static int batch_foreign(struct op_call *call, const struct xen_add_to_physmap_batch *x,
@@ -200,29 +176,22 @@ static int batch_foreign(struct op_call *call, const struct xen_add_to_physmap_b
 
 long physmap_add_batch(struct op_call *call)
 {
-	struct xen_add_to_physmap_batch x;
+	const struct xen_add_to_physmap_batch *x = &call->u.add_batch;
 	struct domain *foreign;
-	int rc;
+	int rc = domain_is_dying(call->d) ? -EINVAL : batch_foreign(call, x, &foreign);
 
-	if (guest_read(&x, call->arg, sizeof(x)))
-		return -EFAULT;
-	rc = target_domain(call, x.domid);
-	if (!rc)
-		rc = batch_foreign(call, &x, &foreign);
 	if (rc)
 		return rc;
-	for (uint64_t i = call->start; i < x.size; i++) {
+	for (uint64_t i = call->start; i < x->size; i++) {
 		xen_ulong_t idx;
 		xen_pfn_t gpfn;
 
-		if (i > call->start && hypercall_preempt()) {
-			call->start = i;
+		if (op_stop(call, i))
 			return -ERESTART_CALL;
-		}
-		if (guest_read_elem(&idx, x.idxs, i) || guest_read_elem(&gpfn, x.gpfns, i))
+		if (guest_read_elem(&idx, x->idxs, i) || guest_read_elem(&gpfn, x->gpfns, i))
 			return -EFAULT;
-		rc = add_one(call->d, foreign, x.space, idx, (gfn_t) { gpfn });
-		if (guest_write_elem(x.errs, i, &rc))
+		rc = add_one(call->d, foreign, x->space, idx, (gfn_t) { gpfn });
+		if (guest_write_elem(x->errs, i, &rc))
 			return -EFAULT;
 	}
 	return 0;
@@ -230,32 +199,17 @@ long physmap_add_batch(struct op_call *call)
 
 long physmap_remove(struct op_call *call)
 {
-	struct xen_remove_from_physmap x;
-	struct p2m_entry e;
-	int rc;
+	gfn_t gfn = { call->u.remove.gpfn };
+	struct p2m_entry e = p2m_lookup(&call->d->p2m, gfn);
 
-	if (guest_read(&x, call->arg, sizeof(x)))
-		return -EFAULT;
-	rc = target_domain(call, x.domid);
-	if (rc)
-		return rc;
-	e = p2m_lookup(&call->d->p2m, (gfn_t) { x.gpfn });
-	/* Grants are unmapped by their handles alone. */
-	if (e.type == P2M_NONE || e.type == P2M_GRANT_RW || e.type == P2M_GRANT_RO ||
-	    e.type == P2M_MMIO_DIRECT)
-		return e.type == P2M_NONE ? -ENOENT : -EINVAL;
-	return p2m_unmap(&call->d->p2m, (gfn_t) { x.gpfn }, 0);
-}
-
-/* Number of frames that the resource has, or the frame @index of it. */
-static int resource_frame(struct domain *d, const struct xen_mem_acquire_resource *r,
-			  uint64_t index, mfn_t *mfn)
-{
-	if (r->type != XENMEM_resource_grant_table)
-		return -EOPNOTSUPP;
-	if (r->id != XENMEM_resource_grant_table_id_shared || index > ~0U)
+	if (domain_is_dying(call->d))
 		return -EINVAL;
-	return grant_table_frame(d, (uint32_t)index, mfn);
+	if (e.type == P2M_NONE)
+		return -ENOENT;
+	/* Grants are unmapped by their handles alone. */
+	if (e.type == P2M_GRANT_RW || e.type == P2M_GRANT_RO || e.type == P2M_MMIO_DIRECT)
+		return -EINVAL;
+	return p2m_unmap(&call->d->p2m, gfn, 0);
 }
 
 static long acquire_frames(struct op_call *call, const struct xen_mem_acquire_resource *r)
@@ -263,7 +217,9 @@ static long acquire_frames(struct op_call *call, const struct xen_mem_acquire_re
 	for (uint32_t i = 0; i < r->nr_frames; i++) {
 		xen_pfn_t gfn;
 		mfn_t mfn;
-		int rc = resource_frame(call->d, r, r->frame + i, &mfn);
+		int rc = r->frame + i > ~0U
+				 ? -EINVAL
+				 : grant_table_frame(call->d, (uint32_t)(r->frame + i), &mfn);
 
 		if (rc)
 			return rc;
@@ -279,30 +235,21 @@ static long acquire_frames(struct op_call *call, const struct xen_mem_acquire_re
 
 long physmap_acquire_resource(struct op_call *call)
 {
-	struct xen_mem_acquire_resource r;
-	int rc;
+	struct xen_mem_acquire_resource *r = &call->u.acquire;
 
-	if (guest_read(&r, call->arg, sizeof(r)))
-		return -EFAULT;
-	if (r.pad)
-		return -EINVAL;
-	call->d = domain_lookup(r.domid);
-	if (!call->d || call->d == call->caller)
+	if (call->d == call->caller)
 		return -ESRCH;
-	rc = xsm_domain(&call->caller->label, &call->d->label, XSM_DOMAIN2__RESOURCE_MAP);
-	if (rc)
-		return rc;
-	if (r.type != XENMEM_resource_grant_table || r.id != XENMEM_resource_grant_table_id_shared)
-		return r.type == XENMEM_resource_grant_table ? -EINVAL : -EOPNOTSUPP;
-	if (domain_is_dying(call->d))
+	if (r->pad)
 		return -EINVAL;
-	if (!handle_gva(r.frame_list).v) {
-		if (r.nr_frames)
-			return -EINVAL;
-		r.nr_frames = grant_table_max_frames(call->d);
-		return guest_write(call->arg, &r, sizeof(r));
-	}
-	if (r.nr_frames > RESOURCE_FRAMES_MAX)
-		return -E2BIG;
-	return acquire_frames(call, &r);
+	if (r->type != XENMEM_resource_grant_table)
+		return -EOPNOTSUPP;
+	if (r->id != XENMEM_resource_grant_table_id_shared || domain_is_dying(call->d))
+		return -EINVAL;
+	if (handle_gva(r->frame_list).v)
+		return r->nr_frames > RESOURCE_FRAMES_MAX ? -E2BIG : acquire_frames(call, r);
+	/* Just the question how many there can be. */
+	if (r->nr_frames)
+		return -EINVAL;
+	r->nr_frames = grant_table_max_frames(call->d);
+	return guest_write(call->arg, r, sizeof(*r));
 }

@@ -5,9 +5,6 @@
 
 #include "hypercall/control.h"
 
-/* As xen/memory.h puts it, commands of memory_op carry a count above the operation. */
-#define MEMOP_EXTENT_SHIFT 6
-
 long physmap_add(struct op_call *call);
 long physmap_add_batch(struct op_call *call);
 long physmap_remove(struct op_call *call);

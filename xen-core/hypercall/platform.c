@@ -61,7 +61,6 @@ static long platform_getidletime(struct op_call *call)
 		wanted.bits[i] &= online.bits[i];
 	rc = bitmap_to_guest(&map, wanted.bits, MAX_CPUS);
 	g->now = system_time();
-	call->copy_back = true;
 	return rc;
 }
 
@@ -77,7 +76,6 @@ static long platform_get_cpuinfo(struct op_call *call)
 	} else {
 		info->flags = XEN_PCPU_FLAGS_INVALID;
 	}
-	call->copy_back = true;
 	return 0;
 }
 
@@ -97,7 +95,6 @@ static long platform_get_symbol(struct op_call *call)
 	const char *name = symbol_entry(s->symnum, &address);
 	size_t len;
 
-	call->copy_back = true;
 	if (!name) {
 		s->namelen = 0; /* the end: symnum stays as it is */
 		return 0;
@@ -113,12 +110,12 @@ static long platform_get_symbol(struct op_call *call)
 }
 
 static const struct op_entry ops[] = {
-	OP(XENPF_settime32, XSM_XEN__SETTIME, platform_settime32),
-	OP(XENPF_enter_acpi_sleep, XSM_XEN__SLEEP, platform_enter_acpi_sleep),
-	OP(XENPF_getidletime, XSM_XEN__GETIDLE, platform_getidletime),
-	OP(XENPF_get_cpuinfo, XSM_XEN__GETCPUINFO, platform_get_cpuinfo),
-	OP(XENPF_settime64, XSM_XEN__SETTIME, platform_settime64),
-	OP(XENPF_get_symbol, XSM_XEN2__GET_SYMBOL, platform_get_symbol),
+	OP(XENPF_settime32, XSM_XEN__SETTIME, platform_settime32, 0),
+	OP(XENPF_enter_acpi_sleep, XSM_XEN__SLEEP, platform_enter_acpi_sleep, 0),
+	OP(XENPF_getidletime, XSM_XEN__GETIDLE, platform_getidletime, OP_OUT),
+	OP(XENPF_get_cpuinfo, XSM_XEN__GETCPUINFO, platform_get_cpuinfo, OP_OUT),
+	OP(XENPF_settime64, XSM_XEN__SETTIME, platform_settime64, 0),
+	OP(XENPF_get_symbol, XSM_XEN2__GET_SYMBOL, platform_get_symbol, OP_OUT),
 };
 
 const struct op_table platform_ops = {
@@ -129,10 +126,6 @@ const struct op_table platform_ops = {
 		   XENPF_change_freq, XENPF_set_processor_pminfo, XENPF_cpu_online,
 		   XENPF_cpu_offline, XENPF_cpu_hotadd, XENPF_mem_hotadd, XENPF_core_parking,
 		   XENPF_resource_op),
+	.size = sizeof(struct xen_platform_op),
+	.version = XENPF_INTERFACE_VERSION,
 };
-
-long do_platform_op(gva_t arg)
-{
-	return op_run_versioned(&platform_ops, arg, sizeof(struct xen_platform_op),
-				XENPF_INTERFACE_VERSION);
-}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The hypercall sysctl: the host as a whole. The acts about CPUs are in sysctl_cpu.c. */
+/* The hypercall sysctl: the host as a whole. */
 #include "hypercall/control.h"
 #include "hypercall/hypercall.h"
 #include "hvm/cpuid.h"
@@ -12,7 +12,8 @@
 #include "x86/cpu.h"
 #include "x86/time.h"
 
-#define DEBUG_KEYS_MAX 16
+#define DEBUG_KEYS_MAX	    16
+#define NODE_DISTANCE_LOCAL 10
 
 /* The ring, from its oldest byte or from @index on. The console's lock is held for a chunk only. */
 static long sysctl_readconsole(struct op_call *call)
@@ -36,7 +37,6 @@ static long sysctl_readconsole(struct op_call *call)
 		console_ring_clear(index);
 	r->count = (uint32_t)done;
 	r->index = index;
-	call->copy_back = true;
 	return 0;
 }
 
@@ -74,14 +74,12 @@ static long sysctl_physinfo(struct op_call *call)
 	for (unsigned int i = 0; i < ARRAY_SIZE(info->hw_cap); i++)
 		info->hw_cap[i] =
 			cpu_policy_feature_word(cpu_policy_system(XEN_SYSCTL_cpu_policy_host), i);
-	call->copy_back = true;
 	return 0;
 }
 
 static long sysctl_sched_id(struct op_call *call)
 {
 	call->u.sysctl.u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
-	call->copy_back = true;
 	return 0;
 }
 
@@ -105,7 +103,6 @@ static long sysctl_getdomaininfolist(struct op_call *call)
 		n++;
 	}
 	list->num_domains = n;
-	call->copy_back = true;
 	return 0;
 }
 
@@ -131,26 +128,183 @@ static long sysctl_availheap(struct op_call *call)
 	if (a->node < -1)
 		return -EINVAL;
 	a->avail_bytes = a->node > 0 ? 0 : frames_free() << PAGE_SHIFT;
-	call->copy_back = true;
 	return 0;
 }
 
+static long sysctl_cputopoinfo(struct op_call *call)
+{
+	struct xen_sysctl_cputopoinfo *ti = &call->u.sysctl.u.cputopoinfo;
+	uint32_t i, n = ti->cputopo.p ? min(ti->num_cpus, (uint32_t)cpus_online()) : 0;
+	long rc = ti->cputopo.p && ti->num_cpus < cpus_online() ? -ENOBUFS : 0;
+
+	for (i = 0; i < n; i++) {
+		struct xen_sysctl_cputopo topo = { cpus[i]->core, cpus[i]->socket, 0 };
+
+		if (guest_write_elem(ti->cputopo, i, &topo))
+			return -EFAULT;
+	}
+	ti->num_cpus = cpus_online();
+	return rc;
+}
+
+static long sysctl_numainfo(struct op_call *call)
+{
+	struct xen_sysctl_numainfo *ni = &call->u.sysctl.u.numainfo;
+	bool wanted = ni->meminfo.p || ni->distance.p;
+	long rc = wanted && !ni->num_nodes ? -ENOBUFS : 0;
+
+	if (wanted && !rc) {
+		struct xen_sysctl_meminfo mem = { frames_total() << PAGE_SHIFT,
+						  frames_free() << PAGE_SHIFT };
+		uint32_t distance = NODE_DISTANCE_LOCAL;
+
+		if (ni->meminfo.p && guest_write_elem(ni->meminfo, 0, &mem))
+			return -EFAULT;
+		if (ni->distance.p && guest_write_elem(ni->distance, 0, &distance))
+			return -EFAULT;
+	}
+	ni->num_nodes = 1;
+	return rc;
+}
+
+static long sysctl_getcpuinfo(struct op_call *call)
+{
+	struct xen_sysctl_getcpuinfo *ci = &call->u.sysctl.u.getcpuinfo;
+	uint32_t i, n = min(ci->max_cpus, (uint32_t)cpus_online());
+
+	for (i = 0; i < n; i++) {
+		struct xen_sysctl_cpuinfo info = { sched_idle_ns(i) };
+
+		if (guest_write_elem(ci->info, i, &info))
+			return -EFAULT;
+	}
+	ci->nr_cpus = n;
+	return 0;
+}
+
+/* The pool that all CPUs and domains are in. */
+static long cpupool_info(struct op_call *call)
+{
+	struct xen_sysctl_cpupool_op *op = &call->u.sysctl.u.cpupool_op;
+	struct cpumask online;
+	struct domain *d;
+
+	/* The first pool at or after the one asked for. */
+	if (op->cpupool_id != 0 && op->cpupool_id != XEN_SYSCTL_CPUPOOL_PAR_ANY)
+		return -ENOENT;
+	op->cpupool_id = 0;
+	op->sched_id = XEN_SCHEDULER_CREDIT2;
+	op->n_dom = 0;
+	for_each_domain (d)
+		op->n_dom++;
+	cpumask_online(&online);
+	return bitmap_to_guest(&op->cpumap, online.bits, cpus_online());
+}
+
+static long sysctl_cpupool_op(struct op_call *call)
+{
+	const struct xen_sysctl_cpupool_op *op = &call->u.sysctl.u.cpupool_op;
+	struct cpumask none = { { 0 } };
+
+	switch (op->op) {
+	case XEN_SYSCTL_CPUPOOL_OP_INFO:
+		return cpupool_info(call);
+	case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
+		return bitmap_to_guest(&op->cpumap, none.bits, cpus_online());
+	case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
+		if (op->cpupool_id)
+			return -ENOENT;
+		return op->domid < DOMID_FIRST_RESERVED && domain_lookup((uint16_t)op->domid)
+			       ? 0
+			       : -ESRCH;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static long sysctl_scheduler_op(struct op_call *call)
+{
+	struct xen_sysctl_scheduler_op *op = &call->u.sysctl.u.scheduler_op;
+	bool get = op->cmd == XEN_SYSCTL_SCHEDOP_getinfo;
+	long rc =
+		xsm_xen(&call->caller->label, get ? XSM_XEN__GETSCHEDULER : XSM_XEN__SETSCHEDULER);
+
+	if (rc)
+		return rc;
+	if (op->cpupool_id)
+		return -ESRCH;
+	if (op->sched_id != XEN_SCHEDULER_CREDIT2)
+		return -EINVAL;
+	rc = sched_sysctl_scheduler_op(op);
+	return rc;
+}
+
+static long sysctl_get_cpu_levelling_caps(struct op_call *call)
+{
+	call->u.sysctl.u.cpu_levelling_caps.caps = 0;
+	return 0;
+}
+
+static long sysctl_get_cpu_featureset(struct op_call *call)
+{
+	static const uint8_t policies[] = {
+		[XEN_SYSCTL_cpu_featureset_raw] = XEN_SYSCTL_cpu_policy_raw,
+		[XEN_SYSCTL_cpu_featureset_host] = XEN_SYSCTL_cpu_policy_host,
+		[XEN_SYSCTL_cpu_featureset_pv] = XEN_SYSCTL_cpu_policy_pv_default,
+		[XEN_SYSCTL_cpu_featureset_hvm] = XEN_SYSCTL_cpu_policy_hvm_default,
+		[XEN_SYSCTL_cpu_featureset_pv_max] = XEN_SYSCTL_cpu_policy_pv_max,
+		[XEN_SYSCTL_cpu_featureset_hvm_max] = XEN_SYSCTL_cpu_policy_hvm_max,
+	};
+	struct xen_sysctl_cpu_featureset *fs = &call->u.sysctl.u.cpu_featureset;
+	uint32_t words[CPU_FEATURE_WORDS], n = CPU_FEATURE_WORDS;
+	const struct cpu_policy *policy;
+
+	if (fs->index >= ARRAY_SIZE(policies))
+		return -EINVAL;
+	policy = cpu_policy_system(policies[fs->index]);
+	if (!policy)
+		return -EOPNOTSUPP;
+	for (unsigned int i = 0; i < CPU_FEATURE_WORDS; i++)
+		words[i] = cpu_policy_feature_word(policy, i);
+	if (fs->features.p)
+		n = min(n, fs->nr_features);
+	if (fs->features.p && guest_write(handle_gva(fs->features), words, n * sizeof(*words)))
+		return -EFAULT;
+	fs->nr_features = n;
+	return n < CPU_FEATURE_WORDS ? -ENOBUFS : 0;
+}
+
+static long sysctl_get_cpu_policy(struct op_call *call)
+{
+	struct xen_sysctl_cpu_policy *op = &call->u.sysctl.u.cpu_policy;
+	const struct cpu_policy *policy;
+
+	if (op->_rsvd || op->index > XEN_SYSCTL_cpu_policy_hvm_default)
+		return -EINVAL;
+	policy = cpu_policy_system(op->index);
+	if (!policy)
+		return -EOPNOTSUPP;
+	return policy_to_guest(policy, handle_gva(op->leaves), &op->nr_leaves, handle_gva(op->msrs),
+			       &op->nr_msrs);
+}
+
 static const struct op_entry ops[] = {
-	OP(XEN_SYSCTL_readconsole, XSM_XEN__READCONSOLE, sysctl_readconsole),
-	OP(XEN_SYSCTL_physinfo, XSM_XEN__PHYSINFO, sysctl_physinfo),
-	OP(XEN_SYSCTL_sched_id, XSM_XEN__GETSCHEDULER, sysctl_sched_id),
-	OP(XEN_SYSCTL_getdomaininfolist, OP_HOOK_IN_ACT, sysctl_getdomaininfolist),
-	OP(XEN_SYSCTL_debug_keys, XSM_XEN__DEBUG, sysctl_debug_keys),
-	OP(XEN_SYSCTL_getcpuinfo, XSM_XEN__GETCPUINFO, sysctl_getcpuinfo),
-	OP(XEN_SYSCTL_availheap, XSM_XEN__HEAP, sysctl_availheap),
-	OP(XEN_SYSCTL_cputopoinfo, XSM_XEN__PHYSINFO, sysctl_cputopoinfo),
-	OP(XEN_SYSCTL_numainfo, XSM_XEN__PHYSINFO, sysctl_numainfo),
-	OP(XEN_SYSCTL_cpupool_op, XSM_XEN__CPUPOOL_OP, sysctl_cpupool_op),
-	OP(XEN_SYSCTL_scheduler_op, OP_HOOK_IN_ACT, sysctl_scheduler_op),
+	OP(XEN_SYSCTL_readconsole, XSM_XEN__READCONSOLE, sysctl_readconsole, OP_OUT),
+	OP(XEN_SYSCTL_physinfo, XSM_XEN__PHYSINFO, sysctl_physinfo, OP_OUT),
+	OP(XEN_SYSCTL_sched_id, XSM_XEN__GETSCHEDULER, sysctl_sched_id, OP_OUT),
+	OP(XEN_SYSCTL_getdomaininfolist, OP_HOOK_IN_ACT, sysctl_getdomaininfolist, OP_OUT),
+	OP(XEN_SYSCTL_debug_keys, XSM_XEN__DEBUG, sysctl_debug_keys, 0),
+	OP(XEN_SYSCTL_getcpuinfo, XSM_XEN__GETCPUINFO, sysctl_getcpuinfo, OP_OUT),
+	OP(XEN_SYSCTL_availheap, XSM_XEN__HEAP, sysctl_availheap, OP_OUT),
+	OP(XEN_SYSCTL_cputopoinfo, XSM_XEN__PHYSINFO, sysctl_cputopoinfo, OP_OUT),
+	OP(XEN_SYSCTL_numainfo, XSM_XEN__PHYSINFO, sysctl_numainfo, OP_OUT),
+	OP(XEN_SYSCTL_cpupool_op, XSM_XEN__CPUPOOL_OP, sysctl_cpupool_op, OP_OUT),
+	OP(XEN_SYSCTL_scheduler_op, OP_HOOK_IN_ACT, sysctl_scheduler_op, OP_OUT),
 	OP(XEN_SYSCTL_get_cpu_levelling_caps, XSM_XEN2__GET_CPU_LEVELLING_CAPS,
-	   sysctl_get_cpu_levelling_caps),
-	OP(XEN_SYSCTL_get_cpu_featureset, XSM_XEN2__GET_CPU_FEATURESET, sysctl_get_cpu_featureset),
-	OP(XEN_SYSCTL_get_cpu_policy, XSM_XEN__PHYSINFO, sysctl_get_cpu_policy),
+	   sysctl_get_cpu_levelling_caps, OP_OUT),
+	OP(XEN_SYSCTL_get_cpu_featureset, XSM_XEN2__GET_CPU_FEATURESET, sysctl_get_cpu_featureset,
+	   OP_OUT),
+	OP(XEN_SYSCTL_get_cpu_policy, XSM_XEN__PHYSINFO, sysctl_get_cpu_policy, OP_OUT),
 };
 
 const struct op_table sysctl_ops = {
@@ -158,10 +312,6 @@ const struct op_table sysctl_ops = {
 	OP_ENTRIES(ops),
 	OP_REFUSED(XEN_SYSCTL_cpu_hotplug, XEN_SYSCTL_page_offline_op, XEN_SYSCTL_coverage_op,
 		   XEN_SYSCTL_psr_cmt_op, XEN_SYSCTL_pcitopoinfo, XEN_SYSCTL_psr_alloc),
+	.size = sizeof(struct xen_sysctl),
+	.version = XEN_SYSCTL_INTERFACE_VERSION,
 };
-
-long do_sysctl(gva_t arg)
-{
-	return op_run_versioned(&sysctl_ops, arg, sizeof(struct xen_sysctl),
-				XEN_SYSCTL_INTERFACE_VERSION);
-}

@@ -14,31 +14,30 @@
 /* Where a PV guest finds the hypervisor; told to all, though there are no PV guests here. */
 #define VIRT_START 0xffff800000000000UL
 
-static bool denied(const struct op_call *call, enum xsm_perm perm)
-{
-	return xsm_xen(&call->caller->label, perm) != 0;
-}
-
-/* Writes a text field of @size bytes, at most 1024, with zeros behind. */
-static long write_text(const struct op_call *call, const char *text, size_t size)
-{
-	char field[1024];
-
-	memset(field, 0, size);
-	str_copy(field, text, size);
-	return guest_write(call->arg, field, size);
-}
-
 static long version_version(struct op_call *call)
 {
 	return XEN_MAJOR << 16 | XEN_MINOR;
 }
 
-static long version_extraversion(struct op_call *call)
-{
-	bool deny = denied(call, XSM_VERSION__XEN_EXTRAVERSION);
+/* The operations that tell a text, and what they tell whom the policy denies it. */
+static const struct {
+	const char *text, *denied;
+	size_t size; /* of the field, at most 1024 */
+} texts[] = {
+	[XENVER_extraversion] = { ".0-bulkhead", "<denied>", XEN_EXTRAVERSION_LEN },
+	[XENVER_capabilities] = { "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ", "",
+				  XEN_CAPABILITIES_INFO_LEN },
+	[XENVER_changeset] = { "bulkhead", "<denied>", XEN_CHANGESET_INFO_LEN },
+	[XENVER_commandline] = { saved_cmdline, "<denied>", sizeof(xen_commandline_t) },
+};
 
-	return write_text(call, deny ? "<denied>" : ".0-bulkhead", XEN_EXTRAVERSION_LEN);
+static long version_text(struct op_call *call)
+{
+	unsigned int nr = call->op->nr;
+	char field[1024] = { 0 };
+
+	str_copy(field, call->denied ? texts[nr].denied : texts[nr].text, texts[nr].size);
+	return guest_write(call->arg, field, texts[nr].size);
 }
 
 static long version_compile_info(struct op_call *call)
@@ -48,26 +47,11 @@ static long version_compile_info(struct op_call *call)
 					 .compile_domain = "",
 					 .compile_date = "reproducible" };
 
-	if (denied(call, XSM_VERSION__XEN_COMPILE_INFO)) {
+	if (call->denied) {
 		memset(&info, 0, sizeof(info));
 		str_copy(info.compiler, "<denied>", sizeof(info.compiler));
 	}
 	return guest_write(call->arg, &info, sizeof(info));
-}
-
-static long version_capabilities(struct op_call *call)
-{
-	bool deny = denied(call, XSM_VERSION__XEN_CAPABILITIES);
-
-	return write_text(call, deny ? "" : "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ",
-			  XEN_CAPABILITIES_INFO_LEN);
-}
-
-static long version_changeset(struct op_call *call)
-{
-	bool deny = denied(call, XSM_VERSION__XEN_CHANGESET);
-
-	return write_text(call, deny ? "<denied>" : "bulkhead", XEN_CHANGESET_INFO_LEN);
 }
 
 static long version_platform_parameters(struct op_call *call)
@@ -95,7 +79,7 @@ static long version_get_features(struct op_call *call)
 
 static long version_pagesize(struct op_call *call)
 {
-	if (denied(call, XSM_VERSION__XEN_PAGESIZE))
+	if (call->denied)
 		return 0;
 	return call->arg.v ? -EINVAL : (long)PAGE_SIZE;
 }
@@ -104,46 +88,32 @@ static long version_guest_handle(struct op_call *call)
 {
 	xen_domain_handle_t handle = { 0 };
 
-	if (!denied(call, XSM_VERSION__XEN_GUEST_HANDLE))
+	if (!call->denied)
 		memcpy(handle, call->caller->handle, sizeof(handle));
 	return guest_write(call->arg, handle, sizeof(handle));
 }
 
-static long version_commandline(struct op_call *call)
-{
-	bool deny = denied(call, XSM_VERSION__XEN_COMMANDLINE);
-
-	return write_text(call, deny ? "<denied>" : saved_cmdline, sizeof(xen_commandline_t));
-}
-
 static long version_build_id(struct op_call *call)
 {
-	return denied(call, XSM_VERSION__XEN_BUILD_ID) ? -EPERM : -ENODATA;
+	return call->denied ? -EPERM : -ENODATA;
 }
 
 static const struct op_entry ops[] = {
-	OP(XENVER_version, OP_HOOK_NONE, version_version),
-	OP(XENVER_extraversion, OP_HOOK_IN_ACT, version_extraversion),
-	OP(XENVER_compile_info, OP_HOOK_IN_ACT, version_compile_info),
-	OP(XENVER_capabilities, OP_HOOK_IN_ACT, version_capabilities),
-	OP(XENVER_changeset, OP_HOOK_IN_ACT, version_changeset),
-	OP(XENVER_platform_parameters, OP_HOOK_NONE, version_platform_parameters),
-	OP(XENVER_get_features, OP_HOOK_NONE, version_get_features),
-	OP(XENVER_pagesize, OP_HOOK_IN_ACT, version_pagesize),
-	OP(XENVER_guest_handle, OP_HOOK_IN_ACT, version_guest_handle),
-	OP(XENVER_commandline, OP_HOOK_IN_ACT, version_commandline),
-	OP(XENVER_build_id, OP_HOOK_IN_ACT, version_build_id),
+	OP(XENVER_version, OP_HOOK_NONE, version_version, 0),
+	OP(XENVER_extraversion, XSM_VERSION__XEN_EXTRAVERSION, version_text, OP_ANSWERS),
+	OP(XENVER_compile_info, XSM_VERSION__XEN_COMPILE_INFO, version_compile_info, OP_ANSWERS),
+	OP(XENVER_capabilities, XSM_VERSION__XEN_CAPABILITIES, version_text, OP_ANSWERS),
+	OP(XENVER_changeset, XSM_VERSION__XEN_CHANGESET, version_text, OP_ANSWERS),
+	OP(XENVER_platform_parameters, OP_HOOK_NONE, version_platform_parameters, 0),
+	OP(XENVER_get_features, OP_HOOK_NONE, version_get_features, 0),
+	OP(XENVER_pagesize, XSM_VERSION__XEN_PAGESIZE, version_pagesize, OP_ANSWERS),
+	OP(XENVER_guest_handle, XSM_VERSION__XEN_GUEST_HANDLE, version_guest_handle, OP_ANSWERS),
+	OP(XENVER_commandline, XSM_VERSION__XEN_COMMANDLINE, version_text, OP_ANSWERS),
+	OP(XENVER_build_id, XSM_VERSION__XEN_BUILD_ID, version_build_id, OP_ANSWERS),
 };
 
 const struct op_table version_ops = {
 	.hypercall = "xen_version",
 	OP_ENTRIES(ops),
+	.nr_bits = 32,
 };
-
-long do_xen_version(unsigned int cmd, gva_t arg)
-{
-	struct op_call call;
-
-	op_begin(&call, arg);
-	return op_run(&version_ops, cmd, &call);
-}

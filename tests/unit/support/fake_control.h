@@ -7,6 +7,7 @@
 #include "hvm/cpuid.h"
 #include "hypercall/hypercall.h"
 #include "hypercall/ops.h"
+#include "lib/errno.h"
 #include "sched/sched.h"
 
 #define ARG	  0x1000UL /* where arguments lie in the caller's memory */
@@ -45,5 +46,37 @@ unsigned int fake_domain_count(void);
 /* Puts @arg at ARG of the caller; gets it back afterwards. */
 void put_arg(const void *arg, size_t size);
 void get_arg(void *arg, size_t size);
+
+/* The hypercalls. */
+static inline long do_domctl(gva_t arg)
+{
+	return op_dispatch(&domctl_ops, &(struct hypercall_args) { { arg.v } });
+}
+
+static inline long do_sysctl(gva_t arg)
+{
+	return op_dispatch(&sysctl_ops, &(struct hypercall_args) { { arg.v } });
+}
+
+static inline long do_platform_op(gva_t arg)
+{
+	return op_dispatch(&platform_ops, &(struct hypercall_args) { { arg.v } });
+}
+
+static inline long do_xen_version(unsigned int cmd, gva_t arg)
+{
+	return op_dispatch(&version_ops, &(struct hypercall_args) { { cmd, arg.v } });
+}
+
+/* As a guest does that is entered again where it called. */
+static inline long do_console_io(unsigned int cmd, unsigned int count, gva_t arg)
+{
+	struct hypercall_args args = { { cmd, count, arg.v } };
+	long rc;
+
+	while ((rc = op_dispatch(&console_io_ops, &args)) == -ERESTART_CALL)
+		;
+	return rc;
+}
 
 #endif
