@@ -510,6 +510,40 @@ static long console_write_text(const char *text)
 	return do_console_io(CONSOLEIO_write, (unsigned int)strlen(text), (gva_t) { DATA });
 }
 
+/* A long write stops between two pieces, and goes on where it was: nothing is lost or said twice. */
+static void test_console_in_steps(void **state)
+{
+	struct hypercall_args args = { { CONSOLEIO_write, 1000, DATA } };
+	unsigned int calls = 0;
+	char *text = data();
+	long rc;
+
+	(void)state;
+	for (unsigned int i = 0; i < 1000; i++)
+		text[i] = (char)('a' + i % 23);
+	do {
+		fake_preempt_after = 0;
+		rc = op_dispatch(&console_io_ops, &args);
+		fake_preempt_after = -1;
+		calls++;
+		assert_int_equal(args.a[0], CONSOLEIO_write);
+		if (rc == -ERESTART_CALL) {
+			assert_int_equal(args.a[2] - DATA, strlen(control_log.serial));
+			assert_int_equal(args.a[1], 1000 - strlen(control_log.serial));
+		}
+	} while (rc == -ERESTART_CALL);
+	assert_int_equal(rc, 0);
+	assert_int_equal(calls, 4);
+	assert_int_equal(strlen(control_log.serial), 1000);
+	assert_memory_equal(control_log.serial, text, 1000);
+	/* A second piece that is not there: the first was written. */
+	args = (struct hypercall_args) { { CONSOLEIO_write, 512, 64 * PAGE_SIZE - 256 } };
+	fake_preempt_after = 0;
+	assert_int_equal(op_dispatch(&console_io_ops, &args), -ERESTART_CALL);
+	assert_int_equal(op_dispatch(&console_io_ops, &args), -EFAULT);
+	fake_preempt_after = -1;
+}
+
 /* Numbers and counts have 32 bits: what stands above is ignored, as in Xen. Addresses have 64. */
 static void test_widths(void **state)
 {
@@ -633,7 +667,8 @@ int main(void)
 		T(test_cpuinfo),      T(test_sleep_and_symbols),
 		T(test_version),      T(test_version_denied),
 		T(test_console_dom0), T(test_console_guest),
-		T(test_random),	      T(test_widths),
+		T(test_random),	      T(test_console_in_steps),
+		T(test_widths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,7 @@ static void write_chunk(struct domain *d, const char *chunk, size_t len)
 		guest_console_putc(d, chunk[i]);
 }
 
+/* What is written already is taken off the arguments, so that a long write can stop and go on. */
 static long consoleio_write(struct op_call *call)
 {
 	uint32_t left = (uint32_t)call->args->a[1];
@@ -33,6 +34,11 @@ static long consoleio_write(struct op_call *call)
 	if (left > WRITE_MAX)
 		return -E2BIG;
 	for (; left; left -= (uint32_t)n, from = gva_add(from, n)) {
+		if (from.v != call->args->a[2] && hypercall_preempt()) {
+			call->args->a[1] = left;
+			call->args->a[2] = from.v;
+			return -ERESTART_CALL;
+		}
 		n = min((size_t)left, sizeof(chunk));
 		if (guest_read(chunk, from, n))
 			return -EFAULT;
