@@ -2,8 +2,9 @@
 /*
  * Domains: creation, lookup, references, shutdown. Their destruction is in destroy.c.
  *
- * The hash and the list change under domlist_lock (LOCK_DOMLIST); readers take nothing and are
- * protected by the epoch: a record is freed a grace period after it was unlinked.
+ * Each id has a slot, and a bit that says that the slot is taken. Creation fills a slot, under
+ * domctl_lock; the end of the last reference empties it. Readers take nothing and are protected by
+ * the epoch: a record is freed a grace period after its slot was emptied.
  */
 #include "domain/domain.h"
 #include "domain/destroy.h"
@@ -22,20 +23,13 @@
 #include "x86/smp.h"
 #include "xsm/port.h"
 
-#define HASH_SIZE 256
-
-static struct domain *hash[HASH_SIZE];
-static struct list_head domains = LIST_HEAD_INIT(domains);
-static struct spinlock domlist_lock = SPINLOCK_INIT(LOCK_DOMLIST);
+static struct domain *slots[DOMID_FIRST_RESERVED];
+static unsigned long taken[DIV_ROUND_UP(DOMID_FIRST_RESERVED, BITS_PER_LONG)];
 static uint16_t last_domid;
 
 struct domain *domain_lookup(uint16_t domid)
 {
-	struct domain *d = __atomic_load_n(&hash[domid % HASH_SIZE], __ATOMIC_ACQUIRE);
-
-	while (d && d->id != domid)
-		d = __atomic_load_n(&d->hash_next, __ATOMIC_ACQUIRE);
-	return d;
+	return domid < ARRAY_SIZE(slots) ? __atomic_load_n(&slots[domid], __ATOMIC_ACQUIRE) : NULL;
 }
 
 struct domain *domain_lookup_self(uint16_t domid)
@@ -45,10 +39,15 @@ struct domain *domain_lookup_self(uint16_t domid)
 
 struct domain *domain_next(const struct domain *d)
 {
-	struct list_head *next =
-		__atomic_load_n(d ? &d->list.next : &domains.next, __ATOMIC_ACQUIRE);
+	unsigned int id = d ? d->id + 1U : 0;
+	struct domain *next = NULL;
 
-	return next == &domains ? NULL : list_entry(next, struct domain, list);
+	/* The slot may have been emptied since its bit was seen. */
+	for (; !next && id < ARRAY_SIZE(slots); id++) {
+		id = find_next_bit(taken, ARRAY_SIZE(slots), id);
+		next = domain_lookup((uint16_t)id);
+	}
+	return next;
 }
 
 bool domain_get(struct domain *d)
@@ -63,32 +62,15 @@ bool domain_get(struct domain *d)
 	return true;
 }
 
-static void domain_unlink(struct domain *d)
-{
-	struct domain **p;
-
-	spin_lock(&domlist_lock);
-	for (p = &hash[d->id % HASH_SIZE]; *p != d; p = &(*p)->hash_next)
-		;
-	__atomic_store_n(p, d->hash_next, __ATOMIC_RELEASE);
-	/* Readers may stand on @d: its own links stay as they are. */
-	d->list.prev->next = d->list.next;
-	d->list.next->prev = d->list.prev;
-	spin_unlock(&domlist_lock);
-}
-
-/* No one has a reference, but lookups still find it: first it goes, a grace period later its memory. */
-static void domain_unlink_epoch(struct epoch_node *node)
-{
-	domain_unlink(container_of(node, struct domain, epoch));
-	epoch_defer(node, domain_free_epoch);
-}
-
-/* Often called with locks held (frame_unref): the list's lock is taken later. */
+/* Often called with locks held (frame_unref). */
 void domain_put(struct domain *d)
 {
-	if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL) == 0)
-		epoch_defer(&d->epoch, domain_unlink_epoch);
+	if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	/* The slot last: then the id may be given to a new domain, which sets the bit. */
+	clear_bit(d->id, taken);
+	__atomic_store_n(&slots[d->id], NULL, __ATOMIC_RELEASE);
+	epoch_defer(&d->epoch, domain_free_epoch);
 }
 
 /*
@@ -106,25 +88,6 @@ static int choose_domid(uint16_t wanted)
 			return last_domid;
 	}
 	return -ENOMEM;
-}
-
-/* Makes @d, which is whole and has its id, visible to all. Kept in order of domid. */
-static void domain_link(struct domain *d)
-{
-	struct domain *at;
-
-	spin_lock(&domlist_lock);
-	list_for_each_entry (at, &domains, list) {
-		if (at->id > d->id)
-			break;
-	}
-	d->list.next = &at->list;
-	d->list.prev = at->list.prev;
-	__atomic_store_n(&at->list.prev->next, &d->list, __ATOMIC_RELEASE);
-	at->list.prev = &d->list;
-	d->hash_next = hash[d->id % HASH_SIZE];
-	__atomic_store_n(&hash[d->id % HASH_SIZE], d, __ATOMIC_RELEASE);
-	spin_unlock(&domlist_lock);
 }
 
 /* What createdomain may ask for. */
@@ -206,7 +169,9 @@ int domain_create(uint16_t domid, const struct xen_domctl_createdomain *config,
 		domain_discard(d);
 		return rc;
 	}
-	domain_link(d);
+	/* It is whole: now all may see it. */
+	__atomic_store_n(&slots[d->id], d, __ATOMIC_RELEASE);
+	set_bit(d->id, taken);
 	*out = d;
 	return 0;
 }

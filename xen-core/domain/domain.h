@@ -5,7 +5,6 @@
 
 #include "xen_abi.h"
 #include "types.h"
-#include "list.h"
 #include "lib/spinlock.h"
 #include "mm/guest.h"
 #include "mm/p2m.h"
@@ -46,8 +45,6 @@ struct domain {
 	uint32_t refs; /* domain_get/put; the last frees the record after a grace period */
 	struct xsm_label label;
 	struct spinlock lock;
-	struct domain *hash_next;
-	struct list_head list; /* all domains, by domid */
 	struct epoch_node epoch;
 
 	unsigned int max_vcpus;

@@ -12,7 +12,6 @@
 /* In the order in which they may be taken: outer first. */
 enum lock_rank {
 	LOCK_DOMCTL,   /* serialises changes to the set of domains */
-	LOCK_DOMLIST,  /* domain list and hash, writers */
 	LOCK_DOMAIN,   /* d->lock: life cycle, parameters */
 	LOCK_GRANT,    /* grant table of one domain */
 	LOCK_EVTCHN,   /* event-channel table of one domain (two: lower domid first) */
