@@ -71,6 +71,8 @@ static long op_run(const struct op_table *table, uint64_t nr, struct op_call *ca
 		return rc;
 	if ((op->flags & OP_OTHER) && call->d == call->caller)
 		return -EINVAL;
+	if ((op->flags & OP_ALIVE) && domain_is_dying(call->d))
+		return -EINVAL;
 	rc = op->act(call);
 	if ((op->flags & OP_OUT) && guest_write(call->arg, &call->u, call->size))
 		return -EFAULT;
@@ -115,19 +117,17 @@ bool op_stop(struct op_call *call, uint64_t i)
 	return true;
 }
 
-int bitmap_from_guest(unsigned long *bits, unsigned int nr_bits, const struct xenctl_bitmap *from)
+int cpumap_from_guest(struct cpumask *mask, const struct xenctl_bitmap *from)
 {
-	size_t have = DIV_ROUND_UP((size_t)nr_bits, BITS_PER_LONG) * sizeof(long);
-	size_t given = ((size_t)from->nr_bits + 7) / 8;
-	unsigned int i;
+	unsigned int nr = min(cpus_online(), from->nr_bits);
 
+	memset(mask, 0, sizeof(*mask));
 	if (from->nr_bits > BITMAP_MAX_BITS)
 		return -EINVAL;
-	memset(bits, 0, have);
-	if (guest_read(bits, handle_gva(from->bitmap), min(have, given)))
+	if (guest_read(mask->bits, handle_gva(from->bitmap), (nr + 7) / 8))
 		return -EFAULT;
-	for (i = min(nr_bits, from->nr_bits); i < have * 8; i++)
-		bits[i / BITS_PER_LONG] &= ~(1UL << (i % BITS_PER_LONG));
+	for (; nr % 8; nr++)
+		clear_bit(nr, mask->bits);
 	return 0;
 }
 
@@ -150,13 +150,4 @@ int bitmap_to_guest(const struct xenctl_bitmap *to, const unsigned long *bits, u
 		done += n;
 	}
 	return 0;
-}
-
-void cpumask_online(struct cpumask *mask)
-{
-	unsigned int i;
-
-	memset(mask, 0, sizeof(*mask));
-	for (i = 0; i < cpus_online(); i++)
-		mask->bits[i / BITS_PER_LONG] |= 1UL << (i % BITS_PER_LONG);
 }

@@ -52,15 +52,12 @@ struct op_call {
 bool op_stop(struct op_call *call, uint64_t i);
 
 /*
- * CPU and node bitmaps of the ABI: whole bytes at a handle. Reading takes the bits that there are
- * CPUs for; writing clears the bytes beyond. -EFAULT; -EINVAL: unreasonably long.
+ * CPU and node bitmaps of the ABI: whole bytes at a handle. Reading gives those of the CPUs that are
+ * up; writing clears the bytes beyond @nr_bits. -EFAULT; -EINVAL: unreasonably long.
  */
-int bitmap_from_guest(unsigned long *bits, unsigned int nr_bits, const struct xenctl_bitmap *from);
+int cpumap_from_guest(struct cpumask *mask, const struct xenctl_bitmap *from);
 int bitmap_to_guest(const struct xenctl_bitmap *to, const unsigned long *bits,
 		    unsigned int nr_bits);
-
-/* The CPUs that are up. */
-void cpumask_online(struct cpumask *mask);
 
 struct cpu_policy;
 
@@ -70,6 +67,12 @@ struct cpu_policy;
  */
 long policy_to_guest(const struct cpu_policy *policy, gva_t leaves, uint32_t *nr_leaves, gva_t msrs,
 		     uint32_t *nr_msrs);
+
+/* Acts of memory_op that change where in a guest's physical map something is. */
+long physmap_add(struct op_call *call);
+long physmap_add_batch(struct op_call *call);
+long physmap_remove(struct op_call *call);
+long physmap_acquire_resource(struct op_call *call);
 
 /* Acts of domctl, by file. Each gets its domain in call->d and its arguments in call->u.domctl. */
 long domctl_getvcpuinfo(struct op_call *call);

@@ -99,7 +99,7 @@ static long domctl_max_vcpus(struct op_call *call)
 	struct domain *d = call->d;
 	unsigned int i;
 
-	if (domain_is_dying(d) || call->u.domctl.u.max_vcpus.max != d->max_vcpus)
+	if (call->u.domctl.u.max_vcpus.max != d->max_vcpus)
 		return -EINVAL;
 	for (i = 0; i < d->max_vcpus; i++) {
 		int rc;
@@ -134,15 +134,14 @@ static long domctl_subscribe(struct op_call *call)
 	return 0;
 }
 
-static long domctl_set_address_size(struct op_call *call)
+/* 64, for all: setting it to that is no change. */
+static long domctl_address_size(struct op_call *call)
 {
-	return call->u.domctl.u.address_size.size == 64 ? 0 : -EINVAL;
-}
+	struct xen_domctl_address_size *op = &call->u.domctl.u.address_size;
 
-static long domctl_get_address_size(struct op_call *call)
-{
-	call->u.domctl.u.address_size.size = 64;
-	return 0;
+	if (call->op->nr == XEN_DOMCTL_get_address_size)
+		op->size = 64;
+	return op->size == 64 ? 0 : -EINVAL;
 }
 
 static long domctl_set_target(struct op_call *call)
@@ -190,7 +189,7 @@ static const struct op_entry ops[] = {
 	OP(XEN_DOMCTL_max_mem, XSM_DOMAIN__SETDOMAINMAXMEM, domctl_max_mem, 0),
 	OP(XEN_DOMCTL_getvcpucontext, XSM_DOMAIN__GETVCPUCONTEXT, domctl_getvcpucontext, OP_OTHER),
 	OP(XEN_DOMCTL_getvcpuinfo, XSM_DOMAIN__GETVCPUINFO, domctl_getvcpuinfo, OP_OUT),
-	OP(XEN_DOMCTL_max_vcpus, XSM_DOMAIN__MAX_VCPUS, domctl_max_vcpus, OP_OTHER),
+	OP(XEN_DOMCTL_max_vcpus, XSM_DOMAIN__MAX_VCPUS, domctl_max_vcpus, OP_OTHER | OP_ALIVE),
 	OP(XEN_DOMCTL_scheduler_op, OP_HOOK_IN_ACT, domctl_scheduler_op, OP_OUT),
 	OP(XEN_DOMCTL_setdomainhandle, XSM_DOMAIN__SETDOMAINHANDLE, domctl_setdomainhandle, 0),
 	OP(XEN_DOMCTL_irq_permission, OP_HOOK_IN_ACT, domctl_permission, 0),
@@ -204,8 +203,8 @@ static const struct op_entry ops[] = {
 	OP(XEN_DOMCTL_subscribe, XSM_DOMAIN__SET_MISC_INFO, domctl_subscribe, 0),
 	OP(XEN_DOMCTL_gethvmcontext, XSM_HVM__GETHVMC, domctl_gethvmcontext, OP_OTHER | OP_OUT),
 	OP(XEN_DOMCTL_sethvmcontext, XSM_HVM__SETHVMC, domctl_sethvmcontext, OP_OTHER),
-	OP(XEN_DOMCTL_set_address_size, XSM_DOMAIN__SETADDRSIZE, domctl_set_address_size, 0),
-	OP(XEN_DOMCTL_get_address_size, XSM_DOMAIN__GETADDRSIZE, domctl_get_address_size, OP_OUT),
+	OP(XEN_DOMCTL_set_address_size, XSM_DOMAIN__SETADDRSIZE, domctl_address_size, 0),
+	OP(XEN_DOMCTL_get_address_size, XSM_DOMAIN__GETADDRSIZE, domctl_address_size, OP_OUT),
 	OP(XEN_DOMCTL_set_target, OP_HOOK_IN_ACT, domctl_set_target, 0),
 	OP(XEN_DOMCTL_gethvmcontext_partial, XSM_HVM__GETHVMC, domctl_gethvmcontext_partial,
 	   OP_OTHER | OP_OUT),

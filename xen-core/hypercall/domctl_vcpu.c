@@ -99,23 +99,6 @@ long domctl_getvcpucontext(struct op_call *call)
 	return rc;
 }
 
-static void mask_and(struct cpumask *mask, const struct cpumask *with)
-{
-	for (unsigned int i = 0; i < ARRAY_SIZE(mask->bits); i++)
-		mask->bits[i] &= with->bits[i];
-}
-
-/* Reads one of the two maps, cut to the CPUs that are up. @soft may end up empty: no preference. */
-static int read_cpumap(const struct xenctl_bitmap *map, struct cpumask *mask)
-{
-	struct cpumask online;
-	int rc = bitmap_from_guest(mask->bits, MAX_CPUS, map);
-
-	cpumask_online(&online);
-	mask_and(mask, &online);
-	return rc;
-}
-
 /* Writes those maps that the caller has asked for, as far as there are @nr_cpus CPUs. */
 static int write_cpumaps(const struct xen_domctl_vcpuaffinity *op, const struct cpumask *hard,
 			 const struct cpumask *soft, unsigned int nr_cpus)
@@ -139,16 +122,17 @@ long domctl_setvcpuaffinity(struct op_call *call)
 	int rc = set_hard || set_soft ? find_vcpu(call, op->vcpu, &v) : -EINVAL;
 
 	if (!rc && set_hard)
-		rc = read_cpumap(&op->cpumap_hard, &hard);
+		rc = cpumap_from_guest(&hard, &op->cpumap_hard);
 	if (!rc && set_soft)
-		rc = read_cpumap(&op->cpumap_soft, &soft);
+		rc = cpumap_from_guest(&soft, &op->cpumap_soft);
 	if (!rc)
 		rc = sched_set_affinity(v, set_hard ? &hard : NULL, set_soft ? &soft : NULL);
 	if (rc)
 		return rc;
 	/* What is in effect goes back: soft within hard. */
 	sched_get_affinity(v, &hard, &soft);
-	mask_and(&soft, &hard);
+	for (unsigned int i = 0; i < ARRAY_SIZE(soft.bits); i++)
+		soft.bits[i] &= hard.bits[i];
 	return write_cpumaps(op, &hard, &soft, cpus_online());
 }
 
@@ -165,13 +149,14 @@ long domctl_getvcpuaffinity(struct op_call *call)
 	return write_cpumaps(op, &hard, &soft, MAX_CPUS);
 }
 
+/* There is one node, which has to be in the map. */
 long domctl_setnodeaffinity(struct op_call *call)
 {
-	unsigned long nodes;
-	int rc = bitmap_from_guest(&nodes, BITS_PER_LONG, &call->u.domctl.u.nodeaffinity.nodemap);
+	const struct xenctl_bitmap *map = &call->u.domctl.u.nodeaffinity.nodemap;
+	uint8_t nodes = 0;
 
-	if (rc)
-		return rc;
+	if (map->nr_bits && guest_read(&nodes, handle_gva(map->bitmap), sizeof(nodes)))
+		return -EFAULT;
 	return nodes & 1 ? 0 : -EINVAL;
 }
 

@@ -5,7 +5,6 @@
  */
 #include "hypercall/control.h"
 #include "hypercall/hypercall.h"
-#include "hypercall/physmap.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/frame.h"
@@ -87,22 +86,21 @@ static long reservation_op(struct op_call *call)
 	return (long)i;
 }
 
-/* Operations whose argument is just a domid. */
-static long stat_op(struct op_call *call)
+/* Numbers: of the domain, or of the host. */
+static long query(struct op_call *call)
 {
 	switch (call->op->nr) {
 	case XENMEM_current_reservation:
 		return (long)READ_ONCE(call->d->tot_pages);
 	case XENMEM_maximum_reservation:
 		return (long)call->d->max_pages;
-	default:
+	case XENMEM_maximum_gpfn:
 		return (long)READ_ONCE(call->d->p2m.max_gfn);
+	case XENMEM_maximum_ram_page:
+		return (long)frames_total();
+	default:
+		return 0; /* nothing is shared */
 	}
-}
-
-static long maximum_ram_page(struct op_call *call)
-{
-	return (long)frames_total();
 }
 
 static long memory_map(struct op_call *call)
@@ -160,18 +158,13 @@ static long pod_target(struct op_call *call)
 	return 0;
 }
 
-static long nothing_shared(struct op_call *call)
-{
-	return 0;
-}
-
 static long claim_pages(struct op_call *call)
 {
 	const struct xen_memory_reservation *r = &call->u.reservation;
 
 	if (r->extent_order || r->mem_flags || handle_gva(r->extent_start).v)
 		return -EINVAL;
-	return domain_is_dying(call->d) ? -EINVAL : frames_claim(call->d, r->nr_extents);
+	return frames_claim(call->d, r->nr_extents);
 }
 
 /* Reads the argument of an operation that has one, and finds the domain that it names. */
@@ -193,22 +186,23 @@ static int find_domain(struct op_call *call)
 static const struct op_entry entries[] = {
 	OP(XENMEM_decrease_reservation, OP_HOOK_IN_ACT, reservation_op, 0),
 	OP(XENMEM_populate_physmap, OP_HOOK_IN_ACT, reservation_op, 0),
-	OP(XENMEM_maximum_ram_page, OP_HOOK_NONE, maximum_ram_page, 0),
-	OP_OF(memory_domid, XENMEM_current_reservation, XSM_MMU__STAT, stat_op, 0),
-	OP_OF(memory_domid, XENMEM_maximum_reservation, XSM_MMU__STAT, stat_op, 0),
-	OP_OF(memory_domid, XENMEM_maximum_gpfn, XSM_MMU__STAT, stat_op, 0),
-	OP_OF(xen_add_to_physmap, XENMEM_add_to_physmap, XSM_MMU__PHYSMAP, physmap_add, 0),
+	OP(XENMEM_maximum_ram_page, OP_HOOK_NONE, query, 0),
+	OP_OF(memory_domid, XENMEM_current_reservation, XSM_MMU__STAT, query, 0),
+	OP_OF(memory_domid, XENMEM_maximum_reservation, XSM_MMU__STAT, query, 0),
+	OP_OF(memory_domid, XENMEM_maximum_gpfn, XSM_MMU__STAT, query, 0),
+	OP_OF(xen_add_to_physmap, XENMEM_add_to_physmap, XSM_MMU__PHYSMAP, physmap_add, OP_ALIVE),
 	OP_OF(xen_add_to_physmap_batch, XENMEM_add_to_physmap_batch, XSM_MMU__PHYSMAP,
-	      physmap_add_batch, 0),
+	      physmap_add_batch, OP_ALIVE),
 	OP_OF(xen_remove_from_physmap, XENMEM_remove_from_physmap, XSM_MMU__PHYSMAP, physmap_remove,
-	      0),
+	      OP_ALIVE),
 	OP(XENMEM_memory_map, OP_HOOK_NONE, memory_map, 0),
 	OP_OF(xen_foreign_memory_map, XENMEM_set_memory_map, XSM_MMU__MEMORYMAP, set_memory_map, 0),
 	OP_OF(xen_pod_target, XENMEM_set_pod_target, XSM_DOMAIN__SETPODTARGET, pod_target, OP_OUT),
 	OP_OF(xen_pod_target, XENMEM_get_pod_target, XSM_DOMAIN__GETPODTARGET, pod_target, OP_OUT),
-	OP(XENMEM_get_sharing_freed_pages, OP_HOOK_NONE, nothing_shared, 0),
-	OP(XENMEM_get_sharing_shared_pages, OP_HOOK_NONE, nothing_shared, 0),
-	OP_OF(xen_memory_reservation, XENMEM_claim_pages, XSM_DOMAIN2__SETCLAIM, claim_pages, 0),
+	OP(XENMEM_get_sharing_freed_pages, OP_HOOK_NONE, query, 0),
+	OP(XENMEM_get_sharing_shared_pages, OP_HOOK_NONE, query, 0),
+	OP_OF(xen_memory_reservation, XENMEM_claim_pages, XSM_DOMAIN2__SETCLAIM, claim_pages,
+	      OP_ALIVE),
 	OP_OF(xen_mem_acquire_resource, XENMEM_acquire_resource, XSM_DOMAIN2__RESOURCE_MAP,
 	      physmap_acquire_resource, 0),
 };

@@ -20,8 +20,9 @@ struct spinlock;
 
 /* For op_entry.flags: */
 #define OP_OTHER       1 /* not on the calling domain itself: -EINVAL */
-#define OP_OUT	       2 /* the arguments go back to the caller as @act leaves them, error or not */
-#define OP_ANSWERS     4 /* a denial is no error: @act answers less (call->denied) */
+#define OP_ALIVE       2 /* not on a dying domain: -EINVAL */
+#define OP_OUT	       4 /* the arguments go back to the caller as @act leaves them, error or not */
+#define OP_ANSWERS     8 /* a denial is no error: @act answers less (call->denied) */
 
 struct op_entry {
 	uint16_t nr;	  /* number in the ABI */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See physmap.h. Every entry made here holds a reference of its frame (mm/frame.h). */
-#include "hypercall/physmap.h"
+/*
+ * Acts of memory_op that change where in a guest's physical map something is. Every entry made here holds a reference of its frame (mm/frame.h).
+ */
 #include "grant/grant.h"
+#include "hypercall/control.h"
 #include "hypercall/hypercall.h"
 #include "lib/errno.h"
 #include "mm/frame.h"
@@ -147,8 +149,6 @@ long physmap_add(struct op_call *call)
 	/* The structure has no room for a foreign domain. */
 	if (x->space == XENMAPSPACE_gmfn_foreign)
 		return -ENOSYS;
-	if (domain_is_dying(call->d))
-		return -EINVAL;
 	if (x->space != XENMAPSPACE_gmfn_range)
 		return add_one(call->d, NULL, x->space, x->idx, (gfn_t) { x->gpfn });
 	for (uint64_t i = call->start; i < x->size && !rc; i++) {
@@ -178,7 +178,7 @@ long physmap_add_batch(struct op_call *call)
 {
 	const struct xen_add_to_physmap_batch *x = &call->u.add_batch;
 	struct domain *foreign;
-	int rc = domain_is_dying(call->d) ? -EINVAL : batch_foreign(call, x, &foreign);
+	int rc = batch_foreign(call, x, &foreign);
 
 	if (rc)
 		return rc;
@@ -202,8 +202,6 @@ long physmap_remove(struct op_call *call)
 	gfn_t gfn = { call->u.remove.gpfn };
 	struct p2m_entry e = p2m_lookup(&call->d->p2m, gfn);
 
-	if (domain_is_dying(call->d))
-		return -EINVAL;
 	if (e.type == P2M_NONE)
 		return -ENOENT;
 	/* Grants are unmapped by their handles alone. */

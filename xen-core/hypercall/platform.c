@@ -44,24 +44,19 @@ static long platform_getidletime(struct op_call *call)
 {
 	struct xenpf_getidletime *g = &call->u.platform.u.getidletime;
 	struct xenctl_bitmap map = { { g->cpumap_bitmap.p }, g->cpumap_nr_cpus };
-	struct cpumask wanted, online;
-	unsigned int i;
-	int rc = bitmap_from_guest(wanted.bits, MAX_CPUS, &map);
+	struct cpumask wanted;
+	int rc = cpumap_from_guest(&wanted, &map);
 
 	if (rc)
 		return rc;
-	cpumask_online(&online);
-	for (i = 0; i < min(g->cpumap_nr_cpus, (uint32_t)MAX_CPUS); i++) {
-		uint64_t idle = test_bit(i, online.bits) ? sched_idle_ns(i) : 0;
+	for (unsigned int i = 0; i < cpus_online(); i++) {
+		uint64_t idle = sched_idle_ns(i);
 
 		if (test_bit(i, wanted.bits) && guest_write_elem(g->idletime, i, &idle))
 			return -EFAULT;
 	}
-	for (i = 0; i < ARRAY_SIZE(wanted.bits); i++)
-		wanted.bits[i] &= online.bits[i];
-	rc = bitmap_to_guest(&map, wanted.bits, MAX_CPUS);
 	g->now = system_time();
-	return rc;
+	return bitmap_to_guest(&map, wanted.bits, MAX_CPUS);
 }
 
 static long platform_get_cpuinfo(struct op_call *call)

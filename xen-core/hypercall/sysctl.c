@@ -3,6 +3,7 @@
 #include "hypercall/control.h"
 #include "hypercall/hypercall.h"
 #include "hvm/cpuid.h"
+#include "lib/bitops.h"
 #include "lib/console.h"
 #include "lib/errno.h"
 #include "lib/keyhandler.h"
@@ -182,35 +183,28 @@ static long sysctl_getcpuinfo(struct op_call *call)
 	return 0;
 }
 
-/* The pool that all CPUs and domains are in. */
-static long cpupool_info(struct op_call *call)
-{
-	struct xen_sysctl_cpupool_op *op = &call->u.sysctl.u.cpupool_op;
-	struct cpumask online;
-	struct domain *d;
-
-	/* The first pool at or after the one asked for. */
-	if (op->cpupool_id != 0 && op->cpupool_id != XEN_SYSCTL_CPUPOOL_PAR_ANY)
-		return -ENOENT;
-	op->cpupool_id = 0;
-	op->sched_id = XEN_SCHEDULER_CREDIT2;
-	op->n_dom = 0;
-	for_each_domain (d)
-		op->n_dom++;
-	cpumask_online(&online);
-	return bitmap_to_guest(&op->cpumap, online.bits, cpus_online());
-}
-
+/* All CPUs and domains are in pool 0. */
 static long sysctl_cpupool_op(struct op_call *call)
 {
-	const struct xen_sysctl_cpupool_op *op = &call->u.sysctl.u.cpupool_op;
-	struct cpumask none = { { 0 } };
+	struct xen_sysctl_cpupool_op *op = &call->u.sysctl.u.cpupool_op;
+	struct cpumask cpus = { { 0 } };
+	struct domain *d;
 
 	switch (op->op) {
 	case XEN_SYSCTL_CPUPOOL_OP_INFO:
-		return cpupool_info(call);
+		/* The first pool at or after the one asked for. */
+		if (op->cpupool_id != 0 && op->cpupool_id != XEN_SYSCTL_CPUPOOL_PAR_ANY)
+			return -ENOENT;
+		op->cpupool_id = 0;
+		op->sched_id = XEN_SCHEDULER_CREDIT2;
+		op->n_dom = 0;
+		for_each_domain (d)
+			op->n_dom++;
+		for (unsigned int i = 0; i < cpus_online(); i++)
+			set_bit(i, cpus.bits);
+		return bitmap_to_guest(&op->cpumap, cpus.bits, cpus_online());
 	case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
-		return bitmap_to_guest(&op->cpumap, none.bits, cpus_online());
+		return bitmap_to_guest(&op->cpumap, cpus.bits, cpus_online());
 	case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
 		if (op->cpupool_id)
 			return -ENOENT;
@@ -235,8 +229,7 @@ static long sysctl_scheduler_op(struct op_call *call)
 		return -ESRCH;
 	if (op->sched_id != XEN_SCHEDULER_CREDIT2)
 		return -EINVAL;
-	rc = sched_sysctl_scheduler_op(op);
-	return rc;
+	return sched_sysctl_scheduler_op(op);
 }
 
 static long sysctl_get_cpu_levelling_caps(struct op_call *call)
