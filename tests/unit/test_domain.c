@@ -12,7 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "domain/destroy.h"
+#include "domain/domain.h"
 #include "domain/guest_console.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Domains: creation, lookup, references, shutdown. Their destruction is in destroy.c.
+ * Domains: creation, lookup, references, shutdown, and destruction.
  *
  * Each id has a slot, and a bit that says that the slot is taken. Creation fills a slot, under
  * domctl_lock; the end of the last reference empties it. Readers take nothing and are protected by
  * the epoch: a record is freed a grace period after its slot was emptied.
  */
 #include "domain/domain.h"
-#include "domain/destroy.h"
+#include "domain/guest_console.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
 #include "hvm/cpuid.h"
 #include "hvm/hvm.h"
 #include "hvm/vlapic.h"
+#include "hypercall/hypercall.h"
 #include "lib/bitops.h"
 #include "lib/errno.h"
 #include "lib/printk.h"
@@ -22,6 +23,10 @@
 #include "mm/window.h"
 #include "x86/smp.h"
 #include "xsm/port.h"
+
+#define STEP_PORTS  256
+#define STEP_MAPS   128
+#define STEP_FRAMES 1024
 
 static struct domain *slots[DOMID_FIRST_RESERVED];
 static unsigned long taken[DIV_ROUND_UP(DOMID_FIRST_RESERVED, BITS_PER_LONG)];
@@ -62,6 +67,40 @@ bool domain_get(struct domain *d)
 	return true;
 }
 
+/* Frees a vCPU that no one can reach. */
+static void vcpu_free(struct vcpu *v)
+{
+	struct domain *d = v->domain;
+
+	if (v->sched)
+		sched_vcpu_free(v);
+	if (v->vlapic)
+		vlapic_free(v);
+	vm_ops->vcpu_free(v);
+	if (v->id >= ARRAY_SIZE(d->shared->vcpu_info))
+		xfree(v->info_va);
+	xfree(v);
+}
+
+/* The grace period is over: frees the record and what hangs on it, as far as it was made. */
+static void domain_free(struct epoch_node *node)
+{
+	struct domain *d = container_of(node, struct domain, epoch);
+
+	for (unsigned int i = 0; d->vcpu && i < d->max_vcpus; i++)
+		if (d->vcpu[i])
+			vcpu_free(d->vcpu[i]);
+	xfree(d->vcpu);
+	evtchn_free(d);
+	grant_free(d);
+	cpu_policy_free(d);
+	if (d->shared)
+		shared_page_free(d->shared);
+	xfree(d->memory_map);
+	guest_console_free(d);
+	xfree(d);
+}
+
 /* Often called with locks held (frame_unref). */
 void domain_put(struct domain *d)
 {
@@ -70,7 +109,7 @@ void domain_put(struct domain *d)
 	/* The slot last: then the id may be given to a new domain, which sets the bit. */
 	clear_bit(d->id, taken);
 	__atomic_store_n(&slots[d->id], NULL, __ATOMIC_RELEASE);
-	epoch_defer(&d->epoch, domain_free_epoch);
+	epoch_defer(&d->epoch, domain_free);
 }
 
 /*
@@ -118,10 +157,11 @@ static int domain_init_parts(struct domain *d, const struct xen_domctl_createdom
 {
 	int rc;
 
-	rc = p2m_init(&d->p2m, d);
 	d->vcpu = xzalloc_array(struct vcpu *, d->max_vcpus);
-	if (!rc && !d->vcpu)
-		rc = -ENOMEM;
+	d->shared = shared_page_alloc(d);
+	if (!d->vcpu || !d->shared)
+		return -ENOMEM;
+	rc = p2m_init(&d->p2m, d);
 	if (!rc)
 		rc = evtchn_init(d, c->max_evtchn_port);
 	if (!rc)
@@ -131,9 +171,6 @@ static int domain_init_parts(struct domain *d, const struct xen_domctl_createdom
 	if (rc)
 		return rc;
 	sched_domain_init(d);
-	d->shared = shared_page_alloc(d);
-	if (!d->shared)
-		return -ENOMEM;
 	domain_update_wallclock(d);
 	return 0;
 }
@@ -166,7 +203,9 @@ int domain_create(uint16_t domid, const struct xen_domctl_createdomain *config,
 	if (!rc)
 		rc = domain_init_parts(d, config);
 	if (rc) {
-		domain_discard(d);
+		if (d->p2m.root)
+			p2m_teardown(&d->p2m, ~0U);
+		domain_free(&d->epoch);
 		return rc;
 	}
 	/* It is whole: now all may see it. */
@@ -351,6 +390,77 @@ void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 	info->gpaddr_bits = 48;
 	info->arch_config.emulation_flags = d->emulation_flags;
 	memcpy(info->handle, d->handle, sizeof(info->handle));
+}
+
+/*
+ * Destruction: first the domain is marked dying, so that nothing new attaches to it; then, in steps
+ * that each take a fraction of a millisecond, its event channels, what it has mapped from others
+ * and its memory are let go. Then it is dead: the record stays until the last reference is gone (a
+ * page of it that another domain still maps holds one).
+ */
+
+/* Stops everything of @d that acts by itself. */
+static void domain_stop(struct domain *d)
+{
+	struct vcpu *v;
+	unsigned int i;
+
+	domain_pause_sync(d);
+	for_each_vcpu (d, v, i)
+		vcpu_time_stop(v);
+	sched_domain_stop(d);
+	frames_claim(d, 0);
+}
+
+static void unpin_areas(struct domain *d)
+{
+	struct vcpu *v;
+	unsigned int i;
+
+	for_each_vcpu (d, v, i) {
+		guest_area_unpin(&v->runstate_area);
+		guest_area_unpin(&v->time_area);
+		guest_area_unpin(&v->info);
+	}
+}
+
+/* One step: true when all is gone. */
+static bool release_step(struct domain *d)
+{
+	if (!evtchn_destroy(d, STEP_PORTS) || !grant_destroy(d, STEP_MAPS) ||
+	    !p2m_teardown(&d->p2m, STEP_FRAMES))
+		return false;
+	unpin_areas(d);
+	return true;
+}
+
+int domain_destroy(struct domain *d)
+{
+	bool first = false;
+
+	if (d->privileged || d == current_domain())
+		return -EINVAL;
+	spin_lock(&d->lock);
+	if (d->state == DOMAIN_DEAD) {
+		spin_unlock(&d->lock);
+		return 0;
+	}
+	if (d->state != DOMAIN_DYING) {
+		WRITE_ONCE(d->state, DOMAIN_DYING);
+		first = true;
+	}
+	spin_unlock(&d->lock);
+	if (first)
+		domain_stop(d);
+	do {
+		if (release_step(d)) {
+			WRITE_ONCE(d->state, DOMAIN_DEAD);
+			evtchn_raise_virq_global(VIRQ_DOM_EXC);
+			domain_put(d);
+			return 0;
+		}
+	} while (!hypercall_preempt());
+	return -ERESTART_CALL;
 }
 
 struct xsm_label *xsm_port_label(uint16_t domid)

@@ -75,11 +75,7 @@ static void time_write(struct vcpu *v, struct vcpu_time_info *t)
 	v->time_version += 2;
 	to->version = t->version;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	to->tsc_timestamp = t->tsc_timestamp;
-	to->system_time = t->system_time;
-	to->tsc_to_system_mul = t->tsc_to_system_mul;
-	to->tsc_shift = t->tsc_shift;
-	to->flags = t->flags;
+	*to = *t;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	to->version = t->version + 1;
 	vcpu_info_close(v, info);
