@@ -31,6 +31,7 @@
 #define BIG_EXTENTS   8
 #define OWN	      (48UL << 20) /* of the domain's own memory, given back for what is made above */
 #define LIST	      2048
+#define CONSOLE_LEN   65536
 #define FIFO_PAGES    16 /* of 1024 ports */
 #define FIFO_PORTS    8000
 #define GRANT_REF     9
@@ -269,6 +270,16 @@ static void multicalls_long(void)
 	HYPERCALL2(multicall, many.call, ARRAY_SIZE(args));
 }
 
+/* A line of blanks: the log is read by people too. */
+static void write_console(void)
+{
+	static char text[CONSOLE_LEN];
+
+	for (unsigned int i = 0; i < sizeof(text); i++)
+		text[i] = i + 1 < sizeof(text) ? ' ' : '\n';
+	HYPERCALL3(console_io, CONSOLEIO_write, sizeof(text), text);
+}
+
 static void poll_many(void)
 {
 	static evtchn_port_t ports[128];
@@ -380,6 +391,7 @@ void guest_main(void)
 	check_grants();
 	measure("multicall", multicalls);
 	measure("multicall-long", multicalls_long);
+	measure("console-write", write_console);
 	measure("poll", poll_many);
 	measure("string-write", string_to_hole);
 	measure("string-read", string_from_hole);
