@@ -86,21 +86,16 @@ NOTES = {
     'XEN_SYSCTL_getdomaininfolist':
         'getdomaininfo is asked of each domain; a denied one is left out.',
     'XEN_SYSCTL_debug_keys': 'At most 16 keys a call.',
-    'XEN_SYSCTL_availheap': 'Address widths are not looked at.',
     'XEN_SYSCTL_numainfo': 'One node.',
     'XEN_SYSCTL_cpupool_op':
         'One pool with all CPUs: information, and moving a domain to pool 0. Else '
         '-EOPNOTSUPP.',
-    'XEN_SYSCTL_get_cpu_levelling_caps': 'None: CPUID is always intercepted.',
     'XEN_SYSCTL_get_cpu_featureset': "PV's are -EOPNOTSUPP.",
     'XEN_SYSCTL_get_cpu_policy': "PV's are -EOPNOTSUPP.",
     'XEN_DOMCTL_createdomain':
         'domain create, asked by domain_create(). Only HVM and PVH with nested paging; grant '
         'tables version 1; no IOMMU, nested virtualisation, vPMU, or trace buffer: -EINVAL.',
     'XEN_DOMCTL_getdomaininfo': 'As in Xen: the first domain at or after the id.',
-    'XEN_DOMCTL_shadow_op':
-        'GET_ALLOCATION and SET_ALLOCATION, the latter only raises; no log-dirty mode: '
-        '-EOPNOTSUPP.',
     'XEN_DOMCTL_getvcpucontext': 'Registers, control registers and segment bases; no FPU state.',
     'XEN_DOMCTL_scheduler_op': 'credit2 only.',
     'XEN_DOMCTL_irq_permission':
@@ -181,7 +176,7 @@ NOT_OFFERED = {
     'No domain owns firmware or its services.':
         'XENPF_efi_runtime_call XENPF_firmware_info',
     'The core does not manage frequencies or sleep states.':
-        'XENPF_change_freq XENPF_set_processor_pminfo XENPF_core_parking XEN_SYSCTL_get_pmstat '
+        'XENPF_getidletime XENPF_change_freq XENPF_set_processor_pminfo XENPF_core_parking XEN_SYSCTL_get_pmstat '
         'XEN_SYSCTL_pm_op',
     'CPUs and memory are fixed at boot.':
         'XENPF_cpu_online XENPF_cpu_offline XENPF_cpu_hotadd XENPF_mem_hotadd',
@@ -191,6 +186,16 @@ NOT_OFFERED = {
         'XEN_SYSCTL_tbuf_op',
     'Not counted.':
         'XEN_SYSCTL_perfc_op XEN_SYSCTL_lockprof_op XEN_SYSCTL_coverage_op',
+    'XENPF_settime64 does it.':
+        'XENPF_settime32',
+    'XEN_SYSCTL_physinfo tells.':
+        'XEN_SYSCTL_availheap',
+    'None: CPUID is always intercepted.':
+        'XEN_SYSCTL_get_cpu_levelling_caps',
+    'No save, restore or migration of guests.':
+        'XEN_DOMCTL_subscribe XEN_DOMCTL_gettscinfo',
+    'XEN_DOMCTL_set_paging_mempool_size does it; no log-dirty mode.':
+        'XEN_DOMCTL_shadow_op',
     'CPUs are fixed at boot.':
         'XEN_SYSCTL_cpu_hotplug',
     'Memory is fixed at boot.':
@@ -307,7 +312,7 @@ concern many:
 - One NUMA node, one CPU pool, one scheduler (credit2's interface), whatever the host has.
 - Control operations on domains (domctl) run one at a time; a second caller starts again, unseen.
 - Counts in one call are bounded where Xen takes any: console output 64 KiB, debug keys 16.
-- Page-table memory of a domain (shadow allocation, paging pool) can be raised, not lowered.
+- Page-table memory of a domain (paging pool) can be raised, not lowered.
 - What FLASK denies of xen_version is answered as in Xen: "<denied>", an empty string, or zero.
 - No domain owns hardware, Dom0 included: permissions on interrupts, ports and I/O memory can't be given.
 '''
@@ -369,15 +374,9 @@ class Page:
     def problem(self, text):
         self.problems.append(text)
 
-    def parts(self, name):
-        """Permissions of an operation that access_vectors lists by its parts."""
-        if name != 'XEN_DOMCTL_shadow_op':
-            return []
-        return self.perms['XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION']
-
     def table_row(self, name, entry):
         hook, note = entry[1], NOTES.get(name, '')
-        listed = self.perms.get(name) or self.parts(name)
+        listed = self.perms.get(name)
         if hook not in ('act', 'none') and hook not in listed:
             self.problem(f'{name}: the table asks "{hook}", access_vectors lists {listed}')
         if hook == 'act' and not listed:

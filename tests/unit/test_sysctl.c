@@ -170,20 +170,9 @@ static void test_physinfo(void **state)
 	assert_int_equal(p->hw_cap[7], 0x107);
 	assert_true(p->capabilities & XEN_SYSCTL_PHYSCAP_hvm);
 	assert_false(p->capabilities & (XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v2));
-	begin(XEN_SYSCTL_availheap)->u.availheap.node = -1;
-	assert_int_equal(run(), 0);
-	assert_int_equal(op.u.availheap.avail_bytes, 500000UL << PAGE_SHIFT);
-	op.u.availheap.node = 1;
-	assert_int_equal(run(), 0);
-	assert_int_equal(op.u.availheap.avail_bytes, 0);
-	op.u.availheap.node = -2;
-	assert_int_equal(run(), -EINVAL);
 	begin(XEN_SYSCTL_sched_id);
 	assert_int_equal(run(), 0);
 	assert_int_equal(op.u.sched_id.sched_id, XEN_SCHEDULER_CREDIT2);
-	begin(XEN_SYSCTL_get_cpu_levelling_caps)->u.cpu_levelling_caps.caps = 5;
-	assert_int_equal(run(), 0);
-	assert_int_equal(op.u.cpu_levelling_caps.caps, 0);
 }
 
 static void test_topology(void **state)
@@ -362,33 +351,6 @@ static void test_settime(void **state)
 	pop.u.settime64.nsecs = 0;
 	pop.u.settime64.mbz = 1;
 	assert_int_equal(prun(), -EINVAL);
-	pbegin(XENPF_settime32)->u.settime32.secs = 5;
-	assert_int_equal(prun(), 0);
-	assert_int_equal(control_log.wall_sec, 5);
-}
-
-static void test_idletime(void **state)
-{
-	uint8_t *map = data();
-	uint64_t *idle = fake_mem(dom0, DATA + 64);
-
-	(void)state;
-	pbegin(XENPF_getidletime)->u.getidletime.cpumap_bitmap.p = (void *)DATA;
-	pop.u.getidletime.idletime.p = (void *)(DATA + 64);
-	pop.u.getidletime.cpumap_nr_cpus = 8;
-	map[0] = 0x86;
-	idle[0] = 99;
-	idle[7] = 99;
-	assert_int_equal(prun(), 0);
-	assert_int_equal(map[0], 2); /* those that there are */
-	assert_int_equal(idle[0], 99);
-	assert_int_equal(idle[1], 1001);
-	assert_int_equal(idle[7], 99);
-	assert_int_equal(pop.u.getidletime.now, fake_now);
-	pop.u.getidletime.idletime.p = (void *)NOWHERE;
-	assert_int_equal(prun(), -EFAULT);
-	pop.u.getidletime.cpumap_bitmap.p = (void *)NOWHERE;
-	assert_int_equal(prun(), -EFAULT);
 }
 
 static void test_cpuinfo(void **state)
@@ -658,16 +620,25 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, control_setup, control_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_entry),	      T(test_every_hook),
-		T(test_readconsole),  T(test_physinfo),
-		T(test_topology),     T(test_numa),
-		T(test_domains),      T(test_pools),
-		T(test_features),     T(test_keys),
-		T(test_settime),      T(test_idletime),
-		T(test_cpuinfo),      T(test_sleep_and_symbols),
-		T(test_version),      T(test_version_denied),
-		T(test_console_dom0), T(test_console_guest),
-		T(test_random),	      T(test_console_in_steps),
+		T(test_entry),
+		T(test_every_hook),
+		T(test_readconsole),
+		T(test_physinfo),
+		T(test_topology),
+		T(test_numa),
+		T(test_domains),
+		T(test_pools),
+		T(test_features),
+		T(test_keys),
+		T(test_settime),
+		T(test_cpuinfo),
+		T(test_sleep_and_symbols),
+		T(test_version),
+		T(test_version_denied),
+		T(test_console_dom0),
+		T(test_console_guest),
+		T(test_random),
+		T(test_console_in_steps),
 		T(test_widths),
 	};
 

@@ -70,7 +70,6 @@ struct domain {
 	uint64_t hvm_params[HVM_NR_PARAMS];
 	uint8_t callback_vector;  /* HVM_PARAM_CALLBACK_IRQ of vector type, 0: none */
 	int64_t wallclock_offset; /* seconds, XEN_DOMCTL_settimeoffset */
-	uint32_t suspend_port;	  /* unused ports are 0 */
 	struct timer watchdog[2];
 	uint32_t watchdog_in_use;
 	uint32_t vm_assist;	      /* 1 << VMASST_TYPE_*; atomic */

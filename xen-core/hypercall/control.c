@@ -8,8 +8,6 @@
 #include "x86/cpu.h"
 #include "xsm/xsm.h"
 
-#define BITMAP_MAX_BITS 65536
-
 /* Classes whose target is the host itself rather than a domain. */
 static bool is_host_class(unsigned int hook)
 {
@@ -115,20 +113,6 @@ bool op_stop(struct op_call *call, uint64_t i)
 		return false;
 	call->args->a[0] = call->op->nr | i << MEMOP_EXTENT_SHIFT;
 	return true;
-}
-
-int cpumap_from_guest(struct cpumask *mask, const struct xenctl_bitmap *from)
-{
-	unsigned int nr = min(cpus_online(), from->nr_bits);
-
-	memset(mask, 0, sizeof(*mask));
-	if (from->nr_bits > BITMAP_MAX_BITS)
-		return -EINVAL;
-	if (guest_read(mask->bits, handle_gva(from->bitmap), (nr + 7) / 8))
-		return -EFAULT;
-	for (; nr % 8; nr++)
-		clear_bit(nr, mask->bits);
-	return 0;
 }
 
 int bitmap_to_guest(const struct xenctl_bitmap *to, const unsigned long *bits, unsigned int nr_bits)

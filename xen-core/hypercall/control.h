@@ -51,11 +51,13 @@ struct op_call {
  */
 bool op_stop(struct op_call *call, uint64_t i);
 
+/* Bitmaps longer than this are unreasonable. */
+#define BITMAP_MAX_BITS 65536
+
 /*
- * CPU and node bitmaps of the ABI: whole bytes at a handle. Reading gives those of the CPUs that are
- * up; writing clears the bytes beyond @nr_bits. -EFAULT; -EINVAL: unreasonably long.
+ * Writes a CPU or node bitmap of the ABI: whole bytes, those beyond @nr_bits are cleared. -EFAULT;
+ * -EINVAL: unreasonably long.
  */
-int cpumap_from_guest(struct cpumask *mask, const struct xenctl_bitmap *from);
 int bitmap_to_guest(const struct xenctl_bitmap *to, const unsigned long *bits,
 		    unsigned int nr_bits);
 
@@ -88,11 +90,9 @@ long domctl_gethvmcontext_partial(struct op_call *call);
 long domctl_sethvmcontext(struct op_call *call);
 long domctl_get_cpu_policy(struct op_call *call);
 long domctl_set_cpu_policy(struct op_call *call);
-long domctl_gettscinfo(struct op_call *call);
 long domctl_settscinfo(struct op_call *call);
 long domctl_hypercall_init(struct op_call *call);
 long domctl_getpageframeinfo3(struct op_call *call);
-long domctl_shadow_op(struct op_call *call);
 long domctl_get_paging_mempool_size(struct op_call *call);
 long domctl_set_paging_mempool_size(struct op_call *call);
 long domctl_permission(struct op_call *call);

@@ -128,12 +128,6 @@ static long domctl_settimeoffset(struct op_call *call)
 	return 0;
 }
 
-static long domctl_subscribe(struct op_call *call)
-{
-	WRITE_ONCE(call->d->suspend_port, call->u.domctl.u.subscribe.port);
-	return 0;
-}
-
 /* 64, for all: setting it to that is no change. */
 static long domctl_address_size(struct op_call *call)
 {
@@ -185,7 +179,6 @@ static const struct op_entry ops[] = {
 	OP(XEN_DOMCTL_unpausedomain, XSM_DOMAIN__UNPAUSE, domctl_unpausedomain, 0),
 	OP(XEN_DOMCTL_getdomaininfo, XSM_DOMAIN__GETDOMAININFO, domctl_getdomaininfo, OP_OUT),
 	OP(XEN_DOMCTL_setvcpuaffinity, XSM_DOMAIN__SETAFFINITY, domctl_setvcpuaffinity, 0),
-	OP(XEN_DOMCTL_shadow_op, XSM_SHADOW__ENABLE, domctl_shadow_op, OP_OUT),
 	OP(XEN_DOMCTL_max_mem, XSM_DOMAIN__SETDOMAINMAXMEM, domctl_max_mem, 0),
 	OP(XEN_DOMCTL_getvcpucontext, XSM_DOMAIN__GETVCPUCONTEXT, domctl_getvcpucontext, OP_OTHER),
 	OP(XEN_DOMCTL_getvcpuinfo, XSM_DOMAIN__GETVCPUINFO, domctl_getvcpuinfo, OP_OUT),
@@ -200,7 +193,6 @@ static const struct op_entry ops[] = {
 	OP(XEN_DOMCTL_getvcpuaffinity, XSM_DOMAIN__GETAFFINITY, domctl_getvcpuaffinity, 0),
 	OP(XEN_DOMCTL_resumedomain, XSM_DOMAIN__RESUME, domctl_resumedomain, OP_OTHER),
 	OP(XEN_DOMCTL_sendtrigger, XSM_DOMAIN__TRIGGER, domctl_sendtrigger, 0),
-	OP(XEN_DOMCTL_subscribe, XSM_DOMAIN__SET_MISC_INFO, domctl_subscribe, 0),
 	OP(XEN_DOMCTL_gethvmcontext, XSM_HVM__GETHVMC, domctl_gethvmcontext, OP_OTHER | OP_OUT),
 	OP(XEN_DOMCTL_sethvmcontext, XSM_HVM__SETHVMC, domctl_sethvmcontext, OP_OTHER),
 	OP(XEN_DOMCTL_set_address_size, XSM_DOMAIN__SETADDRSIZE, domctl_address_size, 0),
@@ -208,7 +200,6 @@ static const struct op_entry ops[] = {
 	OP(XEN_DOMCTL_set_target, OP_HOOK_IN_ACT, domctl_set_target, 0),
 	OP(XEN_DOMCTL_gethvmcontext_partial, XSM_HVM__GETHVMC, domctl_gethvmcontext_partial,
 	   OP_OTHER | OP_OUT),
-	OP(XEN_DOMCTL_gettscinfo, XSM_DOMAIN2__GETTSC, domctl_gettscinfo, OP_OUT),
 	OP(XEN_DOMCTL_settscinfo, XSM_DOMAIN2__SETTSC, domctl_settscinfo, OP_OTHER),
 	OP(XEN_DOMCTL_getpageframeinfo3, XSM_MMU__PAGEINFO, domctl_getpageframeinfo3, 0),
 	OP(XEN_DOMCTL_set_virq_handler, XSM_DOMAIN__SET_VIRQ_HANDLER, domctl_set_virq_handler, 0),
@@ -250,7 +241,8 @@ static int find_domain(struct op_call *call)
 const struct op_table domctl_ops = {
 	.hypercall = "domctl",
 	OP_ENTRIES(ops),
-	OP_REFUSED(XEN_DOMCTL_setvcpucontext, XEN_DOMCTL_setdebugging, XEN_DOMCTL_assign_device,
+	OP_REFUSED(XEN_DOMCTL_shadow_op, XEN_DOMCTL_subscribe, XEN_DOMCTL_gettscinfo,
+		   XEN_DOMCTL_setvcpucontext, XEN_DOMCTL_setdebugging, XEN_DOMCTL_assign_device,
 		   XEN_DOMCTL_bind_pt_irq, XEN_DOMCTL_memory_mapping, XEN_DOMCTL_ioport_mapping,
 		   XEN_DOMCTL_set_ext_vcpucontext, XEN_DOMCTL_get_ext_vcpucontext,
 		   XEN_DOMCTL_test_assign_device, XEN_DOMCTL_deassign_device,

@@ -149,17 +149,6 @@ long domctl_set_cpu_policy(struct op_call *call)
 	return rc;
 }
 
-long domctl_gettscinfo(struct op_call *call)
-{
-	struct xen_domctl_tsc_info *op = &call->u.domctl.u.tsc_info;
-
-	memset(op, 0, sizeof(*op));
-	op->tsc_mode = TSC_MODE_DEFAULT;
-	op->gtsc_khz = (uint32_t)tsc_khz();
-	op->elapsed_nsec = system_time();
-	return 0;
-}
-
 long domctl_settscinfo(struct op_call *call)
 {
 	const struct xen_domctl_tsc_info *op = &call->u.domctl.u.tsc_info;
@@ -213,21 +202,6 @@ static long raise_table_limit(struct domain *d, uint64_t pages)
 	if (pages > READ_ONCE(d->p2m.table_limit))
 		WRITE_ONCE(d->p2m.table_limit, pages);
 	return 0;
-}
-
-long domctl_shadow_op(struct op_call *call)
-{
-	struct xen_domctl_shadow_op *op = &call->u.domctl.u.shadow_op;
-
-	switch (op->op) {
-	case XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION:
-		op->mb = (uint32_t)DIV_ROUND_UP(READ_ONCE(call->d->p2m.table_limit), 256);
-		return 0;
-	case XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION:
-		return raise_table_limit(call->d, (uint64_t)op->mb << (20 - PAGE_SHIFT));
-	default:
-		return -EOPNOTSUPP;
-	}
 }
 
 long domctl_get_paging_mempool_size(struct op_call *call)

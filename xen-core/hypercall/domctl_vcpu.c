@@ -99,6 +99,21 @@ long domctl_getvcpucontext(struct op_call *call)
 	return rc;
 }
 
+/* Reads a map, as far as there are CPUs. -EFAULT; -EINVAL: unreasonably long. */
+static int cpumap_from_guest(struct cpumask *mask, const struct xenctl_bitmap *from)
+{
+	unsigned int nr = min(cpus_online(), from->nr_bits);
+
+	memset(mask, 0, sizeof(*mask));
+	if (from->nr_bits > BITMAP_MAX_BITS)
+		return -EINVAL;
+	if (guest_read(mask->bits, handle_gva(from->bitmap), (nr + 7) / 8))
+		return -EFAULT;
+	for (; nr % 8; nr++)
+		clear_bit(nr, mask->bits);
+	return 0;
+}
+
 /* Writes those maps that the caller has asked for, as far as there are @nr_cpus CPUs. */
 static int write_cpumaps(const struct xen_domctl_vcpuaffinity *op, const struct cpumask *hard,
 			 const struct cpumask *soft, unsigned int nr_cpus)

@@ -14,49 +14,17 @@
 #define NS_PER_SEC 1000000000U
 #define SLEEP_S5   5
 
-static long set_time(uint64_t secs, uint64_t nsecs, uint64_t at)
-{
-	struct domain *d;
-
-	if (nsecs >= NS_PER_SEC)
-		return -EINVAL;
-	wallclock_set(secs, (uint32_t)nsecs, at);
-	for_each_domain (d)
-		domain_update_wallclock(d);
-	return 0;
-}
-
-static long platform_settime32(struct op_call *call)
-{
-	const struct xenpf_settime32 *t = &call->u.platform.u.settime32;
-
-	return set_time(t->secs, t->nsecs, t->system_time);
-}
-
 static long platform_settime64(struct op_call *call)
 {
 	const struct xenpf_settime64 *t = &call->u.platform.u.settime64;
+	struct domain *d;
 
-	return t->mbz ? -EINVAL : set_time(t->secs, t->nsecs, t->system_time);
-}
-
-static long platform_getidletime(struct op_call *call)
-{
-	struct xenpf_getidletime *g = &call->u.platform.u.getidletime;
-	struct xenctl_bitmap map = { { g->cpumap_bitmap.p }, g->cpumap_nr_cpus };
-	struct cpumask wanted;
-	int rc = cpumap_from_guest(&wanted, &map);
-
-	if (rc)
-		return rc;
-	for (unsigned int i = 0; i < cpus_online(); i++) {
-		uint64_t idle = sched_idle_ns(i);
-
-		if (test_bit(i, wanted.bits) && guest_write_elem(g->idletime, i, &idle))
-			return -EFAULT;
-	}
-	g->now = system_time();
-	return bitmap_to_guest(&map, wanted.bits, MAX_CPUS);
+	if (t->mbz || t->nsecs >= NS_PER_SEC)
+		return -EINVAL;
+	wallclock_set(t->secs, t->nsecs, t->system_time);
+	for_each_domain (d)
+		domain_update_wallclock(d);
+	return 0;
 }
 
 static long platform_get_cpuinfo(struct op_call *call)
@@ -105,9 +73,7 @@ static long platform_get_symbol(struct op_call *call)
 }
 
 static const struct op_entry ops[] = {
-	OP(XENPF_settime32, XSM_XEN__SETTIME, platform_settime32, 0),
 	OP(XENPF_enter_acpi_sleep, XSM_XEN__SLEEP, platform_enter_acpi_sleep, 0),
-	OP(XENPF_getidletime, XSM_XEN__GETIDLE, platform_getidletime, OP_OUT),
 	OP(XENPF_get_cpuinfo, XSM_XEN__GETCPUINFO, platform_get_cpuinfo, OP_OUT),
 	OP(XENPF_settime64, XSM_XEN__SETTIME, platform_settime64, 0),
 	OP(XENPF_get_symbol, XSM_XEN2__GET_SYMBOL, platform_get_symbol, OP_OUT),
@@ -116,11 +82,11 @@ static const struct op_entry ops[] = {
 const struct op_table platform_ops = {
 	.hypercall = "platform_op",
 	OP_ENTRIES(ops),
-	OP_REFUSED(XENPF_add_memtype, XENPF_del_memtype, XENPF_read_memtype, XENPF_microcode_update,
-		   XENPF_platform_quirk, XENPF_get_cpu_version, XENPF_efi_runtime_call,
-		   XENPF_change_freq, XENPF_set_processor_pminfo, XENPF_cpu_online,
-		   XENPF_cpu_offline, XENPF_cpu_hotadd, XENPF_mem_hotadd, XENPF_core_parking,
-		   XENPF_resource_op),
+	OP_REFUSED(XENPF_settime32, XENPF_getidletime, XENPF_add_memtype, XENPF_del_memtype,
+		   XENPF_read_memtype, XENPF_microcode_update, XENPF_platform_quirk,
+		   XENPF_get_cpu_version, XENPF_efi_runtime_call, XENPF_change_freq,
+		   XENPF_set_processor_pminfo, XENPF_cpu_online, XENPF_cpu_offline,
+		   XENPF_cpu_hotadd, XENPF_mem_hotadd, XENPF_core_parking, XENPF_resource_op),
 	.size = sizeof(struct xen_platform_op),
 	.version = XENPF_INTERFACE_VERSION,
 };

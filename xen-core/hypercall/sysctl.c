@@ -122,16 +122,6 @@ static long sysctl_debug_keys(struct op_call *call)
 	return 0;
 }
 
-static long sysctl_availheap(struct op_call *call)
-{
-	struct xen_sysctl_availheap *a = &call->u.sysctl.u.availheap;
-
-	if (a->node < -1)
-		return -EINVAL;
-	a->avail_bytes = a->node > 0 ? 0 : frames_free() << PAGE_SHIFT;
-	return 0;
-}
-
 static long sysctl_cputopoinfo(struct op_call *call)
 {
 	struct xen_sysctl_cputopoinfo *ti = &call->u.sysctl.u.cputopoinfo;
@@ -232,12 +222,6 @@ static long sysctl_scheduler_op(struct op_call *call)
 	return sched_sysctl_scheduler_op(op);
 }
 
-static long sysctl_get_cpu_levelling_caps(struct op_call *call)
-{
-	call->u.sysctl.u.cpu_levelling_caps.caps = 0;
-	return 0;
-}
-
 static long sysctl_get_cpu_featureset(struct op_call *call)
 {
 	static const uint8_t policies[] = {
@@ -288,13 +272,10 @@ static const struct op_entry ops[] = {
 	OP(XEN_SYSCTL_getdomaininfolist, OP_HOOK_IN_ACT, sysctl_getdomaininfolist, OP_OUT),
 	OP(XEN_SYSCTL_debug_keys, XSM_XEN__DEBUG, sysctl_debug_keys, 0),
 	OP(XEN_SYSCTL_getcpuinfo, XSM_XEN__GETCPUINFO, sysctl_getcpuinfo, OP_OUT),
-	OP(XEN_SYSCTL_availheap, XSM_XEN__HEAP, sysctl_availheap, OP_OUT),
 	OP(XEN_SYSCTL_cputopoinfo, XSM_XEN__PHYSINFO, sysctl_cputopoinfo, OP_OUT),
 	OP(XEN_SYSCTL_numainfo, XSM_XEN__PHYSINFO, sysctl_numainfo, OP_OUT),
 	OP(XEN_SYSCTL_cpupool_op, XSM_XEN__CPUPOOL_OP, sysctl_cpupool_op, OP_OUT),
 	OP(XEN_SYSCTL_scheduler_op, OP_HOOK_IN_ACT, sysctl_scheduler_op, OP_OUT),
-	OP(XEN_SYSCTL_get_cpu_levelling_caps, XSM_XEN2__GET_CPU_LEVELLING_CAPS,
-	   sysctl_get_cpu_levelling_caps, OP_OUT),
 	OP(XEN_SYSCTL_get_cpu_featureset, XSM_XEN2__GET_CPU_FEATURESET, sysctl_get_cpu_featureset,
 	   OP_OUT),
 	OP(XEN_SYSCTL_get_cpu_policy, XSM_XEN__PHYSINFO, sysctl_get_cpu_policy, OP_OUT),
@@ -303,8 +284,9 @@ static const struct op_entry ops[] = {
 const struct op_table sysctl_ops = {
 	.hypercall = "sysctl",
 	OP_ENTRIES(ops),
-	OP_REFUSED(XEN_SYSCTL_cpu_hotplug, XEN_SYSCTL_page_offline_op, XEN_SYSCTL_coverage_op,
-		   XEN_SYSCTL_psr_cmt_op, XEN_SYSCTL_pcitopoinfo, XEN_SYSCTL_psr_alloc),
+	OP_REFUSED(XEN_SYSCTL_availheap, XEN_SYSCTL_get_cpu_levelling_caps, XEN_SYSCTL_cpu_hotplug,
+		   XEN_SYSCTL_page_offline_op, XEN_SYSCTL_coverage_op, XEN_SYSCTL_psr_cmt_op,
+		   XEN_SYSCTL_pcitopoinfo, XEN_SYSCTL_psr_alloc),
 	.size = sizeof(struct xen_sysctl),
 	.version = XEN_SYSCTL_INTERFACE_VERSION,
 };
