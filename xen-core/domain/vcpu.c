@@ -167,23 +167,10 @@ void vcpu_runstate_publish(struct vcpu *v)
 
 /* Areas */
 
-/* Puts @area, pinned already, in the place of @slot. */
-static void area_replace(struct vcpu *v, struct guest_area *slot, const struct guest_area *area)
+/* Registers @size bytes at the address that @arg points to in @slot; a null address ends it. */
+static long op_register_area(struct vcpu *v, struct guest_area *slot, size_t size, gva_t arg)
 {
-	struct guest_area old;
-
-	spin_lock(&v->area_lock);
-	old = *slot;
-	*slot = *area;
-	spin_unlock(&v->area_lock);
-	if (old.size)
-		guest_area_unpin(&old);
-}
-
-/* Registers @size bytes at the address that @arg points to; a null address ends it. */
-static int area_register(struct vcpu *v, struct guest_area *slot, gva_t arg, size_t size)
-{
-	struct guest_area area = { .size = 0 };
+	struct guest_area area = { .size = 0 }, old;
 	uint64_t va;
 	int rc;
 
@@ -194,27 +181,16 @@ static int area_register(struct vcpu *v, struct guest_area *slot, gva_t arg, siz
 		if (rc)
 			return rc;
 	}
-	area_replace(v, slot, &area);
-	return 0;
-}
-
-static long op_register_runstate(struct vcpu *v, gva_t arg)
-{
-	int rc = area_register(v, &v->runstate_area, arg, sizeof(struct vcpu_runstate_info));
-
-	if (!rc)
-		vcpu_runstate_publish(v);
-	return rc;
-}
-
-static long op_register_time(struct vcpu *v, gva_t arg)
-{
-	int rc = area_register(v, &v->time_area, arg, sizeof(struct vcpu_time_info));
-
+	spin_lock(&v->area_lock);
+	old = *slot;
+	*slot = area;
+	spin_unlock(&v->area_lock);
+	if (old.size)
+		guest_area_unpin(&old);
 	v->time_stale = true;
-	if (!rc)
-		vcpu_time_publish(v);
-	return rc;
+	vcpu_time_publish(v);
+	vcpu_runstate_publish(v);
+	return 0;
 }
 
 static long op_register_info(struct vcpu *v, gva_t arg)
@@ -375,9 +351,10 @@ long vcpu_op(unsigned int cmd, unsigned int vcpuid, gva_t arg)
 	case VCPUOP_get_runstate_info:
 		return op_get_runstate(v, arg);
 	case VCPUOP_register_runstate_memory_area:
-		return op_register_runstate(v, arg);
+		return op_register_area(v, &v->runstate_area, sizeof(struct vcpu_runstate_info),
+					arg);
 	case VCPUOP_register_vcpu_time_memory_area:
-		return op_register_time(v, arg);
+		return op_register_area(v, &v->time_area, sizeof(struct vcpu_time_info), arg);
 	case VCPUOP_register_vcpu_info:
 		return op_register_info(v, arg);
 	case VCPUOP_set_periodic_timer:

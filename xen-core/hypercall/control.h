@@ -71,30 +71,15 @@ long policy_to_guest(const struct cpu_policy *policy, gva_t leaves, uint32_t *nr
 		     uint32_t *nr_msrs);
 
 /* Acts of memory_op that change where in a guest's physical map something is. */
-long physmap_add(struct op_call *call);
-long physmap_add_batch(struct op_call *call);
-long physmap_remove(struct op_call *call);
-long physmap_acquire_resource(struct op_call *call);
+op_act physmap_add, physmap_add_batch, physmap_remove, physmap_acquire_resource;
 
 /* Acts of domctl, by file. Each gets its domain in call->d and its arguments in call->u.domctl. */
-long domctl_getvcpuinfo(struct op_call *call);
-long domctl_getvcpucontext(struct op_call *call);
-long domctl_setvcpuaffinity(struct op_call *call);
-long domctl_getvcpuaffinity(struct op_call *call);
-long domctl_setnodeaffinity(struct op_call *call);
-long domctl_getnodeaffinity(struct op_call *call);
-long domctl_scheduler_op(struct op_call *call);
+op_act domctl_getvcpuinfo, domctl_getvcpucontext, domctl_setvcpuaffinity, domctl_getvcpuaffinity,
+	domctl_setnodeaffinity, domctl_getnodeaffinity, domctl_scheduler_op;
 
-long domctl_gethvmcontext(struct op_call *call);
-long domctl_gethvmcontext_partial(struct op_call *call);
-long domctl_sethvmcontext(struct op_call *call);
-long domctl_get_cpu_policy(struct op_call *call);
-long domctl_set_cpu_policy(struct op_call *call);
-long domctl_settscinfo(struct op_call *call);
-long domctl_hypercall_init(struct op_call *call);
-long domctl_getpageframeinfo3(struct op_call *call);
-long domctl_get_paging_mempool_size(struct op_call *call);
-long domctl_set_paging_mempool_size(struct op_call *call);
-long domctl_permission(struct op_call *call);
+op_act domctl_gethvmcontext, domctl_gethvmcontext_partial, domctl_sethvmcontext,
+	domctl_get_cpu_policy, domctl_set_cpu_policy, domctl_settscinfo, domctl_hypercall_init,
+	domctl_getpageframeinfo3, domctl_get_paging_mempool_size, domctl_set_paging_mempool_size,
+	domctl_permission;
 
 #endif

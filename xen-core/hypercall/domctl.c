@@ -78,7 +78,6 @@ static long domctl_getdomaininfo(struct op_call *call)
 {
 	struct xen_domctl *op = &call->u.domctl;
 
-	memset(&op->u, 0, sizeof(op->u));
 	domain_get_info(call->d, &op->u.getdomaininfo);
 	op->domain = call->d->id;
 	return 0;

@@ -24,12 +24,14 @@ struct spinlock;
 #define OP_OUT	       4 /* the arguments go back to the caller as @act leaves them, error or not */
 #define OP_ANSWERS     8 /* a denial is no error: @act answers less (call->denied) */
 
+typedef long op_act(struct op_call *call);
+
 struct op_entry {
 	uint16_t nr;	  /* number in the ABI */
 	uint16_t hook;	  /* enum xsm_perm, OP_HOOK_IN_ACT or OP_HOOK_NONE */
 	uint16_t flags;	  /* OP_* */
 	const char *name; /* in the public header, with its prefix */
-	long (*act)(struct op_call *call);
+	op_act *act;
 	/* memory_op: the size of the argument and where it names its domain. 0: @act reads it */
 	uint8_t size, domid_at;
 };

@@ -97,7 +97,6 @@ static long sysctl_getdomaininfolist(struct op_call *call)
 			continue;
 		if (n == list->max_domains)
 			break;
-		memset(&info, 0, sizeof(info));
 		domain_get_info(d, &info);
 		if (guest_write_elem(list->buffer, n, &info))
 			return -EFAULT;
