@@ -8,26 +8,15 @@
 #include "x86/cpu.h"
 #include "xsm/xsm.h"
 
-/* Classes whose target is the host itself rather than a domain. */
-static bool is_host_class(unsigned int hook)
-{
-	switch (hook >> 5) {
-	case XSM_CLASS_XEN:
-	case XSM_CLASS_XEN2:
-	case XSM_CLASS_VERSION:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static int op_permitted(const struct op_entry *op, const struct op_call *call)
 {
 	const struct xsm_label *subj = &call->caller->label;
+	unsigned int class = op->hook >> 5;
 
 	if (op->hook == OP_HOOK_IN_ACT || op->hook == OP_HOOK_NONE)
 		return 0;
-	if (is_host_class(op->hook))
+	/* Their target is the host itself. */
+	if (class == XSM_CLASS_XEN || class == XSM_CLASS_XEN2 || class == XSM_CLASS_VERSION)
 		return xsm_xen(subj, (enum xsm_perm)op->hook);
 	return xsm_domain(subj, &call->d->label, (enum xsm_perm)op->hook);
 }

@@ -79,7 +79,6 @@ op_act domctl_getvcpuinfo, domctl_getvcpucontext, domctl_setvcpuaffinity, domctl
 
 op_act domctl_gethvmcontext, domctl_gethvmcontext_partial, domctl_sethvmcontext,
 	domctl_get_cpu_policy, domctl_set_cpu_policy, domctl_settscinfo, domctl_hypercall_init,
-	domctl_getpageframeinfo3, domctl_get_paging_mempool_size, domctl_set_paging_mempool_size,
-	domctl_permission;
+	domctl_getpageframeinfo3, domctl_paging_mempool_size, domctl_permission;
 
 #endif

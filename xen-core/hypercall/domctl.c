@@ -208,9 +208,9 @@ static const struct op_entry ops[] = {
 	OP(XEN_DOMCTL_set_cpu_policy, XSM_DOMAIN2__SET_CPU_POLICY, domctl_set_cpu_policy,
 	   OP_OTHER | OP_OUT),
 	OP(XEN_DOMCTL_get_paging_mempool_size, XSM_DOMAIN__GETPAGINGMEMPOOL,
-	   domctl_get_paging_mempool_size, OP_OUT),
+	   domctl_paging_mempool_size, OP_OUT),
 	OP(XEN_DOMCTL_set_paging_mempool_size, XSM_DOMAIN__SETPAGINGMEMPOOL,
-	   domctl_set_paging_mempool_size, 0),
+	   domctl_paging_mempool_size, 0),
 };
 
 /* The domain that an operation is about; createdomain is about none yet. */

@@ -194,27 +194,22 @@ long domctl_getpageframeinfo3(struct op_call *call)
 	return 0;
 }
 
-/* Page-table memory of @d: raised to @pages when it is less. More than all memory is no use. */
-static long raise_table_limit(struct domain *d, uint64_t pages)
+/* Page-table memory: told, or raised when it is less. More than all memory is no use. */
+long domctl_paging_mempool_size(struct op_call *call)
 {
+	uint64_t *size = &call->u.domctl.u.paging_mempool.size;
+	uint64_t pages = *size >> PAGE_SHIFT, now = READ_ONCE(call->d->p2m.table_limit);
+
+	if (call->op->nr == XEN_DOMCTL_get_paging_mempool_size) {
+		*size = now << PAGE_SHIFT;
+		return 0;
+	}
+	if (*size & ~PAGE_MASK)
+		return -EINVAL;
 	if (pages > frames_total())
 		return -ENOMEM;
-	if (pages > READ_ONCE(d->p2m.table_limit))
-		WRITE_ONCE(d->p2m.table_limit, pages);
+	WRITE_ONCE(call->d->p2m.table_limit, max(pages, now));
 	return 0;
-}
-
-long domctl_get_paging_mempool_size(struct op_call *call)
-{
-	call->u.domctl.u.paging_mempool.size = READ_ONCE(call->d->p2m.table_limit) << PAGE_SHIFT;
-	return 0;
-}
-
-long domctl_set_paging_mempool_size(struct op_call *call)
-{
-	uint64_t size = call->u.domctl.u.paging_mempool.size;
-
-	return size & ~PAGE_MASK ? -EINVAL : raise_table_limit(call->d, size >> PAGE_SHIFT);
 }
 
 /*

@@ -27,8 +27,8 @@ struct p2m {
 	struct domain *domain;
 	uint64_t table_pages; /* nested page-table pages in use, charged to the domain */
 	uint64_t
-		table_limit; /* at most so many (XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION does not lower it) */
-	uint64_t max_gfn;   /* highest gfn ever mapped */
+		table_limit; /* at most so many (XEN_DOMCTL_set_paging_mempool_size only raises it) */
+	uint64_t max_gfn;    /* highest gfn ever mapped */
 	uint64_t tlb_epoch; /* raised by every change that takes a right away */
 };
 
