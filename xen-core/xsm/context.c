@@ -19,17 +19,11 @@ bool level_dominates(const struct mls_level *a, const struct mls_level *b)
 	return true;
 }
 
-bool level_valid(const struct policy *p, const struct mls_level *l)
+/* A level has at most the categories that go with its sensitivity. */
+static bool level_valid(const struct policy *p, const struct mls_level *l)
 {
-	uint32_t i;
-
-	if (!l->sens || l->sens > p->sym[SYM_LEVELS].nprim)
-		return false;
-	for (i = 0; i < POLICY_CATS; i++)
-		if (level_has(l, i) &&
-		    (i >= p->sym[SYM_CATS].nprim || !level_has(&p->level[l->sens], i)))
-			return false;
-	return true;
+	return l->sens && l->sens <= p->sym[SYM_LEVELS].nprim &&
+	       level_dominates(&p->level[l->sens], l);
 }
 
 bool range_valid(const struct policy *p, const struct mls_range *r)
@@ -102,7 +96,7 @@ static bool parse_cats(const struct policy *p, const char **text, struct mls_lev
 		if (!from || to < from)
 			return false;
 		for (; from <= to; from++)
-			l->cat[(from - 1) / 64] |= 1UL << ((from - 1) % 64);
+			set_bit(from - 1, l->cat);
 	} while (**text == ',');
 	return true;
 }
@@ -160,16 +154,12 @@ static void put_level(const struct policy *p, struct text *t, const char *before
 		      const struct mls_level *l)
 {
 	const char *separator = ":";
-	uint32_t i, end;
+	uint32_t cats = p->sym[SYM_CATS].nprim, i, end;
 
 	put(t, before, p->sym[SYM_LEVELS].name[l->sens]);
-	for (i = 0; i < p->sym[SYM_CATS].nprim; i = end) {
-		for (end = i; end < p->sym[SYM_CATS].nprim && level_has(l, end); end++)
+	for (end = 0; (i = find_next_bit(l->cat, cats, end)) < cats;) {
+		for (end = i; end < cats && test_bit(end, l->cat); end++)
 			;
-		if (end == i) {
-			end++;
-			continue;
-		}
 		put(t, separator, p->sym[SYM_CATS].name[i + 1]);
 		if (end > i + 1)
 			put(t, end > i + 2 ? "." : ",", p->sym[SYM_CATS].name[end]);

@@ -8,26 +8,24 @@
 
 #include "types.h"
 #include "xsm_av.h"
+#include "lib/bitops.h"
 
 #define POLICY_SIZE_MAX	 (2U << 20) /* bytes of the binary form */
 #define POLICY_MEM_MAX	 (48U << 20)
 #define POLICY_CATS	 1024 /* MLS categories */
 #define POLICY_CAT_WORDS (POLICY_CATS / 64)
+#define SYMBOLS_MAX	 0xffff /* in a table */
 #define POLICY_DEPTH	 32 /* stack of constraint and conditional expressions, chain of bounds */
 
-/* Set of small numbers as the file has it: words in ascending order. */
+/* Set of symbols: those with bit value - 1. */
 struct ebitmap {
-	uint32_t nodes;
-	uint32_t pos; /* in the file, for messages */
-	struct ebitmap_node {
-		uint32_t start;
-		uint64_t map;
-	} * node;
+	uint32_t bits; /* a multiple of 64 */
+	unsigned long *map;
 };
 
 struct mls_level {
-	uint32_t sens; /* from 1; 0 where a policy has no MLS */
-	uint64_t cat[POLICY_CAT_WORDS];
+	uint64_t sens; /* from 1; 0 where a policy has no MLS */
+	unsigned long cat[POLICY_CAT_WORDS];
 };
 
 struct mls_range {
@@ -266,10 +264,9 @@ bool policy_map_names(struct policy *p, bool quiet);
 
 /* Value of @name, or 0. */
 uint32_t symbol_find(const struct symtab *t, const char *name, size_t len);
-bool ebitmap_get(const struct ebitmap *e, uint32_t bit);
-static inline bool level_has(const struct mls_level *l, uint32_t cat)
+static inline bool ebitmap_get(const struct ebitmap *e, uint32_t bit)
 {
-	return l->cat[cat / 64] >> (cat % 64) & 1;
+	return bit < e->bits && test_bit(bit, e->map);
 }
 
 /* First rule in the hash bucket of these three; the others follow by next. policy_rules.c */
@@ -281,7 +278,6 @@ bool context_valid(const struct policy *p, const struct context *c);
 /* A context of @type: the first user and role that go with it. False: there are none. */
 bool context_of_type(const struct policy *p, uint32_t type, struct context *c);
 bool context_equal(const struct context *a, const struct context *b);
-bool level_valid(const struct policy *p, const struct mls_level *l);
 bool range_valid(const struct policy *p, const struct mls_range *r);
 bool level_dominates(const struct mls_level *a, const struct mls_level *b);
 /* 0, or -EINVAL: not text of a valid context. */

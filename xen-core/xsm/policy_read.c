@@ -152,67 +152,45 @@ const char *read_name(struct reader *r, uint32_t len)
 	return name;
 }
 
-void read_ebitmap(struct reader *r, struct ebitmap *e)
+void read_ebitmap(struct reader *r, struct ebitmap *e, enum policy_symbols of)
 {
-	uint32_t i, start, high, bits, last = 0;
+	size_t at = r->pos;
+	uint32_t bits = read32(r), high = read32(r), n = read_count(r, 12), start, end = 0;
+	uint64_t word = 0;
 
-	e->pos = (uint32_t)r->pos;
-	bits = read32(r);
-	high = read32(r);
-	e->nodes = read_count(r, 12);
-	if (!r->failed && (bits != 64 || high % 64))
-		reader_fail_at(r, "a set has an unknown format", e->pos);
-	e->node = reader_alloc(r, e->nodes, sizeof(*e->node));
-	for (i = 0; !r->failed && i < e->nodes; i++) {
+	e->bits = 0;
+	if (bits != 64 || high % 64 || high > SYMBOLS_MAX + 1)
+		reader_fail_at(r, "a set has an unknown format", at);
+	e->map = reader_alloc(r, high / 64, sizeof(*e->map));
+	for (; n && !r->failed; n--) {
 		start = read32(r);
-		if (start % 64 || start >= high || (i && start <= last))
+		if (start % 64 || start < end || start >= high) {
 			reader_fail_at(r, "a set's words are not in order", r->pos - 4);
-		last = start;
-		if (!r->failed)
-			e->node[i] = (struct ebitmap_node) { start, read64(r) };
-		if (!r->failed && !e->node[i].map)
+			return;
+		}
+		word = e->map[start / 64] = read64(r);
+		if (!word)
 			reader_fail_at(r, "a set has an empty word", r->pos - 8);
+		end = start + 64;
 	}
 	if (r->failed)
-		e->nodes = 0;
-}
-
-bool ebitmap_get(const struct ebitmap *e, uint32_t bit)
-{
-	uint32_t low = 0, high = e->nodes, mid;
-
-	while (low < high) {
-		mid = low + (high - low) / 2;
-		if (bit - e->node[mid].start < 64)
-			return e->node[mid].map >> (bit % 64) & 1;
-		if (e->node[mid].start > bit)
-			high = mid;
-		else
-			low = mid + 1;
-	}
-	return false;
-}
-
-void check_ebitmap(struct reader *r, const struct ebitmap *e, uint32_t limit)
-{
-	const struct ebitmap_node *n;
-
-	if (r->failed || !e->nodes)
 		return;
-	n = &e->node[e->nodes - 1];
-	if (n->start + 63U - (uint32_t)__builtin_clzll(n->map) >= limit)
-		reader_fail_at(r, "a set has a member that does not exist", e->pos);
+	e->bits = high;
+	if (end && end - (uint32_t)__builtin_clzll(word) > r->named[of].value) {
+		r->named[of].value = end - (uint32_t)__builtin_clzll(word);
+		r->named[of].at = at;
+	}
 }
 
 static void read_cats(struct reader *r, struct mls_level *l)
 {
 	struct ebitmap e;
-	uint32_t i;
 
-	read_ebitmap(r, &e);
-	check_ebitmap(r, &e, POLICY_CATS);
-	for (i = 0; !r->failed && i < e.nodes; i++)
-		l->cat[e.node[i].start / 64] = e.node[i].map;
+	read_ebitmap(r, &e, SYM_CATS);
+	if (e.bits > POLICY_CATS)
+		reader_fail(r, "a level has more than 1024 categories");
+	else if (e.bits)
+		memcpy(l->cat, e.map, e.bits / 8);
 }
 
 void read_level(struct reader *r, struct mls_level *l)
@@ -242,7 +220,8 @@ static void read_header(struct reader *r)
 	static const char target[] = "XenFlask";
 	const uint8_t *text;
 	struct ebitmap set;
-	uint32_t flags, i;
+	uint32_t flags, i, types;
+	size_t at;
 
 	if (read32(r) != 0xf97cff8c)
 		reader_fail_at(r, "it is not a binary policy", 0);
@@ -264,12 +243,25 @@ static void read_header(struct reader *r)
 	r->p->ocon_kinds = r->p->version >= 30 ? OCONS : OCON_DEVICETREE;
 	if (read32(r) != r->p->ocon_kinds)
 		reader_fail_at(r, "it has another number of object context tables", r->pos - 4);
-	read_ebitmap(r, &set); /* policy capabilities: Xen has none */
-	read_ebitmap(r, &set);
+	read_ebitmap(r, &set, SYM_TABLES); /* policy capabilities: Xen has none */
+	at = r->pos;
+	read_ebitmap(r, &set, SYM_TABLES); /* permissive types, by value */
 	read_symbols(r);
-	check_ebitmap(r, &set, r->p->sym[SYM_TYPES].nprim + 1);
-	for (i = 1; !r->failed && i <= r->p->sym[SYM_TYPES].nprim; i++)
+	types = r->failed ? 0 : r->p->sym[SYM_TYPES].nprim;
+	for (i = 1; i <= types; i++)
 		r->p->type[i].permissive = ebitmap_get(&set, i);
+	if (find_next_bit(set.map, set.bits, types + 1) < set.bits)
+		reader_fail_at(r, "a permissive type does not exist", at);
+}
+
+/* Sets may name symbols of tables that come later. */
+static void check_named(struct reader *r)
+{
+	uint32_t s;
+
+	for (s = 0; s < SYM_TABLES; s++)
+		if (r->named[s].value > r->p->sym[s].nprim)
+			reader_fail_at(r, "a set has a member that does not exist", r->named[s].at);
 }
 
 int policy_read(const void *data, size_t len, struct policy **out, struct policy_error *err)
@@ -288,6 +280,7 @@ int policy_read(const void *data, size_t len, struct policy **out, struct policy
 	}
 	read_header(&r);
 	read_rules(&r);
+	check_named(&r);
 	if (!r.failed && r.pos != r.len)
 		reader_fail(&r, "there is more after its end");
 	if (r.failed) {

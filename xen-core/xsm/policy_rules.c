@@ -292,9 +292,8 @@ static uint32_t members(const struct ebitmap *e)
 {
 	uint32_t i, n = 0;
 
-	for (i = 0; i < e->nodes; i++)
-		for (uint64_t map = e->node[i].map; map; map &= map - 1)
-			n++;
+	for (i = 0; (i = find_next_bit(e->map, e->bits, i)) < e->bits; i++)
+		n++;
 	return n;
 }
 
@@ -304,8 +303,7 @@ static void read_attributes(struct reader *r)
 	uint32_t i;
 
 	for (i = 1; !r->failed && i <= types(r); i++) {
-		read_ebitmap(r, &p->type[i].attrs);
-		check_ebitmap(r, &p->type[i].attrs, types(r));
+		read_ebitmap(r, &p->type[i].attrs, SYM_TYPES);
 		if (!r->failed && !p->type[i].attribute && !ebitmap_get(&p->type[i].attrs, i - 1))
 			reader_fail(r, "a type is missing in its own set of attributes");
 		/* A decision looks at each pair of the source's and the target's. */

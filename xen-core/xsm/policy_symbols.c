@@ -29,7 +29,7 @@ static void symtab_init(struct reader *r, struct symtab *t, uint32_t nprim, uint
 {
 	if (nprim > nel)
 		reader_fail(r, "a symbol table has more values than names");
-	if (nprim > 0xffff)
+	if (nprim > SYMBOLS_MAX)
 		reader_fail(r, "a symbol table has more than 65535 values");
 	t->nprim = r->failed ? 0 : nprim;
 	while (t->mask + 1 < nel && t->mask < 0xffff)
@@ -142,10 +142,13 @@ static void read_constraint(struct reader *r, struct constraint *con, bool valid
 			reader_fail_at(r, "a constraint's expression is wrong", r->pos - 12);
 		if (e->type != CEXPR_NAMES)
 			continue;
-		read_ebitmap(r, &e->names);
+		read_ebitmap(r, &e->names,
+			     e->attr & CEXPR_USER   ? SYM_USERS
+			     : e->attr & CEXPR_ROLE ? SYM_ROLES
+						    : SYM_TYPES);
 		if (r->p->version >= 29) { /* the names as they were written, for tools */
-			read_ebitmap(r, &unused);
-			read_ebitmap(r, &unused);
+			read_ebitmap(r, &unused, SYM_TABLES);
+			read_ebitmap(r, &unused, SYM_TABLES);
 			read32(r);
 		}
 	}
@@ -212,8 +215,8 @@ static void read_role(struct reader *r, struct symtab *t)
 	value = symtab_add(r, t, read_name(r, len), value, false);
 	if (!value)
 		return;
-	read_ebitmap(r, &r->p->role[value].dominates);
-	read_ebitmap(r, &r->p->role[value].types);
+	read_ebitmap(r, &r->p->role[value].dominates, SYM_ROLES);
+	read_ebitmap(r, &r->p->role[value].types, SYM_TYPES);
 }
 
 static void read_type(struct reader *r, struct symtab *t)
@@ -248,7 +251,7 @@ static void read_user(struct reader *r, struct symtab *t)
 		return;
 	u = &r->p->user[value];
 	u->pos = (uint32_t)r->pos;
-	read_ebitmap(r, &u->roles);
+	read_ebitmap(r, &u->roles, SYM_ROLES);
 	read_range(r, &u->range);
 	read_level(r, &unused); /* the default level serves log-ins, which there are none of */
 }
@@ -273,7 +276,7 @@ static void read_sensitivity(struct reader *r, struct symtab *t)
 	if (!l)
 		return;
 	read_level(r, l);
-	value = symtab_add(r, t, name, l->sens, alias);
+	value = symtab_add(r, t, name, (uint32_t)l->sens, alias);
 	if (value && !alias)
 		r->p->level[value] = *l;
 }
@@ -319,24 +322,6 @@ static void read_table(struct reader *r, enum policy_symbols s)
 		reader_fail(r, "it has more than 1024 categories");
 }
 
-static void check_constraints(struct reader *r, const struct constraint *con, uint32_t n)
-{
-	const struct policy *p = r->p;
-	uint32_t i;
-
-	for (; n--; con++)
-		for (i = 0; i < con->n; i++) {
-			const struct cexpr *e = &con->expr[i];
-
-			if (e->type != CEXPR_NAMES)
-				continue;
-			check_ebitmap(r, &e->names,
-				      e->attr & CEXPR_USER   ? p->sym[SYM_USERS].nprim
-				      : e->attr & CEXPR_ROLE ? p->sym[SYM_ROLES].nprim
-							     : p->sym[SYM_TYPES].nprim);
-		}
-}
-
 /* Bounds name types, and no type bounds itself over any number of steps. */
 static void check_bounds(struct reader *r, uint32_t type)
 {
@@ -348,32 +333,17 @@ static void check_bounds(struct reader *r, uint32_t type)
 			reader_fail(r, "a type's bounds do not exist, or go in a circle");
 }
 
-/* What refers to tables that come later in the file. */
+/* What refers to tables that come later in the file, but for sets. */
 static void check_symbols(struct reader *r)
 {
 	const struct policy *p = r->p;
 	uint32_t i;
 
-	for (i = 1; !r->failed && i <= p->sym[SYM_CLASSES].nprim; i++) {
-		check_constraints(r, p->class[i].constraint, p->class[i].constraints);
-		check_constraints(r, p->class[i].validate, p->class[i].validatetrans);
-	}
-	for (i = 1; !r->failed && i <= p->sym[SYM_ROLES].nprim; i++) {
-		check_ebitmap(r, &p->role[i].dominates, p->sym[SYM_ROLES].nprim);
-		check_ebitmap(r, &p->role[i].types, p->sym[SYM_TYPES].nprim);
-	}
 	for (i = 1; !r->failed && i <= p->sym[SYM_TYPES].nprim; i++)
 		check_bounds(r, i);
-	for (i = 1; !r->failed && i <= p->sym[SYM_LEVELS].nprim; i++)
-		if (p->mls && !level_valid(p, &p->level[i]))
-			reader_fail(r, "a sensitivity has a category that does not exist");
-	for (i = 1; !r->failed && i <= p->sym[SYM_USERS].nprim; i++) {
-		const struct policy_user *u = &p->user[i];
-
-		check_ebitmap(r, &u->roles, p->sym[SYM_ROLES].nprim);
-		if (p->mls && !range_valid(p, &u->range))
-			reader_fail_at(r, "a user's range is not valid", u->pos);
-	}
+	for (i = 1; !r->failed && i <= p->sym[SYM_USERS].nprim; i++)
+		if (p->mls && !range_valid(p, &p->user[i].range))
+			reader_fail_at(r, "a user's range is not valid", p->user[i].pos);
 }
 
 void read_symbols(struct reader *r)

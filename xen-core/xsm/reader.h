@@ -14,6 +14,10 @@ struct reader {
 	size_t len, pos;
 	struct policy_error *err;
 	int failed; /* 0, or -errno */
+	struct {
+		uint32_t value;
+		size_t at;
+	} named[SYM_TABLES + 1]; /* the highest one in a set, and where: its table may come later */
 };
 
 /* Notes the first fault, at byte @at. Returns 0 always, as value of what could not be read. */
@@ -33,9 +37,8 @@ uint32_t read_count(struct reader *r, size_t bytes);
 uint32_t read_value(struct reader *r, uint32_t max, const char *text);
 /* A name of @len bytes: letters, digits and punctuation that may stand in a context. */
 const char *read_name(struct reader *r, uint32_t len);
-void read_ebitmap(struct reader *r, struct ebitmap *e);
-/* Fails unless all members of @e are below @limit. */
-void check_ebitmap(struct reader *r, const struct ebitmap *e, uint32_t limit);
+/* A set of symbols of table @of; of something else if that is SYM_TABLES. */
+void read_ebitmap(struct reader *r, struct ebitmap *e, enum policy_symbols of);
 void read_level(struct reader *r, struct mls_level *l);
 void read_range(struct reader *r, struct mls_range *range);
 

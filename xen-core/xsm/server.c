@@ -158,19 +158,11 @@ static void type_rules(const struct policy *p, const uint8_t *cond, uint32_t sou
 		       uint32_t target, uint32_t tclass, struct av *av)
 {
 	const struct ebitmap *sa = &p->type[source].attrs, *ta = &p->type[target].attrs;
-	uint32_t i, j;
-	uint64_t s, t;
+	uint32_t s, t;
 
-	for (i = 0; i < sa->nodes; i++)
-		for (s = sa->node[i].map; s; s &= s - 1)
-			for (j = 0; j < ta->nodes; j++)
-				for (t = ta->node[j].map; t; t &= t - 1)
-					add_rules(p, cond,
-						  sa->node[i].start + (uint32_t)__builtin_ctzll(s) +
-							  1,
-						  ta->node[j].start + (uint32_t)__builtin_ctzll(t) +
-							  1,
-						  tclass, av);
+	for (s = 0; (s = find_next_bit(sa->map, sa->bits, s)) < sa->bits; s++)
+		for (t = 0; (t = find_next_bit(ta->map, ta->bits, t)) < ta->bits; t++)
+			add_rules(p, cond, s + 1, t + 1, tclass, av);
 }
 
 static bool role_may_become(const struct policy *p, uint32_t from, uint32_t to)
