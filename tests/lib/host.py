@@ -21,8 +21,8 @@ CORE_IMAGE_KIB = 600
 CORE_LINES = 20000
 COMMENT = re.compile(r'/\*.*?\*/|//[^\n]*|("(?:\\.|[^"\\])*")', re.S)
 # The security server with its cache (REQ flask/size); the hooks' module and the hypercall are apart.
-SERVER = ("avc.c", "context.c", "policy.h", "policy_read.c", "policy_rules.c", "policy_symbols.c",
-          "reader.h", "server.c", "state.c", "state.h")
+SERVER = ("avc.c", "context.c", "policy.h", "policy_expr.c", "policy_read.c", "policy_rules.c",
+          "policy_symbols.c", "reader.h", "server.c", "state.c", "state.h")
 SERVER_LINES = 2500
 
 

@@ -7,6 +7,8 @@
 
 #define OBJECT_R 1 /* the role of objects: goes with every user and type */
 
+const enum policy_symbols context_table[CONTEXT_PARTS] = { SYM_USERS, SYM_ROLES, SYM_TYPES };
+
 bool level_dominates(const struct mls_level *a, const struct mls_level *b)
 {
 	uint32_t i;
@@ -35,10 +37,12 @@ bool range_valid(const struct policy *p, const struct mls_range *r)
 bool context_valid(const struct policy *p, const struct context *c)
 {
 	const struct mls_range *u;
+	uint32_t i;
 
-	if (!c->user || c->user > p->sym[SYM_USERS].nprim || !c->role ||
-	    c->role > p->sym[SYM_ROLES].nprim || !c->type || c->type > p->sym[SYM_TYPES].nprim ||
-	    p->type[c->type].attribute)
+	for (i = 0; i < CONTEXT_PARTS; i++)
+		if (!c->part[i] || c->part[i] > p->sym[context_table[i]].nprim)
+			return false;
+	if (p->type[c->type].attribute)
 		return false;
 	if (c->role != OBJECT_R && (!ebitmap_get(&p->role[c->role].types, c->type - 1) ||
 				    !ebitmap_get(&p->user[c->user].roles, c->role - 1)))
@@ -63,7 +67,7 @@ bool context_of_type(const struct policy *p, uint32_t type, struct context *c)
 
 bool context_equal(const struct context *a, const struct context *b)
 {
-	return a->user == b->user && a->role == b->role && a->type == b->type &&
+	return !memcmp(a->part, b->part, sizeof(a->part)) &&
 	       !memcmp(&a->range, &b->range, sizeof(a->range));
 }
 
@@ -121,14 +125,14 @@ static bool parse_range(const struct policy *p, const char **text, struct mls_ra
 
 int context_parse(const struct policy *p, const char *text, struct context *c)
 {
+	uint32_t i;
+
 	memset(c, 0, sizeof(*c));
-	c->user = parse_name(&p->sym[SYM_USERS], &text, ":");
-	if (*text)
-		text++;
-	c->role = parse_name(&p->sym[SYM_ROLES], &text, ":");
-	if (*text)
-		text++;
-	c->type = parse_name(&p->sym[SYM_TYPES], &text, ":");
+	for (i = 0; i < CONTEXT_PARTS; i++) {
+		if (i && *text)
+			text++;
+		c->part[i] = parse_name(&p->sym[context_table[i]], &text, ":");
+	}
 	if (p->mls && (!*text || (text++, !parse_range(p, &text, &c->range))))
 		return -EINVAL;
 	return *text || !context_valid(p, c) ? -EINVAL : 0;
@@ -170,10 +174,10 @@ static void put_level(const struct policy *p, struct text *t, const char *before
 size_t context_print(const struct policy *p, const struct context *c, char *buf, size_t size)
 {
 	struct text t = { buf, size, 0 };
+	uint32_t i;
 
-	put(&t, "", p->sym[SYM_USERS].name[c->user]);
-	put(&t, ":", p->sym[SYM_ROLES].name[c->role]);
-	put(&t, ":", p->sym[SYM_TYPES].name[c->type]);
+	for (i = 0; i < CONTEXT_PARTS; i++)
+		put(&t, i ? ":" : "", p->sym[context_table[i]].name[c->part[i]]);
 	if (p->mls) {
 		put_level(p, &t, ":", &c->range.low);
 		if (memcmp(&c->range.low, &c->range.high, sizeof(c->range.low)))

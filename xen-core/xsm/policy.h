@@ -15,6 +15,7 @@
 #define POLICY_CATS	 1024 /* MLS categories */
 #define POLICY_CAT_WORDS (POLICY_CATS / 64)
 #define SYMBOLS_MAX	 0xffff /* in a table */
+#define CONTEXT_PARTS	 3
 #define POLICY_DEPTH	 32 /* stack of constraint and conditional expressions, chain of bounds */
 
 /* Set of symbols: those with bit value - 1. */
@@ -34,7 +35,12 @@ struct mls_range {
 
 /* A security context: values from 1 in the policy's symbol tables. */
 struct context {
-	uint32_t user, role, type;
+	union {
+		struct {
+			uint32_t user, role, type;
+		};
+		uint32_t part[CONTEXT_PARTS]; /* the same, in this order */
+	};
 	struct mls_range range;
 };
 
@@ -64,42 +70,38 @@ enum policy_symbols {
 	SYM_TABLES,
 };
 
-/* Constraint expressions, in postfix order (the numbers are the file format's). */
-enum cexpr_type {
-	CEXPR_NOT = 1,
-	CEXPR_AND,
-	CEXPR_OR,
-	CEXPR_ATTR,
-	CEXPR_NAMES
+/* Nodes of an expression, in postfix order; up to EXPR_NEQ the numbers are the file format's. */
+enum expr_type {
+	EXPR_BOOL = 1, /* the boolean @of */
+	EXPR_NOT,
+	EXPR_OR,
+	EXPR_AND,
+	EXPR_XOR,
+	EXPR_EQ,
+	EXPR_NEQ,
+	EXPR_ATTR,  /* parts of two contexts are compared: @of says which, @op how */
+	EXPR_NAMES, /* a part of a context is one of @names */
 };
-enum cexpr_attr {
-	CEXPR_USER = 1,
-	CEXPR_ROLE = 2,
-	CEXPR_TYPE = 4,
-	CEXPR_TARGET = 8,
-	CEXPR_XTARGET = 16,
-	CEXPR_L1L2 = 32,
-	CEXPR_L1H2 = 64,
-	CEXPR_H1L2 = 128,
-	CEXPR_H1H2 = 256,
-	CEXPR_L1H1 = 512,
-	CEXPR_L2H2 = 1024,
+
+struct expr {
+	uint32_t n;
+	struct expr_node {
+		uint32_t type, of, op;
+		struct ebitmap names;
+	} * node;
 };
-enum cexpr_op {
-	CEXPR_EQ = 1,
-	CEXPR_NEQ,
-	CEXPR_DOM,
-	CEXPR_DOMBY,
-	CEXPR_INCOMP
+
+/* What an expression is about: a conditional needs the first, a constraint the others. */
+struct expr_facts {
+	const uint8_t *boolean;
+	const struct policy *policy;
+	const struct context *source, *target;
+	const struct context *third; /* who makes the change, for validatetrans */
 };
 
 struct constraint {
 	uint32_t perms;
-	uint32_t n;
-	struct cexpr {
-		uint32_t type, attr, op;
-		struct ebitmap names;
-	} * expr;
+	struct expr expr;
 };
 
 struct class_perms {
@@ -146,23 +148,6 @@ struct rule {
 	uint32_t data; /* permissions, or a type */
 	uint32_t cond; /* 0: always; else 1 + 2 * conditional + (0: when true, 1: when false) */
 	uint32_t next; /* index + 1 of the next one in its bucket */
-};
-
-enum cond_type {
-	COND_BOOL = 1,
-	COND_NOT,
-	COND_OR,
-	COND_AND,
-	COND_XOR,
-	COND_EQ,
-	COND_NEQ
-};
-
-struct conditional {
-	uint32_t n;
-	struct {
-		uint32_t type, boolean;
-	} * expr;
 };
 
 struct role_trans {
@@ -214,7 +199,7 @@ struct policy {
 	struct rule *rule;
 	uint32_t *rule_bucket;
 	uint32_t conditionals;
-	struct conditional *conditional;
+	struct expr *conditional;
 	uint32_t role_transitions, role_allows, range_transitions;
 	struct role_trans *role_trans;
 	struct role_allow *role_allow;
@@ -273,6 +258,11 @@ static inline bool ebitmap_get(const struct ebitmap *e, uint32_t bit)
 const struct rule *rule_first(const struct policy *p, uint32_t source, uint32_t target,
 			      uint32_t tclass);
 
+/* Whether @e is true of @f. policy_expr.c */
+bool expr_holds(const struct expr *e, const struct expr_facts *f);
+
+/* The tables of a context's parts. */
+extern const enum policy_symbols context_table[CONTEXT_PARTS];
 /* context.c: whether users, roles, types and ranges go together; text to context and back. */
 bool context_valid(const struct policy *p, const struct context *c);
 /* A context of @type: the first user and role that go with it. False: there are none. */
@@ -299,8 +289,5 @@ void policy_new_context(const struct policy *p, const uint8_t *cond, const struc
 /* validatetrans: whether an object of @tclass may change from @from to @to by @by. */
 bool policy_may_change(const struct policy *p, const struct context *from, const struct context *to,
 		       const struct context *by, uint32_t tclass);
-bool constraint_holds(const struct policy *p, const struct constraint *con,
-		      const struct context *source, const struct context *target,
-		      const struct context *third);
 
 #endif

@@ -69,34 +69,6 @@ static void read_rule_list(struct reader *r, uint32_t cond)
 		read_rule(r, cond);
 }
 
-static void read_cond_expr(struct reader *r, struct conditional *c)
-{
-	uint32_t i;
-	int depth = 0;
-
-	c->n = read_count(r, 8);
-	c->expr = reader_alloc(r, c->n, sizeof(*c->expr));
-	for (i = 0; !r->failed && i < c->n; i++) {
-		uint32_t type = read32(r), boolean = read32(r);
-
-		if (type == COND_BOOL)
-			depth++;
-		else if (type >= COND_OR && type <= COND_NEQ)
-			depth = depth >= 2 ? depth - 1 : -1;
-		else if (type != COND_NOT)
-			depth = -1;
-		if (depth < 1 || depth > POLICY_DEPTH ||
-		    (type == COND_BOOL && (!boolean || boolean > r->p->sym[SYM_BOOLS].nprim))) {
-			reader_fail_at(r, "a conditional's expression is wrong", r->pos - 8);
-			return;
-		}
-		c->expr[i].type = type;
-		c->expr[i].boolean = boolean;
-	}
-	if (!r->failed && depth != 1)
-		reader_fail(r, "a conditional's expression is not complete");
-}
-
 static void read_conditionals(struct reader *r)
 {
 	struct policy *p = r->p;
@@ -105,7 +77,7 @@ static void read_conditionals(struct reader *r)
 	p->conditional = reader_alloc(r, n, sizeof(*p->conditional));
 	for (i = 0; i < n && !r->failed; i++) {
 		read32(r); /* its value when the policy was made */
-		read_cond_expr(r, &p->conditional[i]);
+		read_expr(r, &p->conditional[i], EXPR_CONDITIONAL);
 		read_rule_list(r, 1 + 2 * i);
 		read_rule_list(r, 2 + 2 * i);
 	}

@@ -91,80 +91,15 @@ static void read_common(struct reader *r, struct symtab *t)
 		read_perms(r, perms, nel);
 }
 
-static bool cexpr_known(const struct cexpr *e, bool validate)
+static struct constraint *read_constraints(struct reader *r, uint32_t n, enum expr_kind kind)
 {
-	uint32_t base = e->attr & ~(uint32_t)(CEXPR_TARGET | CEXPR_XTARGET);
-	bool symbol = base == CEXPR_USER || base == CEXPR_ROLE || base == CEXPR_TYPE;
-	bool level = base >= CEXPR_L1L2 && base <= CEXPR_L2H2 && !(base & (base - 1));
-
-	if (e->op < CEXPR_EQ || e->op > CEXPR_INCOMP)
-		return false;
-	if (e->type == CEXPR_NAMES)
-		return symbol && e->op <= CEXPR_NEQ && (validate || !(e->attr & CEXPR_XTARGET)) &&
-		       (e->attr & (CEXPR_TARGET | CEXPR_XTARGET)) != (CEXPR_TARGET | CEXPR_XTARGET);
-	return base == e->attr && (level || (symbol && (base == CEXPR_ROLE || e->op <= CEXPR_NEQ)));
-}
-
-/* How many values the expression leaves on the stack, after @depth; -1 when it is wrong. */
-static int cexpr_depth(const struct cexpr *e, int depth, bool validate)
-{
-	switch (e->type) {
-	case CEXPR_NOT:
-		return depth >= 1 ? depth : -1;
-	case CEXPR_AND:
-	case CEXPR_OR:
-		return depth >= 2 ? depth - 1 : -1;
-	case CEXPR_ATTR:
-	case CEXPR_NAMES:
-		return cexpr_known(e, validate) && depth < POLICY_DEPTH ? depth + 1 : -1;
-	default:
-		return -1;
-	}
-}
-
-static void read_constraint(struct reader *r, struct constraint *con, bool validate)
-{
-	struct ebitmap unused;
-	uint32_t i;
-	int depth = 0;
-
-	con->perms = read32(r);
-	con->n = read_count(r, 12);
-	con->expr = reader_alloc(r, con->n, sizeof(*con->expr));
-	for (i = 0; !r->failed && i < con->n; i++) {
-		struct cexpr *e = &con->expr[i];
-
-		e->type = read32(r);
-		e->attr = read32(r);
-		e->op = read32(r);
-		depth = cexpr_depth(e, depth, validate);
-		if (depth < 0)
-			reader_fail_at(r, "a constraint's expression is wrong", r->pos - 12);
-		if (e->type != CEXPR_NAMES)
-			continue;
-		read_ebitmap(r, &e->names,
-			     e->attr & CEXPR_USER   ? SYM_USERS
-			     : e->attr & CEXPR_ROLE ? SYM_ROLES
-						    : SYM_TYPES);
-		if (r->p->version >= 29) { /* the names as they were written, for tools */
-			read_ebitmap(r, &unused, SYM_TABLES);
-			read_ebitmap(r, &unused, SYM_TABLES);
-			read32(r);
-		}
-	}
-	if (!r->failed && depth != 1)
-		reader_fail(r, "a constraint's expression is not complete");
-}
-
-static struct constraint *read_constraints(struct reader *r, uint32_t *n, bool validate)
-{
-	struct constraint *con = reader_alloc(r, *n, sizeof(*con));
+	struct constraint *con = reader_alloc(r, n, sizeof(*con));
 	uint32_t i;
 
-	for (i = 0; !r->failed && i < *n; i++)
-		read_constraint(r, &con[i], validate);
-	if (r->failed)
-		*n = 0;
+	for (i = 0; !r->failed && i < n; i++) {
+		con[i].perms = read32(r);
+		read_expr(r, &con[i].expr, kind);
+	}
 	return con;
 }
 
@@ -192,9 +127,9 @@ static void read_class(struct reader *r, struct symtab *t)
 	}
 	read_perms(r, &c->perms, nel);
 	c->constraints = ncons;
-	c->constraint = read_constraints(r, &c->constraints, false);
+	c->constraint = read_constraints(r, ncons, EXPR_CONSTRAINT);
 	c->validatetrans = read_count(r, 8);
-	c->validate = read_constraints(r, &c->validatetrans, true);
+	c->validate = read_constraints(r, c->validatetrans, EXPR_VALIDATETRANS);
 	if (r->p->version >= 27) {
 		c->default_user = read32(r);
 		c->default_role = read32(r);

@@ -42,6 +42,14 @@ void read_ebitmap(struct reader *r, struct ebitmap *e, enum policy_symbols of);
 void read_level(struct reader *r, struct mls_level *l);
 void read_range(struct reader *r, struct mls_range *range);
 
+/* An expression; a constraint's may name the third context only in a validatetrans. policy_expr.c */
+enum expr_kind {
+	EXPR_CONDITIONAL,
+	EXPR_CONSTRAINT,
+	EXPR_VALIDATETRANS
+};
+void read_expr(struct reader *r, struct expr *e, enum expr_kind kind);
+
 /* policy_symbols.c: the symbol tables, with constraints; policy_rules.c: all that follows them. */
 void read_symbols(struct reader *r);
 void read_rules(struct reader *r);

@@ -3,44 +3,13 @@
 #include "policy.h"
 #include "lib/string.h"
 
-static bool cond_value(const struct conditional *c, const uint8_t *booleans)
-{
-	uint8_t s[POLICY_DEPTH + 1];
-	uint32_t i, n = 0;
-
-	for (i = 0; i < c->n; i++) {
-		if (c->expr[i].type == COND_BOOL) {
-			s[n++] = booleans[c->expr[i].boolean];
-			continue;
-		}
-		if (c->expr[i].type == COND_NOT) {
-			s[n - 1] = !s[n - 1];
-			continue;
-		}
-		n--;
-		switch (c->expr[i].type) {
-		case COND_OR:
-			s[n - 1] |= s[n];
-			break;
-		case COND_AND:
-			s[n - 1] &= s[n];
-			break;
-		case COND_EQ:
-			s[n - 1] = s[n - 1] == s[n];
-			break;
-		default: /* COND_XOR, COND_NEQ */
-			s[n - 1] ^= s[n];
-		}
-	}
-	return s[0];
-}
-
 void policy_cond_eval(const struct policy *p, const uint8_t *booleans, uint8_t *cond)
 {
+	const struct expr_facts facts = { .boolean = booleans };
 	uint32_t i;
 
 	for (i = 0; i < p->conditionals; i++)
-		cond[i] = cond_value(&p->conditional[i], booleans);
+		cond[i] = expr_holds(&p->conditional[i], &facts);
 }
 
 static bool rule_holds(const struct rule *r, const uint8_t *cond)
@@ -51,88 +20,6 @@ static bool rule_holds(const struct rule *r, const uint8_t *cond)
 static const struct rule *rule_next(const struct policy *p, const struct rule *r)
 {
 	return r->next ? &p->rule[r->next - 1] : NULL;
-}
-
-static bool compare(uint32_t op, bool equal, bool a_dominates, bool b_dominates)
-{
-	switch (op) {
-	case CEXPR_EQ:
-		return equal;
-	case CEXPR_NEQ:
-		return !equal;
-	case CEXPR_DOM:
-		return a_dominates;
-	case CEXPR_DOMBY:
-		return b_dominates;
-	default: /* CEXPR_INCOMP */
-		return !a_dominates && !b_dominates;
-	}
-}
-
-static bool cexpr_attr(const struct policy *p, const struct cexpr *e, const struct context *a,
-		       const struct context *b)
-{
-	const struct mls_level *first, *second;
-	bool ab, ba;
-
-	if (e->attr == CEXPR_USER)
-		return compare(e->op, a->user == b->user, false, false);
-	if (e->attr == CEXPR_TYPE)
-		return compare(e->op, a->type == b->type, false, false);
-	if (e->attr == CEXPR_ROLE)
-		return compare(e->op, a->role == b->role,
-			       ebitmap_get(&p->role[a->role].dominates, b->role - 1),
-			       ebitmap_get(&p->role[b->role].dominates, a->role - 1));
-	first = e->attr & (CEXPR_H1L2 | CEXPR_H1H2) ? &a->range.high
-		: e->attr == CEXPR_L2H2		    ? &b->range.low
-						    : &a->range.low;
-	second = e->attr & (CEXPR_L1L2 | CEXPR_H1L2) ? &b->range.low
-		 : e->attr == CEXPR_L1H1	     ? &a->range.high
-						     : &b->range.high;
-	ab = level_dominates(first, second);
-	ba = level_dominates(second, first);
-	return compare(e->op, ab && ba, ab, ba);
-}
-
-static bool cexpr_names(const struct cexpr *e, const struct context *a, const struct context *b,
-			const struct context *third)
-{
-	const struct context *c = e->attr & CEXPR_TARGET ? b : e->attr & CEXPR_XTARGET ? third : a;
-	uint32_t value = e->attr & CEXPR_USER ? c->user : e->attr & CEXPR_ROLE ? c->role : c->type;
-
-	return ebitmap_get(&e->names, value - 1) == (e->op == CEXPR_EQ);
-}
-
-bool constraint_holds(const struct policy *p, const struct constraint *con,
-		      const struct context *source, const struct context *target,
-		      const struct context *third)
-{
-	bool s[POLICY_DEPTH + 1];
-	uint32_t i, n = 0;
-
-	for (i = 0; i < con->n; i++) {
-		const struct cexpr *e = &con->expr[i];
-
-		switch (e->type) {
-		case CEXPR_NOT:
-			s[n - 1] = !s[n - 1];
-			break;
-		case CEXPR_AND:
-			n--;
-			s[n - 1] = s[n - 1] && s[n];
-			break;
-		case CEXPR_OR:
-			n--;
-			s[n - 1] = s[n - 1] || s[n];
-			break;
-		case CEXPR_ATTR:
-			s[n++] = cexpr_attr(p, e, source, target);
-			break;
-		default: /* CEXPR_NAMES */
-			s[n++] = cexpr_names(e, source, target, third);
-		}
-	}
-	return s[0];
 }
 
 static void add_rules(const struct policy *p, const uint8_t *cond, uint32_t source, uint32_t target,
@@ -193,6 +80,7 @@ static void apply_bounds(const struct policy *p, const uint8_t *cond, const stru
 void policy_access(const struct policy *p, const uint8_t *cond, const struct context *source,
 		   const struct context *target, uint32_t tclass, struct av *av)
 {
+	const struct expr_facts facts = { .policy = p, .source = source, .target = target };
 	const struct policy_class *c = &p->class[tclass];
 	uint32_t i, transition;
 
@@ -201,7 +89,7 @@ void policy_access(const struct policy *p, const uint8_t *cond, const struct con
 	av->by_rules = av->allowed;
 	for (i = 0; i < c->constraints; i++)
 		if (c->constraint[i].perms & av->allowed &&
-		    !constraint_holds(p, &c->constraint[i], source, target, NULL))
+		    !expr_holds(&c->constraint[i].expr, &facts))
 			av->allowed &= ~c->constraint[i].perms;
 	if (tclass == p->class_of[XSM_CLASS_DOMAIN]) {
 		transition = p->perm_bit[XSM_CLASS_DOMAIN][XSM_DOMAIN__TRANSITION & 31];
@@ -289,11 +177,12 @@ void policy_new_context(const struct policy *p, const uint8_t *cond, const struc
 bool policy_may_change(const struct policy *p, const struct context *from, const struct context *to,
 		       const struct context *by, uint32_t tclass)
 {
+	const struct expr_facts facts = { .policy = p, .source = from, .target = to, .third = by };
 	const struct policy_class *c = &p->class[tclass];
 	uint32_t i;
 
 	for (i = 0; i < c->validatetrans; i++)
-		if (!constraint_holds(p, &c->validate[i], from, to, by))
+		if (!expr_holds(&c->validate[i].expr, &facts))
 			return false;
 	return true;
 }

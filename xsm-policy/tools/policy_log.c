@@ -114,6 +114,9 @@ static void print_booleans(const struct record *r)
 
 static void explain(const struct record *r)
 {
+	const struct expr_facts facts = { .policy = policy,
+					  .source = &r->source,
+					  .target = &r->target };
 	const struct policy_class *c = &policy->class[r->tclass];
 	struct av av;
 	uint32_t i;
@@ -132,7 +135,7 @@ static void explain(const struct record *r)
 	}
 	for (i = 0; i < c->constraints; i++)
 		if (c->constraint[i].perms & r->bit &&
-		    !constraint_holds(policy, &c->constraint[i], &r->source, &r->target, NULL)) {
+		    !expr_holds(&c->constraint[i].expr, &facts)) {
 			printf("  A rule allows it, but a constraint forbids it: that on %s ",
 			       policy->sym[SYM_CLASSES].name[r->tclass]);
 			print_perms(r->tclass, c->constraint[i].perms);
