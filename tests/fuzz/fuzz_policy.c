@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			abort(); /* it must say what is wrong, and where */
 		return 0;
 	}
-	policy_map_names(p, false);
+	policy_lacks_names(p);
 	host_log_clear();
 	for (i = 0; i < p->ocontexts[OCON_ISID]; i++)
 		for (j = 0; j < p->ocontexts[OCON_ISID] && j < 4; j++)

@@ -356,7 +356,6 @@ int main(int argc, char **argv)
 	if (!f || policy_read(data, fread(data, 1, sizeof(data), f), &policy, &err))
 		return 2;
 	fclose(f);
-	policy_map_names(policy, true);
 	set_booleans(false, true);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	policy_free(policy);

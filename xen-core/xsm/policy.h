@@ -134,33 +134,24 @@ struct policy_user {
 };
 
 /* Rule kinds (the file format's bits). */
-#define RULE_ALLOWED	0x0001
-#define RULE_AUDITALLOW 0x0002
-#define RULE_AUDITDENY	0x0004
-#define RULE_AV		(RULE_ALLOWED | RULE_AUDITALLOW | RULE_AUDITDENY)
-#define RULE_TRANSITION 0x0010
-#define RULE_MEMBER	0x0020
-#define RULE_CHANGE	0x0040
-#define RULE_TYPE	(RULE_TRANSITION | RULE_MEMBER | RULE_CHANGE)
+#define RULE_ALLOWED	     0x0001
+#define RULE_AUDITALLOW	     0x0002
+#define RULE_AUDITDENY	     0x0004
+#define RULE_AV		     (RULE_ALLOWED | RULE_AUDITALLOW | RULE_AUDITDENY)
+#define RULE_TRANSITION	     0x0010
+#define RULE_MEMBER	     0x0020
+#define RULE_CHANGE	     0x0040
+#define RULE_TYPE	     (RULE_TRANSITION | RULE_MEMBER | RULE_CHANGE)
+/* Our own: @source and @target may be roles; class 0 where there is none. */
+#define RULE_ROLE_ALLOW	     0x0100
+#define RULE_ROLE_TRANSITION 0x0200
+#define RULE_RANGE	     0x0400
 
 struct rule {
 	uint16_t source, target, tclass, kind;
-	uint32_t data; /* permissions, or a type */
+	uint32_t data; /* permissions; a type or role; number of a range from 1 */
 	uint32_t cond; /* 0: always; else 1 + 2 * conditional + (0: when true, 1: when false) */
 	uint32_t next; /* index + 1 of the next one in its bucket */
-};
-
-struct role_trans {
-	uint32_t role, type, tclass, new_role; /* tclass 0: the class domain */
-};
-
-struct role_allow {
-	uint32_t role, new_role;
-};
-
-struct range_trans {
-	uint32_t source, target, tclass;
-	struct mls_range range;
 };
 
 /* Labels of hardware; the first one that covers a number holds. */
@@ -195,15 +186,12 @@ struct policy {
 	struct policy_user *user;
 	uint8_t *boolean;	 /* values in the file */
 	struct mls_level *level; /* categories that go with each sensitivity */
-	uint32_t rules, rule_room, rule_mask;
+	uint32_t rules, rule_mask;
 	struct rule *rule;
 	uint32_t *rule_bucket;
+	struct mls_range *range; /* what rules of the kind RULE_RANGE give */
 	uint32_t conditionals;
 	struct expr *conditional;
-	uint32_t role_transitions, role_allows, range_transitions;
-	struct role_trans *role_trans;
-	struct role_allow *role_allow;
-	struct range_trans *range_trans;
 	uint32_t ocon_kinds; /* OCONS, or fewer in version 24 */
 	uint32_t ocontexts[OCONS];
 	struct ocontext *ocontext[OCONS];
@@ -241,11 +229,8 @@ void policy_free(struct policy *p);
 /* For policy_read's parts: zeroed memory that lives as long as @p; NULL when there is none. */
 void *policy_alloc(struct policy *p, size_t n, size_t size);
 
-/*
- * Finds the policy's numbers of the core's classes and permissions, prints what either lacks. Whether
- * the policy lacks any.
- */
-bool policy_map_names(struct policy *p, bool quiet);
+/* Prints the permissions that only one of policy and core has. Whether the policy lacks any. */
+bool policy_lacks_names(const struct policy *p);
 
 /* Value of @name, or 0. */
 uint32_t symbol_find(const struct symtab *t, const char *name, size_t len);
@@ -254,9 +239,9 @@ static inline bool ebitmap_get(const struct ebitmap *e, uint32_t bit)
 	return bit < e->bits && test_bit(bit, e->map);
 }
 
-/* First rule in the hash bucket of these three; the others follow by next. policy_rules.c */
-const struct rule *rule_first(const struct policy *p, uint32_t source, uint32_t target,
-			      uint32_t tclass);
+/* The first rule for exactly these three, or the next one after @r; NULL: no more. policy_rules.c */
+const struct rule *rule_next(const struct policy *p, const struct rule *r, uint32_t source,
+			     uint32_t target, uint32_t tclass);
 
 /* Whether @e is true of @f. policy_expr.c */
 bool expr_holds(const struct expr *e, const struct expr_facts *f);

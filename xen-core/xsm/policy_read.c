@@ -291,52 +291,28 @@ int policy_read(const void *data, size_t len, struct policy **out, struct policy
 	return 0;
 }
 
-static uint32_t perm_find(const struct class_perms *perms, const char *name)
+bool policy_lacks_names(const struct policy *p)
 {
-	uint32_t i;
-
-	for (i = 0; i < 32; i++)
-		if (perms->name[i] && !strcmp(perms->name[i], name))
-			return 1U << i;
-	return 0;
-}
-
-/* What the policy says of a class and the core does not know. */
-static void list_foreign(const char *class, const struct class_perms *perms, uint32_t known)
-{
-	uint32_t i;
-
-	for (i = 0; i < 32; i++)
-		if (perms->name[i] && !(known >> i & 1))
-			printk(KERN_WARNING
-			       "FLASK: the policy has %s:%s, which the core does not\n",
-			       class, perms->name[i]);
-}
-
-bool policy_map_names(struct policy *p, bool quiet)
-{
-	const struct symtab *classes = &p->sym[SYM_CLASSES];
-	uint32_t known[XSM_CLASSES + 1] = { 0 }, c, b, v;
-	const char *name;
+	uint32_t c, b, v, known;
 	bool lacks = false;
 
-	for (c = 1; c <= XSM_CLASSES; c++) {
-		name = xsm_classes[c].name;
-		v = p->class_of[c] = symbol_find(classes, name, strlen(name));
-		for (b = 0; b < xsm_classes[c].perms; b++) {
-			p->perm_bit[c][b] =
-				v ? perm_find(&p->class[v].perms, xsm_classes[c].perm[b]) : 0;
-			known[c] |= p->perm_bit[c][b];
-			lacks |= !p->perm_bit[c][b];
-			if (!p->perm_bit[c][b] && !quiet)
-				printk(KERN_WARNING "FLASK: the policy lacks %s:%s\n", name,
-				       xsm_classes[c].perm[b]);
-		}
-	}
-	for (v = 1; !quiet && v <= classes->nprim; v++) {
-		for (c = 1; c <= XSM_CLASSES && p->class_of[c] != v; c++)
+	for (c = 1; c <= XSM_CLASSES; c++)
+		for (b = 0; b < xsm_classes[c].perms; b++)
+			if (!p->perm_bit[c][b]) {
+				lacks = true;
+				printk(KERN_WARNING "FLASK: the policy lacks %s:%s\n",
+				       xsm_classes[c].name, xsm_classes[c].perm[b]);
+			}
+	for (v = 1; v <= p->sym[SYM_CLASSES].nprim; v++) {
+		for (c = XSM_CLASSES; c && p->class_of[c] != v; c--)
 			;
-		list_foreign(classes->name[v], &p->class[v].perms, c > XSM_CLASSES ? 0 : known[c]);
+		for (known = 0, b = 0; b < 32; b++)
+			known |= p->perm_bit[c][b];
+		for (b = 0; b < 32; b++)
+			if (p->class[v].perms.name[b] && !(known >> b & 1))
+				printk(KERN_WARNING
+				       "FLASK: the policy has %s:%s, which the core does not\n",
+				       p->sym[SYM_CLASSES].name[v], p->class[v].perms.name[b]);
 	}
 	return lacks;
 }

@@ -3,7 +3,8 @@
 #include "reader.h"
 #include "lib/string.h"
 
-#define RULE_BYTES 12 /* in the file */
+#define RULE_BYTES     12 /* in the file */
+#define RULE_BYTES_MIN 8  /* of the shortest kind */
 
 static uint32_t types(const struct reader *r)
 {
@@ -15,28 +16,32 @@ static uint32_t classes(const struct reader *r)
 	return r->p->sym[SYM_CLASSES].nprim;
 }
 
-static uint32_t type_value(struct reader *r)
+static uint16_t type_value(struct reader *r)
 {
-	return read_value(r, types(r), "a rule names a type that does not exist");
+	return (uint16_t)read_value(r, types(r), "a rule names a type that does not exist");
 }
 
-/* Makes room for @n more rules; what is left of the file bounds how many can still come. */
-static void reserve_rules(struct reader *r, uint32_t n)
+static uint16_t role_value(struct reader *r)
 {
-	struct rule *old = r->p->rule;
-	size_t room = (r->len - r->pos) / RULE_BYTES;
+	return (uint16_t)read_value(r, r->p->sym[SYM_ROLES].nprim,
+				    "a rule names a role that does not exist");
+}
 
-	if (old && n <= r->p->rule_room - r->p->rules)
-		return;
-	r->p->rule_room = r->p->rules + (uint32_t)(old ? room : n);
-	r->p->rule = reader_alloc(r, r->p->rule_room, sizeof(*old));
-	if (r->p->rule && r->p->rules)
-		memcpy(r->p->rule, old, r->p->rules * sizeof(*old));
+static uint16_t class_value(struct reader *r)
+{
+	return (uint16_t)read_value(r, classes(r), "a rule names a class that does not exist");
+}
+
+/* There is room for as many as the rest of the file can have. */
+static void add_rule(struct reader *r, const struct rule *rule)
+{
+	if (!r->failed)
+		r->p->rule[r->p->rules++] = *rule;
 }
 
 static void read_rule(struct reader *r, uint32_t cond)
 {
-	struct rule rule = { 0 };
+	struct rule rule = { .cond = cond };
 	size_t at = r->pos;
 
 	rule.source = read16(r);
@@ -44,27 +49,22 @@ static void read_rule(struct reader *r, uint32_t cond)
 	rule.tclass = read16(r);
 	rule.kind = read16(r) & 0x7fff; /* the top bit: its branch held when the policy was made */
 	rule.data = read32(r);
-	rule.cond = cond;
-	if (r->failed)
-		return;
 	if (!rule.source || rule.source > types(r) || !rule.target || rule.target > types(r))
 		reader_fail_at(r, "a rule names a type that does not exist", at);
-	else if (!rule.tclass || rule.tclass > classes(r))
+	if (!rule.tclass || rule.tclass > classes(r))
 		reader_fail_at(r, "a rule names a class that does not exist", at + 4);
-	else if (!(rule.kind & (RULE_AV | RULE_TYPE)) || rule.kind & (rule.kind - 1))
+	if (!(rule.kind & (RULE_AV | RULE_TYPE)) || rule.kind & (rule.kind - 1))
 		reader_fail_at(r, "a rule is of a kind that does not exist", at + 6);
-	else if (rule.kind & RULE_TYPE &&
-		 (!rule.data || rule.data > types(r) || r->p->type[rule.data].attribute))
+	if (rule.kind & RULE_TYPE &&
+	    (!rule.data || rule.data > types(r) || r->p->type[rule.data].attribute))
 		reader_fail_at(r, "a type rule gives a type that does not exist", at + 8);
-	else
-		r->p->rule[r->p->rules++] = rule;
+	add_rule(r, &rule);
 }
 
 static void read_rule_list(struct reader *r, uint32_t cond)
 {
 	uint32_t n = read_count(r, RULE_BYTES);
 
-	reserve_rules(r, n);
 	while (n-- && !r->failed)
 		read_rule(r, cond);
 }
@@ -108,45 +108,36 @@ static void index_rules(struct reader *r)
 	}
 }
 
-const struct rule *rule_first(const struct policy *p, uint32_t source, uint32_t target,
-			      uint32_t tclass)
+const struct rule *rule_next(const struct policy *p, const struct rule *r, uint32_t source,
+			     uint32_t target, uint32_t tclass)
 {
-	uint32_t i = p->rule_bucket[hash_rule(source, target, tclass) & p->rule_mask];
+	uint32_t i = r ? r->next : p->rule_bucket[hash_rule(source, target, tclass) & p->rule_mask];
 
-	return i ? &p->rule[i - 1] : NULL;
-}
-
-static uint32_t role_value(struct reader *r)
-{
-	return read_value(r, r->p->sym[SYM_ROLES].nprim, "a rule names a role that does not exist");
-}
-
-static uint32_t class_value(struct reader *r)
-{
-	return read_value(r, classes(r), "a rule names a class that does not exist");
+	for (; i; i = p->rule[i - 1].next) {
+		r = &p->rule[i - 1];
+		if (r->source == source && r->target == target && r->tclass == tclass)
+			return r;
+	}
+	return NULL;
 }
 
 static void read_roles(struct reader *r)
 {
-	struct policy *p = r->p;
-	uint32_t n = read_count(r, 12), i;
+	struct rule trans = { .kind = RULE_ROLE_TRANSITION };
+	struct rule allow = { .kind = RULE_ROLE_ALLOW, .data = 1 };
+	uint32_t n;
 
-	p->role_trans = reader_alloc(r, n, sizeof(*p->role_trans));
-	for (i = 0; !r->failed && i < n; i++) {
-		p->role_trans[i].role = role_value(r);
-		p->role_trans[i].type = type_value(r);
-		p->role_trans[i].new_role = role_value(r);
-		if (p->version >= 26)
-			p->role_trans[i].tclass = class_value(r);
+	for (n = read_count(r, 12); n-- && !r->failed; add_rule(r, &trans)) {
+		trans.source = role_value(r);
+		trans.target = type_value(r);
+		trans.data = role_value(r);
+		trans.tclass = r->p->version >= 26 ? class_value(r)
+						   : (uint16_t)r->p->class_of[XSM_CLASS_DOMAIN];
 	}
-	p->role_transitions = n;
-	n = read_count(r, 8);
-	p->role_allow = reader_alloc(r, n, sizeof(*p->role_allow));
-	for (i = 0; !r->failed && i < n; i++) {
-		p->role_allow[i].role = role_value(r);
-		p->role_allow[i].new_role = role_value(r);
+	for (n = read_count(r, 8); n-- && !r->failed; add_rule(r, &allow)) {
+		allow.source = role_value(r);
+		allow.target = role_value(r);
 	}
-	p->role_allows = n;
 }
 
 /* Transitions by file name, which Xen's objects don't have: checked and passed over. */
@@ -242,22 +233,21 @@ static void check_initial_sids(struct reader *r)
 
 static void read_range_transitions(struct reader *r)
 {
-	struct policy *p = r->p;
-	uint32_t n = read_count(r, 32), i;
+	struct rule rule = { .kind = RULE_RANGE };
+	uint32_t n = read_count(r, 32);
+	struct mls_range *range = reader_alloc(r, n + 1, sizeof(*range));
 
-	p->range_trans = reader_alloc(r, n, sizeof(*p->range_trans));
-	for (i = 0; !r->failed && i < n; i++) {
-		struct range_trans *t = &p->range_trans[i];
+	r->p->range = range;
+	for (; n-- && !r->failed; add_rule(r, &rule)) {
 		size_t at = r->pos;
 
-		t->source = type_value(r);
-		t->target = type_value(r);
-		t->tclass = class_value(r);
-		read_range(r, &t->range);
-		if (!r->failed && (!p->mls || !range_valid(p, &t->range)))
+		rule.source = type_value(r);
+		rule.target = type_value(r);
+		rule.tclass = class_value(r);
+		read_range(r, &range[++rule.data]);
+		if (!r->failed && (!r->p->mls || !range_valid(r->p, &range[rule.data])))
 			reader_fail_at(r, "a range transition's range is not valid", at);
 	}
-	p->range_transitions = n;
 }
 
 static uint32_t members(const struct ebitmap *e)
@@ -286,13 +276,14 @@ static void read_attributes(struct reader *r)
 
 void read_rules(struct reader *r)
 {
+	r->p->rule = reader_alloc(r, (r->len - r->pos) / RULE_BYTES_MIN, sizeof(*r->p->rule));
 	read_rule_list(r, 0);
 	read_conditionals(r);
-	index_rules(r);
 	read_roles(r);
 	read_name_transitions(r);
 	read_ocontexts(r);
 	check_initial_sids(r);
 	read_range_transitions(r);
 	read_attributes(r);
+	index_rules(r);
 }

@@ -281,6 +281,30 @@ static void check_symbols(struct reader *r)
 			reader_fail_at(r, "a user's range is not valid", p->user[i].pos);
 }
 
+static uint32_t perm_find(const struct class_perms *perms, const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < 32; i++)
+		if (perms->name[i] && !strcmp(perms->name[i], name))
+			return 1U << i;
+	return 0;
+}
+
+/* Finds the policy's numbers of the core's classes and permissions. */
+static void map_names(struct policy *p)
+{
+	uint32_t c, b, v;
+
+	for (c = 1; c <= XSM_CLASSES; c++) {
+		v = symbol_find(&p->sym[SYM_CLASSES], xsm_classes[c].name,
+				strlen(xsm_classes[c].name));
+		p->class_of[c] = v;
+		for (b = 0; v && b < xsm_classes[c].perms; b++)
+			p->perm_bit[c][b] = perm_find(&p->class[v].perms, xsm_classes[c].perm[b]);
+	}
+}
+
 void read_symbols(struct reader *r)
 {
 	uint32_t s;
@@ -292,4 +316,5 @@ void read_symbols(struct reader *r)
 	if (!r->p->sym[SYM_ROLES].nprim || strcmp(r->p->sym[SYM_ROLES].name[1], "object_r"))
 		reader_fail(r, "its first role is not object_r");
 	check_symbols(r);
+	map_names(r->p);
 }

@@ -17,19 +17,13 @@ static bool rule_holds(const struct rule *r, const uint8_t *cond)
 	return !r->cond || cond[(r->cond - 1) / 2] == (r->cond & 1);
 }
 
-static const struct rule *rule_next(const struct policy *p, const struct rule *r)
-{
-	return r->next ? &p->rule[r->next - 1] : NULL;
-}
-
 static void add_rules(const struct policy *p, const uint8_t *cond, uint32_t source, uint32_t target,
 		      uint32_t tclass, struct av *av)
 {
-	const struct rule *r;
+	const struct rule *r = NULL;
 
-	for (r = rule_first(p, source, target, tclass); r; r = rule_next(p, r)) {
-		if (r->source != source || r->target != target || r->tclass != tclass ||
-		    !rule_holds(r, cond))
+	while ((r = rule_next(p, r, source, target, tclass))) {
+		if (!rule_holds(r, cond))
 			continue;
 		if (r->kind == RULE_ALLOWED)
 			av->allowed |= r->data;
@@ -38,6 +32,20 @@ static void add_rules(const struct policy *p, const uint8_t *cond, uint32_t sour
 		else if (r->kind == RULE_AUDITDENY)
 			av->auditdeny &= r->data;
 	}
+}
+
+/* What the rule of @kind for exactly these three gives; 0 when there is none. */
+static uint32_t rule_gives(const struct policy *p, const uint8_t *cond, uint32_t source,
+			   uint32_t target, uint32_t tclass, uint32_t kind)
+{
+	const struct rule *r = NULL;
+	uint32_t data = 0;
+
+	/* Rules that always hold come before conditional ones, whatever their order. */
+	while ((r = rule_next(p, r, source, target, tclass)))
+		if (r->kind == kind && rule_holds(r, cond) && (!data || !r->cond))
+			data = r->data;
+	return data;
 }
 
 /* What the rules for all of the two types' attributes say. */
@@ -50,16 +58,6 @@ static void type_rules(const struct policy *p, const uint8_t *cond, uint32_t sou
 	for (s = 0; (s = find_next_bit(sa->map, sa->bits, s)) < sa->bits; s++)
 		for (t = 0; (t = find_next_bit(ta->map, ta->bits, t)) < ta->bits; t++)
 			add_rules(p, cond, s + 1, t + 1, tclass, av);
-}
-
-static bool role_may_become(const struct policy *p, uint32_t from, uint32_t to)
-{
-	uint32_t i;
-
-	for (i = 0; i < p->role_allows; i++)
-		if (p->role_allow[i].role == from && p->role_allow[i].new_role == to)
-			return true;
-	return from == to;
 }
 
 /* A type has no more than the type that bounds it. */
@@ -82,7 +80,7 @@ void policy_access(const struct policy *p, const uint8_t *cond, const struct con
 {
 	const struct expr_facts facts = { .policy = p, .source = source, .target = target };
 	const struct policy_class *c = &p->class[tclass];
-	uint32_t i, transition;
+	uint32_t i;
 
 	*av = (struct av) { .auditdeny = ~0U, .permissive = p->type[source->type].permissive };
 	type_rules(p, cond, source->type, target->type, tclass, av);
@@ -91,56 +89,26 @@ void policy_access(const struct policy *p, const uint8_t *cond, const struct con
 		if (c->constraint[i].perms & av->allowed &&
 		    !expr_holds(&c->constraint[i].expr, &facts))
 			av->allowed &= ~c->constraint[i].perms;
-	if (tclass == p->class_of[XSM_CLASS_DOMAIN]) {
-		transition = p->perm_bit[XSM_CLASS_DOMAIN][XSM_DOMAIN__TRANSITION & 31];
-		if (av->allowed & transition && !role_may_become(p, source->role, target->role))
-			av->allowed &= ~transition;
-	}
+	if (tclass == p->class_of[XSM_CLASS_DOMAIN] && source->role != target->role &&
+	    !rule_gives(p, cond, source->role, target->role, 0, RULE_ROLE_ALLOW))
+		av->allowed &= ~p->perm_bit[XSM_CLASS_DOMAIN][XSM_DOMAIN__TRANSITION & 31];
 	apply_bounds(p, cond, source, target, tclass, av);
 }
 
-static void new_range(const struct policy *p, const struct context *source,
-		      const struct context *target, uint32_t tclass, uint32_t kind,
-		      struct mls_range *out)
+/* Without a rule: by the class's default, or like its source (a domain), or at its low level. */
+static struct mls_range default_range(const struct policy *p, const struct context *source,
+				      const struct context *target, uint32_t tclass, uint32_t kind)
 {
-	uint32_t d = p->class[tclass].default_range, i;
-	const struct mls_range *from = d > 3 ? &target->range : &source->range;
+	uint32_t d = p->class[tclass].default_range;
+	struct mls_range range = d > 3 ? target->range : source->range;
 
-	if (kind == RULE_TRANSITION) {
-		for (i = 0; i < p->range_transitions; i++) {
-			const struct range_trans *t = &p->range_trans[i];
-
-			if (t->source == source->type && t->target == target->type &&
-			    t->tclass == tclass) {
-				*out = t->range;
-				return;
-			}
-		}
-	}
-	*out = *from;
-	if (kind != RULE_MEMBER && d) {
-		if (d % 3 == 1)
-			out->high = out->low;
-		else if (d % 3 == 2)
-			out->low = out->high;
-	} else if (kind == RULE_MEMBER || tclass != p->class_of[XSM_CLASS_DOMAIN]) {
-		*out = (struct mls_range) { source->range.low, source->range.low };
-	}
-}
-
-/* A type rule of @kind for exactly these two types; 0 when there is none. */
-static uint32_t new_type(const struct policy *p, const uint8_t *cond, uint32_t source,
-			 uint32_t target, uint32_t tclass, uint32_t kind)
-{
-	const struct rule *r;
-	uint32_t type = 0;
-
-	/* Rules that always hold come before conditional ones, whatever their order in the bucket. */
-	for (r = rule_first(p, source, target, tclass); r; r = rule_next(p, r))
-		if (r->source == source && r->target == target && r->tclass == tclass &&
-		    r->kind == kind && rule_holds(r, cond) && (!type || !r->cond))
-			type = r->data;
-	return type;
+	if (kind == RULE_MEMBER || (!d && tclass != p->class_of[XSM_CLASS_DOMAIN]))
+		return (struct mls_range) { source->range.low, source->range.low };
+	if (d % 3 == 1)
+		range.high = range.low;
+	else if (d % 3 == 2)
+		range.low = range.high;
+	return range;
 }
 
 void policy_new_context(const struct policy *p, const uint8_t *cond, const struct context *source,
@@ -149,29 +117,31 @@ void policy_new_context(const struct policy *p, const uint8_t *cond, const struc
 {
 	const struct policy_class *c = &p->class[tclass];
 	bool domain = tclass == p->class_of[XSM_CLASS_DOMAIN];
-	uint32_t type, i;
+	uint32_t type = rule_gives(p, cond, source->type, target->type, tclass, kind);
+	uint32_t role = 0, range = 0;
 
+	if (kind == RULE_TRANSITION) {
+		role = rule_gives(p, cond, source->role, target->type, tclass,
+				  RULE_ROLE_TRANSITION);
+		range = rule_gives(p, cond, source->type, target->type, tclass, RULE_RANGE);
+	}
 	memset(out, 0, sizeof(*out));
 	out->user = kind == RULE_MEMBER || c->default_user == 2 ? target->user : source->user;
-	out->role = c->default_role == 1 || (!c->default_role && domain) ? source->role
-		    : c->default_role == 2				 ? target->role
-									 : 1;
-	out->type =
-		c->default_type == 1 || (!c->default_type && domain) ? source->type : target->type;
-	type = new_type(p, cond, source->type, target->type, tclass, kind);
+	if (role)
+		out->role = role;
+	else if (c->default_role == 1 || (!c->default_role && domain))
+		out->role = source->role;
+	else
+		out->role = c->default_role == 2 ? target->role : 1;
 	if (type)
 		out->type = type;
-	for (i = 0; kind == RULE_TRANSITION && i < p->role_transitions; i++) {
-		const struct role_trans *t = &p->role_trans[i];
-
-		if (t->role == source->role && t->type == target->type &&
-		    (t->tclass ? t->tclass == tclass : domain)) {
-			out->role = t->new_role;
-			break;
-		}
-	}
+	else if (c->default_type == 1 || (!c->default_type && domain))
+		out->type = source->type;
+	else
+		out->type = target->type;
 	if (p->mls)
-		new_range(p, source, target, tclass, kind, &out->range);
+		out->range =
+			range ? p->range[range] : default_range(p, source, target, tclass, kind);
 }
 
 bool policy_may_change(const struct policy *p, const struct context *from, const struct context *to,

@@ -229,7 +229,7 @@ int xsm_load(const void *data, size_t len)
 		       len);
 		return err;
 	}
-	if (policy_map_names(p, false) && p->unknown == UNKNOWN_REJECT) {
+	if (policy_lacks_names(p) && p->unknown == UNKNOWN_REJECT) {
 		printk(KERN_ERR
 		       "FLASK: policy refused: it lacks permissions, and says to reject then\n");
 		policy_free(p);

@@ -66,7 +66,6 @@ static void load(const char *name)
 	fclose(f);
 	if (policy_read(data, len, &policy, &err))
 		die("%s: %s, at byte %zu", name, err.text, err.at);
-	policy_map_names(policy, true);
 	conditions = calloc(policy->conditionals + 1, 1);
 	if (!conditions)
 		die("out of memory");
@@ -156,7 +155,7 @@ static int cmd_info(void)
 	       policy->sym[SYM_TYPES].nprim, policy->sym[SYM_ROLES].nprim,
 	       policy->sym[SYM_USERS].nprim, policy->sym[SYM_BOOLS].nprim, policy->rules);
 	host_log_stderr = true;
-	policy_map_names(policy, false);
+	policy_lacks_names(policy);
 	return 0;
 }
 
