@@ -115,14 +115,16 @@ uint64_t read64(struct reader *r)
 	return low | (uint64_t)read32(r) << 32;
 }
 
+uint32_t check_count(struct reader *r, uint32_t n, size_t bytes)
+{
+	if (n > (r->len - r->pos) / bytes)
+		return reader_fail(r, "a count is larger than the rest of the policy");
+	return n;
+}
+
 uint32_t read_count(struct reader *r, size_t bytes)
 {
-	uint32_t n = read32(r);
-
-	if (n > (r->len - r->pos) / bytes)
-		return reader_fail_at(r, "a count is larger than the rest of the policy",
-				      r->pos - 4);
-	return n;
+	return check_count(r, read32(r), bytes);
 }
 
 uint32_t read_value(struct reader *r, uint32_t max, const char *text)

@@ -39,10 +39,14 @@ static void symtab_init(struct reader *r, struct symtab *t, uint32_t nprim, uint
 	t->name = reader_alloc(r, (size_t)t->nprim + 1, sizeof(*t->name));
 }
 
-/* Returns @value, or 0 when it can't be added. An alias gives a value a further name. */
-static uint32_t symtab_add(struct reader *r, struct symtab *t, const char *name, uint32_t value,
-			   bool alias)
+/*
+ * Returns @value, or 0 when it can't be added: arrays by value have an element 0 for what is read
+ * then. An alias gives a value a further name.
+ */
+static uint32_t symtab_add(struct reader *r, enum policy_symbols table, const char *name,
+			   uint32_t value, bool alias)
 {
+	struct symtab *t = &r->p->sym[table];
 	struct symbol *s;
 	uint32_t h;
 
@@ -63,13 +67,11 @@ static uint32_t symtab_add(struct reader *r, struct symtab *t, const char *name,
 
 static void read_perms(struct reader *r, struct class_perms *perms, uint32_t n)
 {
-	uint32_t len, value;
-	const char *name;
-
 	while (n-- && !r->failed) {
-		len = read32(r);
-		value = read_value(r, 32, "a permission's value is out of range");
-		name = read_name(r, len);
+		uint32_t len = read32(r);
+		uint32_t value = read_value(r, 32, "a permission's value is out of range");
+		const char *name = read_name(r, len);
+
 		if (r->failed)
 			return;
 		if (perms->name[value - 1])
@@ -78,17 +80,12 @@ static void read_perms(struct reader *r, struct class_perms *perms, uint32_t n)
 	}
 }
 
-static void read_common(struct reader *r, struct symtab *t)
+/* Each of these gets the name and the numbers before it, and reads what follows. */
+static void read_common(struct reader *r, const char *name, const uint32_t *head)
 {
-	uint32_t len = read32(r), value = read32(r), nel;
-	struct class_perms *perms;
+	uint32_t value = symtab_add(r, SYM_COMMONS, name, head[1], false);
 
-	read32(r);
-	nel = read_count(r, 9);
-	value = symtab_add(r, t, read_name(r, len), value, false);
-	perms = value ? &r->p->common[value] : NULL;
-	if (perms)
-		read_perms(r, perms, nel);
+	read_perms(r, &r->p->common[value], head[3]);
 }
 
 static struct constraint *read_constraints(struct reader *r, uint32_t n, enum expr_kind kind)
@@ -103,31 +100,22 @@ static struct constraint *read_constraints(struct reader *r, uint32_t n, enum ex
 	return con;
 }
 
-static void read_class(struct reader *r, struct symtab *t)
+static void read_class(struct reader *r, const char *name, const uint32_t *head)
 {
-	uint32_t len = read32(r), common_len = read32(r), value = read32(r), nel, common, ncons, i;
-	const char *name;
-	struct policy_class *c;
+	struct policy_class *c = &r->p->class[symtab_add(r, SYM_CLASSES, name, head[2], false)];
+	const char *common;
 
-	read32(r);
-	nel = read_count(r, 9);
-	ncons = read_count(r, 8);
-	name = read_name(r, len);
-	value = symtab_add(r, t, name, value, false);
-	if (!value)
-		return;
-	c = &r->p->class[value];
-	if (common_len) {
-		name = read_name(r, common_len);
-		common = r->failed ? 0 : symbol_find(&r->p->sym[SYM_COMMONS], name, common_len);
-		if (!common)
+	if (head[1]) {
+		common = read_name(r, head[1]);
+		if (!r->failed && !symbol_find(&r->p->sym[SYM_COMMONS], common, head[1]))
 			reader_fail(r, "a class inherits from a common that does not exist");
-		for (i = 0; !r->failed && i < 32; i++)
-			c->perms.name[i] = r->p->common[common].name[i];
+		if (!r->failed)
+			c->perms =
+				r->p->common[symbol_find(&r->p->sym[SYM_COMMONS], common, head[1])];
 	}
-	read_perms(r, &c->perms, nel);
-	c->constraints = ncons;
-	c->constraint = read_constraints(r, ncons, EXPR_CONSTRAINT);
+	read_perms(r, &c->perms, head[4]);
+	c->constraints = check_count(r, head[5], 8);
+	c->constraint = read_constraints(r, c->constraints, EXPR_CONSTRAINT);
 	c->validatetrans = read_count(r, 8);
 	c->validate = read_constraints(r, c->validatetrans, EXPR_VALIDATETRANS);
 	if (r->p->version >= 27) {
@@ -142,19 +130,16 @@ static void read_class(struct reader *r, struct symtab *t)
 		reader_fail(r, "a class has unknown defaults");
 }
 
-static void read_role(struct reader *r, struct symtab *t)
+/* Its third number, bounds, is checked by the compiler; so is a user's. */
+static void read_role(struct reader *r, const char *name, const uint32_t *head)
 {
-	uint32_t len = read32(r), value = read32(r);
+	struct policy_role *role = &r->p->role[symtab_add(r, SYM_ROLES, name, head[1], false)];
 
-	read32(r); /* bounds: checked by the compiler */
-	value = symtab_add(r, t, read_name(r, len), value, false);
-	if (!value)
-		return;
-	read_ebitmap(r, &r->p->role[value].dominates, SYM_ROLES);
-	read_ebitmap(r, &r->p->role[value].types, SYM_TYPES);
+	read_ebitmap(r, &role->dominates, SYM_ROLES);
+	read_ebitmap(r, &role->types, SYM_TYPES);
 }
 
-static void read_type(struct reader *r, struct symtab *t)
+static void read_type(struct reader *r, const char *name, const uint32_t *head)
 {
 	enum {
 		PRIMARY = 1,
@@ -162,91 +147,86 @@ static void read_type(struct reader *r, struct symtab *t)
 		ALIAS = 4,
 		PERMISSIVE = 8
 	};
-	uint32_t len = read32(r), value = read32(r), properties = read32(r), bounds = read32(r);
-	bool alias = !(properties & (PRIMARY | ATTRIBUTE));
+	bool alias = !(head[2] & (PRIMARY | ATTRIBUTE));
+	uint32_t value = symtab_add(r, SYM_TYPES, name, head[1], alias);
 
-	if (properties & ~(uint32_t)(PRIMARY | ATTRIBUTE | ALIAS | PERMISSIVE))
+	if (head[2] & ~(uint32_t)(PRIMARY | ATTRIBUTE | ALIAS | PERMISSIVE))
 		reader_fail(r, "a type has unknown properties");
-	value = symtab_add(r, t, read_name(r, len), value, alias);
-	if (!value || alias)
+	if (alias)
 		return;
-	r->p->type[value].attribute = properties & ATTRIBUTE;
-	r->p->type[value].bounds = bounds;
+	r->p->type[value].attribute = head[2] & ATTRIBUTE;
+	r->p->type[value].bounds = head[3];
 }
 
-static void read_user(struct reader *r, struct symtab *t)
+static void read_user(struct reader *r, const char *name, const uint32_t *head)
 {
-	uint32_t len = read32(r), value = read32(r);
+	struct policy_user *u = &r->p->user[symtab_add(r, SYM_USERS, name, head[1], false)];
 	struct mls_level unused = { 0 };
-	struct policy_user *u;
 
-	read32(r); /* bounds: checked by the compiler */
-	value = symtab_add(r, t, read_name(r, len), value, false);
-	if (!value)
-		return;
-	u = &r->p->user[value];
 	u->pos = (uint32_t)r->pos;
 	read_ebitmap(r, &u->roles, SYM_ROLES);
 	read_range(r, &u->range);
 	read_level(r, &unused); /* the default level serves log-ins, which there are none of */
 }
 
-static void read_bool(struct reader *r, struct symtab *t)
+static void read_bool(struct reader *r, const char *name, const uint32_t *head)
 {
-	uint32_t value = read32(r), state = read32(r), len = read32(r);
+	uint32_t value = symtab_add(r, SYM_BOOLS, name, head[0], false);
 
-	if (state > 1)
+	if (head[1] > 1)
 		reader_fail(r, "a boolean is neither 0 nor 1");
-	value = symtab_add(r, t, read_name(r, len), value, false);
-	if (value)
-		r->p->boolean[value] = (uint8_t)state;
+	r->p->boolean[value] = (uint8_t)head[1];
 }
 
-static void read_sensitivity(struct reader *r, struct symtab *t)
+static void read_sensitivity(struct reader *r, const char *name, const uint32_t *head)
 {
-	uint32_t len = read32(r), alias = read32(r), value;
-	const char *name = read_name(r, len);
-	struct mls_level *l = reader_alloc(r, 1, sizeof(*l));
+	struct mls_level l = { 0 };
+	uint32_t value;
 
-	if (!l)
-		return;
-	read_level(r, l);
-	value = symtab_add(r, t, name, (uint32_t)l->sens, alias);
-	if (value && !alias)
-		r->p->level[value] = *l;
+	read_level(r, &l);
+	value = symtab_add(r, SYM_LEVELS, name, (uint32_t)l.sens, head[1]);
+	if (!head[1])
+		r->p->level[value] = l;
 }
 
-static void read_category(struct reader *r, struct symtab *t)
+static void read_category(struct reader *r, const char *name, const uint32_t *head)
 {
-	uint32_t len = read32(r), value = read32(r), alias = read32(r);
-
-	symtab_add(r, t, read_name(r, len), value, alias);
+	symtab_add(r, SYM_CATS, name, head[1], head[2]);
 }
 
 static void read_table(struct reader *r, enum policy_symbols s)
 {
-	/* How a symbol is read, and the array by value that goes with the table. */
+	/*
+	 * Of a symbol: the numbers before its name, which of them is the name's length, and what
+	 * reads the rest. Of the table: the array by value that goes with it.
+	 */
 	static const struct {
-		void (*read)(struct reader *, struct symtab *);
+		uint8_t numbers, length;
+		void (*read)(struct reader *r, const char *name, const uint32_t *head);
 		size_t array, size;
 	} tables[SYM_TABLES] = {
 #define ARRAY(field) offsetof(struct policy, field), sizeof(*((struct policy *)0)->field)
-		{ read_common, ARRAY(common) },	    { read_class, ARRAY(class) },
-		{ read_role, ARRAY(role) },	    { read_type, ARRAY(type) },
-		{ read_user, ARRAY(user) },	    { read_bool, ARRAY(boolean) },
-		{ read_sensitivity, ARRAY(level) }, { read_category, 0, 0 },
+		{ 4, 0, read_common, ARRAY(common) },	  { 6, 0, read_class, ARRAY(class) },
+		{ 3, 0, read_role, ARRAY(role) },	  { 4, 0, read_type, ARRAY(type) },
+		{ 3, 0, read_user, ARRAY(user) },	  { 3, 2, read_bool, ARRAY(boolean) },
+		{ 2, 0, read_sensitivity, ARRAY(level) }, { 3, 0, read_category, 0, 0 },
 	};
 	struct policy *p = r->p;
 	struct symtab *t = &p->sym[s];
-	uint32_t nprim = read32(r), nel = read_count(r, 13), i;
+	uint32_t nprim = read32(r), nel = read_count(r, 13), head[6], i;
+	const char *name;
 	void *array;
 
 	symtab_init(r, t, nprim, nel);
 	array = tables[s].size ? reader_alloc(r, (size_t)t->nprim + 1, tables[s].size) : NULL;
 	if (array)
 		memcpy((char *)p + tables[s].array, &array, sizeof(array));
-	for (i = 0; !r->failed && i < nel; i++)
-		tables[s].read(r, t);
+	while (nel-- && !r->failed) {
+		for (i = 0; i < tables[s].numbers; i++)
+			head[i] = read32(r);
+		name = read_name(r, head[tables[s].length]);
+		tables[s].read(r, name, head);
+	}
 	/* checkpolicy counts aliases of sensitivities and categories as values. */
 	while (s >= SYM_LEVELS && t->nprim && !t->name[t->nprim])
 		t->nprim--;

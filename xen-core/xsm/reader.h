@@ -31,7 +31,8 @@ void *reader_alloc(struct reader *r, size_t n, size_t size);
 uint16_t read16(struct reader *r);
 uint32_t read32(struct reader *r);
 uint64_t read64(struct reader *r);
-/* A number of elements, each of at least @bytes in the rest of the file. */
+/* @n elements, each of at least @bytes, must fit in the rest of the file. */
+uint32_t check_count(struct reader *r, uint32_t n, size_t bytes);
 uint32_t read_count(struct reader *r, size_t bytes);
 /* A number from 1 to @max; fails with @text otherwise. */
 uint32_t read_value(struct reader *r, uint32_t max, const char *text);
