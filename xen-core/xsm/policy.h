@@ -243,6 +243,9 @@ static inline bool ebitmap_get(const struct ebitmap *e, uint32_t bit)
 const struct rule *rule_next(const struct policy *p, const struct rule *r, uint32_t source,
 			     uint32_t target, uint32_t tclass);
 
+/* Of the initial SID @sid; NULL when the policy has none, which unlabeled never is. policy_rules.c */
+const struct context *policy_initial_context(const struct policy *p, uint32_t sid);
+
 /* Whether @e is true of @f. policy_expr.c */
 bool expr_holds(const struct expr *e, const struct expr_facts *f);
 

@@ -215,20 +215,25 @@ static void read_ocontexts(struct reader *r)
 		reader_fail_at(r, "it labels file systems", r->pos - 4);
 }
 
+const struct context *policy_initial_context(const struct policy *p, uint32_t sid)
+{
+	uint32_t i;
+
+	for (i = 0; i < p->ocontexts[OCON_ISID]; i++)
+		if (p->ocontext[OCON_ISID][i].low == sid)
+			return &p->ocontext[OCON_ISID][i].context;
+	return NULL;
+}
+
 static void check_initial_sids(struct reader *r)
 {
 	static const uint8_t needed[] = { XSM_SID_XEN, XSM_SID_DOM0, XSM_SID_UNLABELED,
 					  XSM_SID_SECURITY };
-	const struct policy *p = r->p;
-	uint32_t i, j;
+	uint32_t i;
 
-	for (i = 0; !r->failed && i < sizeof(needed); i++) {
-		for (j = 0; j < p->ocontexts[OCON_ISID]; j++)
-			if (p->ocontext[OCON_ISID][j].low == needed[i])
-				break;
-		if (j == p->ocontexts[OCON_ISID])
+	for (i = 0; !r->failed && i < sizeof(needed); i++)
+		if (!policy_initial_context(r->p, needed[i]))
 			reader_fail(r, "it lacks the initial SID xen, dom0, unlabeled or security");
-	}
 }
 
 static void read_range_transitions(struct reader *r)

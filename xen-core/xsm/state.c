@@ -163,26 +163,17 @@ static void sidtab_insert(struct sidtab *t, struct sid_entry *e)
 		__atomic_store_n(bucket, sid, __ATOMIC_RELEASE);
 }
 
-static const struct context *initial_context(const struct policy *p, uint32_t sid)
-{
-	uint32_t i;
-
-	for (i = 0; i < p->ocontexts[OCON_ISID]; i++)
-		if (p->ocontext[OCON_ISID][i].low == sid)
-			return &p->ocontext[OCON_ISID][i].context;
-	return initial_context(p, XSM_SID_UNLABELED);
-}
-
 /* Brings @t up to the SIDs that @old has. 0 or -ENOMEM. */
 static int sidtab_follow(struct sidtab *t, const struct policy *p, const struct sidtab *old)
 {
-	const struct context *unlabeled = initial_context(p, XSM_SID_UNLABELED);
+	const struct context *unlabeled = policy_initial_context(p, XSM_SID_UNLABELED), *c;
 	struct sid_entry *e;
 
 	while (t->n < XSM_SID_INITIAL ||
 	       (old && t->n < __atomic_load_n(&old->n, __ATOMIC_ACQUIRE))) {
+		c = policy_initial_context(p, t->n + 1);
 		if (t->n < XSM_SID_INITIAL)
-			e = entry_new(p, NULL, initial_context(p, t->n + 1), unlabeled);
+			e = entry_new(p, NULL, c ? c : unlabeled, unlabeled);
 		else
 			e = entry_new(p, old->entry[t->n + 1]->text, NULL, unlabeled);
 		if (!e)
