@@ -42,8 +42,7 @@ static uint32_t to_ours(const struct policy *p, uint32_t tclass, uint32_t bits, 
 	return ours;
 }
 
-void xsm_decide(const struct xsm_state *s, uint32_t source, uint32_t target, uint32_t tclass,
-		struct av_ours *out)
+struct av xsm_decide(const struct xsm_state *s, uint32_t source, uint32_t target, uint32_t tclass)
 {
 	const struct policy *p = s->policy;
 	bool unknown = p->unknown == UNKNOWN_ALLOW;
@@ -52,11 +51,13 @@ void xsm_decide(const struct xsm_state *s, uint32_t source, uint32_t target, uin
 	if (p->class_of[tclass])
 		policy_access(p, s->cond, &sid_entry(s, source)->context,
 			      &sid_entry(s, target)->context, p->class_of[tclass], &av);
-	out->allowed = to_ours(p, tclass, av.allowed, unknown);
-	out->by_rules = to_ours(p, tclass, av.by_rules, unknown);
-	out->auditallow = to_ours(p, tclass, av.auditallow, false);
-	out->auditdeny = to_ours(p, tclass, av.auditdeny, true);
-	out->permissive = av.permissive;
+	return (struct av) {
+		.allowed = to_ours(p, tclass, av.allowed, unknown),
+		.by_rules = to_ours(p, tclass, av.by_rules, unknown),
+		.auditallow = to_ours(p, tclass, av.auditallow, false),
+		.auditdeny = to_ours(p, tclass, av.auditdeny, true),
+		.permissive = av.permissive,
+	};
 }
 
 /* How often this message was due since it was last written; 0: not now. */
@@ -144,12 +145,14 @@ static void say_rule(const char *what, uint32_t source, uint32_t target, enum xs
 	       xsm_classes[perm >> 5].name, xsm_classes[perm >> 5].perm[perm & 31]);
 }
 
+/* The message about a permission that was denied, or granted where that is audited. */
 static void say(uint32_t source, uint32_t target, enum xsm_perm perm, const struct xsm_audit *a,
-		bool granted, bool permissive)
+		const struct av *av, bool permissive)
 {
 	const struct xsm_class_names *c = &xsm_classes[perm >> 5];
-	uint32_t times = may_say(source, target, perm, granted ? SALT_GRANTED : 0), bit = perm & 31;
-	struct av_ours av;
+	uint32_t bit = perm & 31;
+	bool granted = av->allowed >> bit & 1;
+	uint32_t times = may_say(source, target, perm, granted ? SALT_GRANTED : 0);
 	char what[96];
 
 	if (!times)
@@ -162,8 +165,7 @@ static void say(uint32_t source, uint32_t target, enum xsm_perm perm, const stru
 	       *c->operations[bit] ? c->operations[bit] : "none");
 	if (granted)
 		return;
-	xsm_decide(xsm_state(), source, target, perm >> 5, &av);
-	if (av.by_rules >> bit & 1)
+	if (av->by_rules >> bit & 1)
 		printk(KERN_WARNING
 		       "FLASK: a rule allows %s:%s, but a constraint, role or bound forbids it\n",
 		       c->name, c->perm[bit]);
@@ -171,37 +173,23 @@ static void say(uint32_t source, uint32_t target, enum xsm_perm perm, const stru
 		say_rule("needed", source, target, perm);
 }
 
-static void avc_fill(struct avc_entry *e, uint32_t source, uint32_t target, uint32_t tclass)
+/* The entry for this question, computed when it is not there. */
+static struct avc_entry *avc_find(uint32_t source, uint32_t target, uint32_t tclass)
 {
 	const struct xsm_state *s = xsm_state();
-	struct av_ours av;
+	struct avc *avc = this_cpu()->avc;
+	struct avc_entry *e = avc_slot(avc, source, target, tclass);
 
-	xsm_decide(s, source, target, tclass, &av);
+	avc->lookups++;
+	if (avc_hit(e, source, target, tclass))
+		return e;
+	avc->misses++;
 	*e = (struct avc_entry) {
 		.pair = avc_pair(source, target),
 		.when = avc_pair(tclass, s->seq),
-		.quiet = xsm_log_uses ? 0 : av.allowed & ~av.auditallow,
-		.allowed = av.allowed,
-		.auditallow = av.auditallow,
-		.auditdeny = av.auditdeny,
-		.permissive = av.permissive,
+		.av = xsm_decide(s, source, target, tclass),
 	};
-}
-
-/* The entry for this question, computed when it is not there; in @own before the CPU has a cache. */
-static struct avc_entry *avc_find(uint32_t source, uint32_t target, uint32_t tclass,
-				  struct avc_entry *own)
-{
-	struct avc *avc = this_cpu()->avc;
-	struct avc_entry *e = avc ? avc_slot(avc, source, target, tclass) : own;
-
-	if (avc)
-		avc->lookups++;
-	if (avc && avc_hit(e, source, target, tclass))
-		return e;
-	if (avc)
-		avc->misses++;
-	avc_fill(e, source, target, tclass);
+	e->quiet = xsm_log_uses ? 0 : e->av.allowed & ~e->av.auditallow;
 	return e;
 }
 
@@ -212,18 +200,19 @@ static void note_use(struct avc_entry *e, uint32_t source, uint32_t target, enum
 
 	if (e->quiet & bit || !may_say(source, target, perm, SALT_USED))
 		return;
-	e->quiet |= bit & ~e->auditallow;
+	e->quiet |= bit & ~e->av.auditallow;
 	say_rule("used", source, target, perm);
 }
 
 int avc_check(uint32_t source, uint32_t target, enum xsm_perm perm, const struct xsm_audit *a)
 {
-	struct avc_entry own, *e = avc_find(source, target, perm >> 5, &own);
+	struct avc_entry *e = avc_find(source, target, perm >> 5);
 	uint32_t bit = 1U << (perm & 31);
-	bool allowed = e->allowed & bit, permissive = e->permissive || !READ_ONCE(xsm_enforcing);
+	bool allowed = e->av.allowed & bit;
+	bool permissive = e->av.permissive || !READ_ONCE(xsm_enforcing);
 
-	if (allowed ? e->auditallow & bit : e->auditdeny & bit)
-		say(source, target, perm, a, allowed, permissive);
+	if (allowed ? e->av.auditallow & bit : e->av.auditdeny & bit)
+		say(source, target, perm, a, &e->av, permissive);
 	if (unlikely(xsm_log_uses) && allowed)
 		note_use(e, source, target, perm);
 	return allowed || permissive ? 0 : -EPERM;
@@ -231,8 +220,8 @@ int avc_check(uint32_t source, uint32_t target, enum xsm_perm perm, const struct
 
 bool avc_allows(uint32_t source, uint32_t target, enum xsm_perm perm)
 {
-	struct avc_entry own, *e = avc_find(source, target, perm >> 5, &own);
-	bool allowed = e->allowed >> (perm & 31) & 1;
+	struct avc_entry *e = avc_find(source, target, perm >> 5);
+	bool allowed = e->av.allowed >> (perm & 31) & 1;
 
 	if (unlikely(xsm_log_uses) && allowed)
 		note_use(e, source, target, perm);
@@ -244,7 +233,7 @@ bool avc_stats(unsigned int cpu, struct avc_stats *out)
 	const struct avc *avc;
 	uint32_t i;
 
-	if (cpu >= cpus_online() || !cpus[cpu]->avc)
+	if (cpu >= cpus_online())
 		return false;
 	avc = cpus[cpu]->avc;
 	*out = (struct avc_stats) { avc->lookups, avc->misses, 0, AVC_ENTRIES };

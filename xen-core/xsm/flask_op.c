@@ -118,12 +118,12 @@ static int op_access(const struct xsm_label *subj, struct xen_flask_op *op)
 {
 	struct xen_flask_access *a = &op->u.access;
 	const struct xsm_state *s = xsm_state();
-	struct av_ours av = { .allowed = ~0U, .auditdeny = ~0U };
+	struct av av = { .allowed = ~0U, .auditdeny = ~0U };
 
 	if (!a->tclass || a->tclass > XSM_CLASSES || !sid_exists(a->ssid) || !sid_exists(a->tsid))
 		return -EINVAL;
 	if (s)
-		xsm_decide(s, a->ssid, a->tsid, a->tclass, &av);
+		av = xsm_decide(s, a->ssid, a->tsid, a->tclass);
 	a->allowed = av.allowed;
 	a->audit_allow = av.auditallow;
 	a->audit_deny = av.auditdeny;
@@ -364,8 +364,8 @@ static const struct flask_cmd {
 	{ FLASK_AVC_HASHSTATS, false, 0, op_hashstats },
 	{ FLASK_AVC_CACHESTATS, false, 0, op_cachestats },
 	{ FLASK_MEMBER, false, XSM_SECURITY__COMPUTE_MEMBER, op_transition },
-	{ FLASK_ADD_OCONTEXT, true, XSM_SECURITY__ADD_OCONTEXT, op_ocontext },
-	{ FLASK_DEL_OCONTEXT, true, XSM_SECURITY__DEL_OCONTEXT, op_ocontext },
+	{ FLASK_ADD_OCONTEXT, false, XSM_SECURITY__ADD_OCONTEXT, op_ocontext },
+	{ FLASK_DEL_OCONTEXT, false, XSM_SECURITY__DEL_OCONTEXT, op_ocontext },
 	{ FLASK_GET_PEER_SID, false, 0, op_peersid },
 	{ FLASK_RELABEL_DOMAIN, true, 0, op_relabel },
 	{ BULKHEAD_FLASK_GET_OCONTEXT, false, XSM_SECURITY__CHECK_CONTEXT, op_ocontext },

@@ -11,6 +11,7 @@
 #include "lib/bitops.h"
 
 #define POLICY_SIZE_MAX	 (2U << 20) /* bytes of the binary form */
+#define POLICY_FLAGS_AT	 20	    /* byte of the flags in the header */
 #define POLICY_MEM_MAX	 (48U << 20)
 #define POLICY_CATS	 1024 /* MLS categories */
 #define POLICY_CAT_WORDS (POLICY_CATS / 64)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The state in force and its replacement; SIDs. Locks: LOCK_XSM for adding a SID and for putting a
- * new state in place, both short; memory is allocated before it is taken. Replacements are
- * serialised by xsm_update_begin().
+ * The state in force and its replacement; SIDs; labels of hardware. Locks: LOCK_XSM for adding a SID,
+ * for putting a new state in place, and for labels given at run time, all short; memory is allocated
+ * before it is taken. Replacements are serialised by xsm_update_begin().
  */
 #include "state.h"
 #include "port.h"
@@ -16,7 +16,11 @@ struct xsm_state *xsm_state_ptr;
 uint32_t xsm_seq;
 bool xsm_enforcing = true, xsm_disabled, xsm_log_uses;
 
-static struct spinlock sid_lock = SPINLOCK_INIT(LOCK_XSM);
+/* Labels of hardware that were given by FLASK_ADD_OCONTEXT. They hold before the policy's. */
+static struct local_ocon local[XSM_LOCAL_MAX];
+static uint32_t locals;
+
+static struct spinlock lock = SPINLOCK_INIT(LOCK_XSM);
 static bool updating;
 
 bool xsm_update_begin(void)
@@ -36,115 +40,66 @@ static uint32_t hash_context(const struct context *c)
 	return (h ^ h >> 16 ^ (uint32_t)c->range.low.cat[0]) % XSM_SID_BUCKETS;
 }
 
-static void sidtab_free(struct sidtab *t)
+static void sidtab_free(struct epoch_node *n)
 {
+	struct sidtab *t = container_of(n, struct sidtab, epoch);
 	uint32_t i;
 
-	if (!t)
-		return;
 	for (i = 1; i <= t->n; i++)
 		xfree(t->entry[i]);
+	policy_free(t->policy);
 	xfree(t);
 }
 
-static void state_free(struct xsm_state *s)
+static void state_free(struct epoch_node *n)
 {
-	if (s->last) {
-		sidtab_free(s->sids);
-		policy_free(s->policy);
-	}
-	xfree(s->local);
-	xfree(s->boolean);
-	xfree(s->pending);
-	xfree(s->cond);
-	xfree(s);
-}
-
-static void state_free_epoch(struct epoch_node *n)
-{
-	state_free(container_of(n, struct xsm_state, epoch));
+	xfree(container_of(n, struct xsm_state, epoch));
 }
 
 /*
- * A state for @p with what @like has: booleans (by name, where it is another policy's), local labels
- * with room for @more, SIDs when the policy is the same; pending booleans are in force when @commit.
+ * A state that follows @old: with its pending booleans when the policy stays, else with those of its
+ * booleans that the new policy has too.
  */
-static struct xsm_state *state_new(struct policy *p, const struct xsm_state *like, uint32_t more,
-				   bool commit)
+static struct xsm_state *state_new(struct sidtab *t, const struct xsm_state *old)
 {
-	struct xsm_state *s = xzalloc(sizeof(*s));
-	size_t n = p->sym[SYM_BOOLS].nprim + 1, had = like ? like->local->n : 0;
-	uint32_t i, was;
+	const struct symtab *bools = &t->policy->sym[SYM_BOOLS];
+	uint32_t n = bools->nprim + 1, i, was;
+	struct xsm_state *s = xzalloc(sizeof(*s) + 2 * n + t->policy->conditionals);
 
 	if (!s)
 		return NULL;
-	s->policy = p;
-	s->boolean = xmalloc(n);
-	s->pending = xmalloc(n);
-	s->cond = xzalloc((size_t)p->conditionals + 1);
-	s->local = xzalloc(sizeof(*s->local) + (had + more) * sizeof(s->local->item[0]));
-	if (!s->boolean || !s->pending || !s->cond || !s->local) {
-		state_free(s);
-		return NULL;
+	s->sids = t;
+	s->policy = t->policy;
+	s->boolean = s->bytes;
+	s->pending = s->bytes + n;
+	s->cond = s->bytes + 2 * n;
+	for (i = 1; i < n; i++) {
+		was = old ? symbol_find(&old->policy->sym[SYM_BOOLS], bools->name[i],
+					strlen(bools->name[i]))
+			  : 0;
+		if (!was)
+			s->boolean[i] = t->policy->boolean[i];
+		else
+			s->boolean[i] = old->sids == t ? old->pending[was] : old->boolean[was];
 	}
-	memcpy(s->boolean, p->boolean, n);
-	for (i = 1; like && i < n; i++) {
-		const char *name = p->sym[SYM_BOOLS].name[i];
-
-		was = symbol_find(&like->policy->sym[SYM_BOOLS], name, strlen(name));
-		s->boolean[i] = was ? like->boolean[was] : s->boolean[i];
-	}
-	if (like && like->policy == p) {
-		s->sids = like->sids;
-		memcpy(s->pending, like->pending, n);
-		memcpy(s->boolean, commit ? like->pending : like->boolean, n);
-	} else {
-		memcpy(s->pending, s->boolean, n);
-	}
-	if (like)
-		memcpy(s->local, like->local, sizeof(*s->local) + had * sizeof(s->local->item[0]));
-	policy_cond_eval(p, s->boolean, s->cond);
-	s->seq = like ? like->seq + 1 : 1;
+	memcpy(s->pending, s->boolean, n);
+	policy_cond_eval(s->policy, s->boolean, s->cond);
+	s->seq = old ? old->seq + 1 : 1;
 	s->seq += !s->seq;
 	return s;
 }
 
-/* Everyone sees @s from now on. Returns what must be retired, with no lock held. */
-static struct xsm_state *state_publish(struct xsm_state *s)
-{
-	struct xsm_state *old = xsm_state();
-
-	s->last = true;
-	if (old && old->policy == s->policy)
-		old->last = false;
-	__atomic_store_n(&xsm_state_ptr, s, __ATOMIC_RELEASE);
-	__atomic_store_n(&xsm_seq, s->seq, __ATOMIC_RELEASE);
-	return old;
-}
-
-/* Frees @old when no CPU can hold it any more. */
-static void state_retire(struct xsm_state *old)
-{
-	if (old)
-		epoch_defer(&old->epoch, state_free_epoch);
-}
-
-/* An entry for the context @c (@text NULL), or for @text, which may be none under policy @p. */
+/* An entry for the context @c, or for @text, which means @c under policy @p. */
 static struct sid_entry *entry_new(const struct policy *p, const char *text,
-				   const struct context *c, const struct context *unlabeled)
+				   const struct context *c, bool valid)
 {
 	size_t size = 1 + (text ? strlen(text) : context_print(p, c, NULL, 0));
 	struct sid_entry *e = xzalloc(sizeof(*e) + size);
 
 	if (!e)
 		return NULL;
-	e->valid = true;
-	if (c)
-		e->context = *c;
-	else if (context_parse(p, text, &e->context))
-		e->valid = false;
-	if (!e->valid)
-		e->context = *unlabeled;
+	e->context = *c;
+	e->valid = valid;
 	if (text)
 		memcpy(e->text, text, size);
 	else
@@ -164,18 +119,22 @@ static void sidtab_insert(struct sidtab *t, struct sid_entry *e)
 }
 
 /* Brings @t up to the SIDs that @old has. 0 or -ENOMEM. */
-static int sidtab_follow(struct sidtab *t, const struct policy *p, const struct sidtab *old)
+static int sidtab_follow(struct sidtab *t, const struct sidtab *old)
 {
-	const struct context *unlabeled = policy_initial_context(p, XSM_SID_UNLABELED), *c;
+	const struct context *c;
+	struct context parsed;
 	struct sid_entry *e;
+	const char *text;
 
-	while (t->n < XSM_SID_INITIAL ||
-	       (old && t->n < __atomic_load_n(&old->n, __ATOMIC_ACQUIRE))) {
-		c = policy_initial_context(p, t->n + 1);
-		if (t->n < XSM_SID_INITIAL)
-			e = entry_new(p, NULL, c ? c : unlabeled, unlabeled);
+	while (t->n < (old ? __atomic_load_n(&old->n, __ATOMIC_ACQUIRE) : XSM_SID_INITIAL)) {
+		text = t->n < XSM_SID_INITIAL ? NULL : old->entry[t->n + 1]->text;
+		if (!text)
+			c = policy_initial_context(t->policy, t->n + 1);
 		else
-			e = entry_new(p, old->entry[t->n + 1]->text, NULL, unlabeled);
+			c = context_parse(t->policy, text, &parsed) ? NULL : &parsed;
+		e = entry_new(t->policy, text,
+			      c ? c : policy_initial_context(t->policy, XSM_SID_UNLABELED),
+			      c || !text);
 		if (!e)
 			return -ENOMEM;
 		sidtab_insert(t, e);
@@ -183,119 +142,61 @@ static int sidtab_follow(struct sidtab *t, const struct policy *p, const struct 
 	return 0;
 }
 
-/* Gives @s its SIDs and puts it in force, when no SID has been added to the old state meanwhile. */
-static int state_activate(struct xsm_state *s)
+/* Puts a new state with @t in force, when no SID has been added to the old one meanwhile. */
+static int state_replace(struct sidtab *t)
 {
-	struct xsm_state *old = xsm_state();
-	int err;
+	struct xsm_state *old = xsm_state(), *s = state_new(t, old);
+	bool done;
 
-	s->sids = xzalloc(sizeof(*s->sids));
-	if (!s->sids)
-		return -ENOMEM;
-	for (;;) {
-		err = sidtab_follow(s->sids, s->policy, old ? old->sids : NULL);
-		if (err)
-			return err;
-		spin_lock(&sid_lock);
-		if (!old || s->sids->n >= old->sids->n)
-			break;
-		spin_unlock(&sid_lock);
-	}
-	old = state_publish(s);
-	spin_unlock(&sid_lock);
-	state_retire(old);
+	do {
+		if (!s || sidtab_follow(t, old ? old->sids : NULL)) {
+			xfree(s);
+			return -ENOMEM;
+		}
+		spin_lock(&lock);
+		done = !old || t->n >= old->sids->n;
+		if (done) {
+			__atomic_store_n(&xsm_state_ptr, s, __ATOMIC_RELEASE);
+			__atomic_store_n(&xsm_seq, s->seq, __ATOMIC_RELEASE);
+		}
+		spin_unlock(&lock);
+	} while (!done);
+	if (old && old->sids != t)
+		epoch_defer(&old->sids->epoch, sidtab_free);
+	if (old)
+		epoch_defer(&old->epoch, state_free);
 	xsm_port_each_label(xsm_derive, NULL);
 	return 0;
 }
 
 int xsm_load(const void *data, size_t len)
 {
-	struct policy_error why = { "", 0 };
-	struct xsm_state *s = NULL;
-	struct policy *p;
-	int err = policy_read(data, len, &p, &why);
+	struct policy_error why = { "there is no memory for it", 0 };
+	struct sidtab *t = xzalloc(sizeof(*t));
+	int err = t ? policy_read(data, len, &t->policy, &why) : -ENOMEM;
 
+	if (!err && policy_lacks_names(t->policy) && t->policy->unknown == UNKNOWN_REJECT) {
+		why = (struct policy_error) { "it lacks permissions, and says to reject then",
+					      POLICY_FLAGS_AT };
+		err = -EINVAL;
+	}
+	err = err ? err : state_replace(t);
 	if (err) {
 		printk(KERN_ERR "FLASK: policy refused: %s, at byte %zu of %zu\n", why.text, why.at,
 		       len);
+		if (t)
+			sidtab_free(&t->epoch);
 		return err;
 	}
-	if (policy_lacks_names(p) && p->unknown == UNKNOWN_REJECT) {
-		printk(KERN_ERR
-		       "FLASK: policy refused: it lacks permissions, and says to reject then\n");
-		policy_free(p);
-		return -EINVAL;
-	}
-	s = state_new(p, xsm_state(), 0, false);
-	err = s ? state_activate(s) : -ENOMEM;
-	if (!err) {
-		printk(KERN_INFO
-		       "FLASK: policy version %u in force: %u types, %u rules, %u SIDs, %s\n",
-		       p->version, p->sym[SYM_TYPES].nprim, p->rules, s->sids->n,
-		       xsm_enforcing ? "enforcing" : "permissive");
-		return 0;
-	}
-	printk(KERN_ERR "FLASK: policy refused: there is no memory for it\n");
-	if (s) {
-		s->last = true;
-		state_free(s);
-	} else {
-		policy_free(p);
-	}
-	return err;
-}
-
-/* Puts @s in force, which differs from the old one in booleans or labels. NULL: there was no memory. */
-static int state_replace(struct xsm_state *s)
-{
-	if (!s)
-		return -ENOMEM;
-	state_retire(state_publish(s));
-	xsm_port_each_label(xsm_derive, NULL);
+	printk(KERN_INFO "FLASK: policy version %u in force: %u types, %u rules, %u SIDs, %s\n",
+	       t->policy->version, t->policy->sym[SYM_TYPES].nprim, t->policy->rules, t->n,
+	       xsm_enforcing ? "enforcing" : "permissive");
 	return 0;
 }
 
 int xsm_commit_booleans(void)
 {
-	return state_replace(state_new(xsm_state()->policy, xsm_state(), 0, true));
-}
-
-int xsm_add_local(const struct local_ocon *o)
-{
-	const struct local_ocons *have = xsm_state()->local;
-	struct xsm_state *s;
-	uint32_t i;
-
-	for (i = 0; i < have->n; i++)
-		if (have->item[i].kind == o->kind && have->item[i].low <= o->high &&
-		    o->low <= have->item[i].high) {
-			printk(KERN_WARNING "FLASK: a label for this hardware exists already\n");
-			return -EEXIST;
-		}
-	if (have->n >= XSM_LOCAL_MAX)
-		return -ENOSPC;
-	s = state_new(xsm_state()->policy, xsm_state(), 1, false);
-	if (s)
-		s->local->item[s->local->n++] = *o;
-	return state_replace(s);
-}
-
-int xsm_del_local(const struct local_ocon *o)
-{
-	const struct local_ocons *have = xsm_state()->local;
-	struct xsm_state *s;
-	uint32_t i;
-
-	for (i = 0; i < have->n; i++)
-		if (have->item[i].kind == o->kind && have->item[i].low == o->low &&
-		    have->item[i].high == o->high)
-			break;
-	if (i == have->n)
-		return -ENOENT;
-	s = state_new(xsm_state()->policy, xsm_state(), 0, false);
-	if (s)
-		s->local->item[i] = s->local->item[--s->local->n];
-	return state_replace(s);
+	return state_replace(xsm_state()->sids);
 }
 
 bool sid_exists(uint32_t sid)
@@ -323,33 +224,35 @@ static uint32_t sidtab_find(const struct sidtab *t, const struct context *c)
 	return found;
 }
 
-int sid_of_context(const struct context *c, uint32_t *sid)
+int sid_of_context(const struct xsm_state *s, const struct context *c, uint32_t *sid)
 {
-	struct xsm_state *s = xsm_state();
-	struct sid_entry *e;
+	struct sid_entry *e = NULL;
+	bool stale, full = false;
 	int err = 0;
 
 	*sid = sidtab_find(s->sids, c);
 	if (*sid)
 		return 0;
-	e = entry_new(s->policy, NULL, c, c);
+	e = entry_new(s->policy, NULL, c, true);
 	if (!e)
 		return -ENOMEM;
-	spin_lock(&sid_lock);
+	spin_lock(&lock);
+	stale = s->sids != xsm_state()->sids;
 	*sid = sidtab_find(s->sids, c);
-	if (s != xsm_state() && s->sids != xsm_state()->sids) {
-		err = -EAGAIN; /* @c is of a policy that is no longer in force */
-	} else if (!*sid && s->sids->n >= XSM_SIDS_MAX) {
-		err = -ENOSPC;
-	} else if (!*sid) {
+	full = s->sids->n >= XSM_SIDS_MAX;
+	if (!stale && !*sid && !full) {
 		sidtab_insert(s->sids, e);
 		*sid = s->sids->n;
 		e = NULL;
 	}
-	spin_unlock(&sid_lock);
-	xfree(e);
-	if (err == -ENOSPC)
+	spin_unlock(&lock);
+	if (stale) {
+		err = sid_of_text(e->text, sid);
+	} else if (!*sid) {
 		printk(KERN_ERR "FLASK: there are more than %u labels\n", XSM_SIDS_MAX);
+		err = -ENOSPC;
+	}
+	xfree(e);
 	return err;
 }
 
@@ -357,21 +260,13 @@ int sid_of_text(const char *text, uint32_t *sid)
 {
 	const struct xsm_state *s = xsm_state();
 	struct context c;
-	int err;
 
-	if (!s) {
-		for (*sid = 1; *sid <= XSM_SID_INITIAL; ++*sid)
-			if (!strcmp(text, xsm_sid_names[*sid]))
-				return 0;
-		return -EINVAL;
-	}
-	do {
-		s = xsm_state();
-		err = context_parse(s->policy, text, &c);
-		if (!err)
-			err = sid_of_context(&c, sid);
-	} while (err == -EAGAIN);
-	return err;
+	if (s)
+		return context_parse(s->policy, text, &c) ? -EINVAL : sid_of_context(s, &c, sid);
+	for (*sid = 1; *sid <= XSM_SID_INITIAL; ++*sid)
+		if (!strcmp(text, xsm_sid_names[*sid]))
+			return 0;
+	return -EINVAL;
 }
 
 const char *sid_text(uint32_t sid)
@@ -385,26 +280,18 @@ const char *sid_text(uint32_t sid)
 
 int sid_new(uint32_t source, uint32_t target, uint32_t tclass, uint32_t kind, uint32_t *sid)
 {
-	const struct xsm_state *s;
+	const struct xsm_state *s = xsm_state();
 	struct context c;
-	int err;
 
-	do {
-		s = xsm_state();
-		if (!s->policy->class_of[tclass])
-			return -EINVAL;
-		policy_new_context(s->policy, s->cond, &sid_entry(s, source)->context,
-				   &sid_entry(s, target)->context, s->policy->class_of[tclass],
-				   kind, &c);
-		if (!context_valid(s->policy, &c)) {
-			printk_ratelimited(
-				KERN_WARNING "FLASK: no valid label for a %s of %s by %s\n",
-				xsm_classes[tclass].name, sid_text(target), sid_text(source));
-			return -EPERM;
-		}
-		err = sid_of_context(&c, sid);
-	} while (err == -EAGAIN);
-	return err;
+	if (!s->policy->class_of[tclass])
+		return -EINVAL;
+	policy_new_context(s->policy, s->cond, &sid_entry(s, source)->context,
+			   &sid_entry(s, target)->context, s->policy->class_of[tclass], kind, &c);
+	if (context_valid(s->policy, &c))
+		return sid_of_context(s, &c, sid);
+	printk_ratelimited(KERN_WARNING "FLASK: no valid label for a %s of %s by %s\n",
+			   xsm_classes[tclass].name, sid_text(target), sid_text(source));
+	return -EPERM;
 }
 
 uint32_t state_next_label(const struct xsm_state *s, uint32_t sid, uint32_t type, char *text,
@@ -426,6 +313,46 @@ uint32_t state_next_label(const struct xsm_state *s, uint32_t sid, uint32_t type
 	return 0;
 }
 
+static bool same_range(const struct local_ocon *a, const struct local_ocon *b)
+{
+	return a->kind == b->kind && a->low == b->low && a->high == b->high;
+}
+
+int xsm_add_local(const struct local_ocon *o)
+{
+	int err = 0;
+	uint32_t i;
+
+	spin_lock(&lock);
+	for (i = 0; i < locals; i++)
+		if (local[i].kind == o->kind && local[i].low <= o->high && o->low <= local[i].high)
+			err = -EEXIST;
+	if (!err && locals == XSM_LOCAL_MAX)
+		err = -ENOSPC;
+	if (!err)
+		local[locals++] = *o;
+	spin_unlock(&lock);
+	if (err == -EEXIST)
+		printk(KERN_WARNING "FLASK: a label for this hardware exists already\n");
+	return err;
+}
+
+int xsm_del_local(const struct local_ocon *o)
+{
+	int err = -ENOENT;
+	uint32_t i;
+
+	spin_lock(&lock);
+	for (i = 0; i < locals && !same_range(&local[i], o); i++)
+		;
+	if (i < locals) {
+		local[i] = local[--locals];
+		err = 0;
+	}
+	spin_unlock(&lock);
+	return err;
+}
+
 /* A label that starts after @number ends what holds for @number. */
 static bool covers(uint64_t low, uint64_t high, uint64_t number, uint64_t *end)
 {
@@ -437,37 +364,37 @@ static bool covers(uint64_t low, uint64_t high, uint64_t number, uint64_t *end)
 	return true;
 }
 
+static bool find_local(enum ocon_kind kind, uint64_t number, uint64_t *end, uint32_t *sid)
+{
+	bool found = false;
+	uint32_t i;
+
+	spin_lock(&lock);
+	for (i = 0; i < locals && !found; i++)
+		if (local[i].kind == kind && covers(local[i].low, local[i].high, number, end)) {
+			*sid = local[i].sid;
+			found = true;
+		}
+	spin_unlock(&lock);
+	return found;
+}
+
 int sid_of_hardware(enum ocon_kind kind, uint64_t number, uint64_t *end, uint32_t *sid)
 {
 	static const uint8_t initial[OCONS] = { [OCON_PIRQ] = XSM_SID_IRQ,
 						[OCON_IOPORT] = XSM_SID_IOPORT,
 						[OCON_IOMEM] = XSM_SID_IOMEM,
 						[OCON_PCI] = XSM_SID_DEVICE };
-	const struct xsm_state *s;
-	const struct policy *p;
-	uint32_t i;
-	int err;
+	const struct xsm_state *s = xsm_state();
+	const struct ocontext *o;
 
-	do {
-		s = xsm_state();
-		p = s->policy;
-		*end = ~0UL;
-		for (i = 0; i < s->local->n; i++) {
-			if (s->local->item[i].kind != kind)
-				continue;
-			if (covers(s->local->item[i].low, s->local->item[i].high, number, end)) {
-				*sid = s->local->item[i].sid;
-				return 0;
-			}
-		}
-		*sid = initial[kind];
-		err = 0;
-		for (i = 0; i < p->ocontexts[kind]; i++)
-			if (covers(p->ocontext[kind][i].low, p->ocontext[kind][i].high, number,
-				   end)) {
-				err = sid_of_context(&p->ocontext[kind][i].context, sid);
-				break;
-			}
-	} while (err == -EAGAIN);
-	return err;
+	*end = ~0UL;
+	*sid = initial[kind];
+	if (!s || find_local(kind, number, end, sid))
+		return 0;
+	for (o = s->policy->ocontext[kind];
+	     o < s->policy->ocontext[kind] + s->policy->ocontexts[kind]; o++)
+		if (covers(o->low, o->high, number, end))
+			return sid_of_context(s, &o->context, sid);
+	return 0;
 }

@@ -24,32 +24,30 @@ struct sid_entry {
 	char text[];
 };
 
-/* SIDs are given out once and keep their text when another policy comes. */
+/* A policy with its SIDs: these are given out once and keep their text when another policy comes. */
 struct sidtab {
+	struct epoch_node epoch;
+	struct policy *policy;
 	uint32_t n; /* the highest SID; grows under the lock, read without */
 	struct sid_entry *entry[XSM_SIDS_MAX + 1];
 	uint32_t bucket[XSM_SID_BUCKETS];
-};
-
-/* Labels of hardware that were given by FLASK_ADD_OCONTEXT. They hold before the policy's. */
-struct local_ocons {
-	uint32_t n;
-	struct local_ocon {
-		uint32_t kind, sid; /* enum ocon_kind */
-		uint64_t low, high;
-	} item[];
 };
 
 struct xsm_state {
 	struct epoch_node epoch;
 	uint32_t seq; /* never 0 */
 	struct policy *policy;
-	struct sidtab *sids; /* one for one with the policy */
-	struct local_ocons *local;
-	uint8_t *boolean; /* [1 … ] */
-	uint8_t *pending; /* booleans to be committed; under the update lock */
-	uint8_t *cond;	  /* value of each conditional */
-	bool last;	  /* the policy and SIDs go with this state */
+	struct sidtab *sids; /* of that policy; may be those of the state before */
+	uint8_t *boolean;    /* [1 … ] */
+	uint8_t *pending;    /* booleans to be committed; under the update lock */
+	uint8_t *cond;	     /* value of each conditional */
+	uint8_t bytes[];
+};
+
+/* A label of hardware that was given at run time. */
+struct local_ocon {
+	uint32_t kind, sid; /* enum ocon_kind */
+	uint64_t low, high;
 };
 
 extern struct xsm_state *xsm_state_ptr;
@@ -67,17 +65,21 @@ static inline struct xsm_state *xsm_state(void)
 bool xsm_update_begin(void);
 void xsm_update_end(void);
 
-/* Replaces policy, or booleans, or local labels. Under the update lock. 0 or -errno. */
+/* Replaces policy, or booleans. Under the update lock. 0 or -errno. */
 int xsm_load(const void *data, size_t len);
 int xsm_commit_booleans(void);
+/* Labels of hardware, which must not overlap: 0, -EEXIST or -ENOSPC; 0 or -ENOENT. */
 int xsm_add_local(const struct local_ocon *o);
 int xsm_del_local(const struct local_ocon *o);
 
 /* Entry of @sid, that of unlabeled when there is none. */
 const struct sid_entry *sid_entry(const struct xsm_state *s, uint32_t sid);
 bool sid_exists(uint32_t sid);
-/* SID of a valid context, which may be new. 0, -ENOMEM or -ENOSPC. */
-int sid_of_context(const struct context *c, uint32_t *sid);
+/*
+ * SID of a context valid under @s, which may be new. 0, -ENOMEM or -ENOSPC; -EINVAL when another
+ * policy has come meanwhile that does not have it.
+ */
+int sid_of_context(const struct xsm_state *s, const struct context *c, uint32_t *sid);
 /* 0, -EINVAL (not a context), -ENOMEM or -ENOSPC. Without policy: names of initial SIDs. */
 int sid_of_text(const char *text, uint32_t *sid);
 const char *sid_text(uint32_t sid);
@@ -94,7 +96,7 @@ int sid_new(uint32_t source, uint32_t target, uint32_t tclass, uint32_t kind, ui
  */
 uint32_t state_next_label(const struct xsm_state *s, uint32_t sid, uint32_t type, char *text,
 			  size_t size);
-/* Label of hardware: @kind, @number; *@end is how far it goes. 0 or -errno. */
+/* Label of hardware: @kind, @number; *@end is how far it goes. 0 or -errno. Without policy: the kind's. */
 int sid_of_hardware(enum ocon_kind kind, uint64_t number, uint64_t *end, uint32_t *sid);
 
 /* avc.c: what a message about a denial says beside the labels. */
@@ -104,15 +106,8 @@ struct xsm_audit {
 	uint64_t first, last;
 };
 
-struct av_ours {
-	uint32_t allowed, auditallow, auditdeny; /* in the core's bits */
-	uint32_t by_rules;
-	bool permissive;
-};
-
-/* A decision straight from the policy, for class @tclass of the core. */
-void xsm_decide(const struct xsm_state *s, uint32_t source, uint32_t target, uint32_t tclass,
-		struct av_ours *av);
+/* A decision straight from the policy, for class @tclass of the core and in the core's bits. */
+struct av xsm_decide(const struct xsm_state *s, uint32_t source, uint32_t target, uint32_t tclass);
 /* The question itself, with cache and message (once per interval). 0 or -EPERM; 0 too when not enforcing. */
 int avc_check(uint32_t source, uint32_t target, enum xsm_perm perm, const struct xsm_audit *a);
 /* The same without a message and whether enforcing or not. */
@@ -124,8 +119,7 @@ struct avc_entry {
 	uint64_t pair;	/* source, target */
 	uint64_t when;	/* class, sequence number of the state that it was computed from */
 	uint32_t quiet; /* allowed, and no message wanted */
-	uint32_t allowed, auditallow, auditdeny;
-	bool permissive;
+	struct av av;
 };
 
 struct avc {
@@ -158,11 +152,8 @@ static inline bool avc_hit(const struct avc_entry *e, uint32_t source, uint32_t 
 static inline bool avc_quick(uint32_t source, uint32_t target, enum xsm_perm perm)
 {
 	struct avc *avc = this_cpu()->avc;
-	const struct avc_entry *e;
+	const struct avc_entry *e = avc_slot(avc, source, target, perm >> 5);
 
-	if (unlikely(!avc))
-		return false;
-	e = avc_slot(avc, source, target, perm >> 5);
 	if (unlikely(!avc_hit(e, source, target, perm >> 5) || !(e->quiet >> (perm & 31) & 1)))
 		return false;
 	avc->lookups++;
