@@ -375,14 +375,8 @@ static const struct flask_cmd {
 static int dispatch(const struct flask_cmd *c, const struct xsm_label *subj,
 		    struct xen_flask_op *op)
 {
-	struct xsm_audit a = { .subj = subj };
-	int ret = 0;
+	int ret = c->perm ? xsm_xen(subj, c->perm) : 0;
 
-	/* Without a policy the built-in rules decide. */
-	if (c->perm && xsm_state())
-		ret = avc_check(READ_ONCE(subj->sid), XSM_SID_SECURITY, c->perm, &a);
-	else if (c->perm)
-		ret = xsm_xen(subj, c->perm);
 	if (ret)
 		return ret;
 	/* Who comes second asks again, and its CPU does other things in between. */

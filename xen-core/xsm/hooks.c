@@ -58,26 +58,33 @@ static uint32_t object_sid(const struct xsm_label *subj, const struct xsm_label 
 	return READ_ONCE(obj->sid);
 }
 
-/* What avc_quick() did not settle. */
+/* Asks the policy; the built-in rules while there is none. */
+static int ask(const struct xsm_audit *a, uint32_t target, enum xsm_perm perm)
+{
+	if (unlikely(!xsm_state()))
+		return builtin(a->subj, a->obj, perm);
+	return avc_check(READ_ONCE(a->subj->sid), target, perm, a);
+}
+
+/* What avc_quick() did not settle. Without a policy nothing is ever in the cache. */
 static __attribute__((noinline)) int check_slow(const struct xsm_label *subj,
 						const struct xsm_label *obj, uint32_t target,
 						enum xsm_perm perm)
 {
-	struct xsm_audit a = { .subj = subj, .obj = obj };
+	return ask(&(struct xsm_audit) { .subj = subj, .obj = obj }, target, perm);
+}
 
-	if (!xsm_state())
-		return builtin(subj, obj, perm);
-	return avc_check(READ_ONCE(subj->sid), target, perm, &a);
+static inline int check(const struct xsm_label *subj, const struct xsm_label *obj, uint32_t target,
+			enum xsm_perm perm)
+{
+	if (avc_quick(READ_ONCE(subj->sid), target, perm))
+		return 0;
+	return check_slow(subj, obj, target, perm);
 }
 
 int xsm_domain(const struct xsm_label *subj, const struct xsm_label *obj, enum xsm_perm perm)
 {
-	uint32_t target = object_sid(subj, obj);
-
-	/* Without a policy nothing is ever in the cache. */
-	if (avc_quick(READ_ONCE(subj->sid), target, perm))
-		return 0;
-	return check_slow(subj, obj, target, perm);
+	return check(subj, obj, object_sid(subj, obj), perm);
 }
 
 int xsm_xen(const struct xsm_label *subj, enum xsm_perm perm)
@@ -86,9 +93,9 @@ int xsm_xen(const struct xsm_label *subj, enum xsm_perm perm)
 
 	if (perm == XSM_RESOURCE__USE || perm == XSM_RESOURCE__PLUG || perm == XSM_RESOURCE__UNPLUG)
 		target = XSM_SID_DOMXEN;
-	if (avc_quick(READ_ONCE(subj->sid), target, perm))
-		return 0;
-	return check_slow(subj, NULL, target, perm);
+	else if (perm >> 5 == XSM_CLASS_SECURITY)
+		target = XSM_SID_SECURITY;
+	return check(subj, NULL, target, perm);
 }
 
 bool xsm_may_see(const struct xsm_label *subj, const struct xsm_label *obj)
@@ -126,49 +133,35 @@ static enum xsm_perm domain_perm(enum xsm_perm perm)
 	}
 }
 
-/* The parts of a range by label, each checked for @subj and, where it is added, for @user. */
-static int check_parts(const struct xsm_label *subj, const struct xsm_label *user,
-		       enum xsm_resource kind, uint64_t first, uint64_t last, enum xsm_perm perm)
-{
-	struct xsm_audit a = { subj, user, (uint8_t)(1 + kind), first, last };
-	struct xsm_audit b = { user, NULL, (uint8_t)(1 + kind), first, last };
-	uint64_t end;
-	uint32_t sid;
-	int err;
-
-	for (;;) {
-		err = sid_of_hardware(OCON_PIRQ + kind, first, &end, &sid);
-		end = min(end, last);
-		a.first = b.first = first;
-		a.last = b.last = end;
-		if (!err && subj)
-			err = avc_check(READ_ONCE(subj->sid), sid, perm, &a);
-		if (!err && user)
-			err = avc_check(READ_ONCE(user->sid), sid, use_perm(), &b);
-		if (err || end == last)
-			return err;
-		first = end + 1;
-	}
-}
-
 int xsm_resource(const struct xsm_label *subj, const struct xsm_label *obj, enum xsm_resource kind,
 		 uint64_t first, uint64_t last, enum xsm_perm perm)
 {
+	struct xsm_audit by = { subj, obj, (uint8_t)(1 + kind), first, last };
+	struct xsm_audit user = { obj, NULL, (uint8_t)(1 + kind), first, last };
 	enum xsm_perm on_domain = domain_perm(perm);
-	bool add = on_domain == XSM_RESOURCE__ADD;
+	uint64_t end;
+	uint32_t sid;
 	int err;
 
 	if (last < first)
 		return -EINVAL;
 	if (on_domain && !obj)
 		return -EPERM;
-	if (unlikely(!xsm_state())) {
-		err = on_domain ? builtin(subj, obj, on_domain) : 0;
-		err = err ? err : builtin(subj, obj, perm);
-		return err || !add ? err : builtin(obj, NULL, use_perm());
-	}
 	err = on_domain ? xsm_domain(subj, obj, on_domain) : 0;
-	return err ? err : check_parts(subj, add ? obj : NULL, kind, first, last, perm);
+	if (err)
+		return err;
+	do { /* the parts of the range by label */
+		err = sid_of_hardware(OCON_PIRQ + kind, first, &end, &sid);
+		end = min(end, last);
+		by.first = user.first = first;
+		by.last = user.last = end;
+		if (!err)
+			err = ask(&by, sid, perm);
+		if (!err && on_domain == XSM_RESOURCE__ADD)
+			err = ask(&user, sid, use_perm());
+		first = end + 1;
+	} while (!err && end != last);
+	return err;
 }
 
 int xsm_pci_config(const struct xsm_label *subj, uint32_t sbdf, uint16_t first, uint16_t last,
@@ -183,9 +176,7 @@ int xsm_pci_config(const struct xsm_label *subj, uint32_t sbdf, uint16_t first, 
 	if (unlikely(!xsm_state()))
 		return 0; /* it has been given the device */
 	err = sid_of_hardware(OCON_PCI, sbdf, &end, &sid);
-	return err ? err
-		   : avc_check(READ_ONCE(subj->sid), sid, bars ? XSM_RESOURCE__SETUP : use_perm(),
-			       &a);
+	return err ? err : ask(&a, sid, bars ? XSM_RESOURCE__SETUP : use_perm());
 }
 
 /* The label of a channel from @local to @remote, that @subj makes. */
@@ -226,22 +217,17 @@ int xsm_evtchn_interdomain(const struct xsm_label *local, const struct xsm_label
 
 int xsm_evtchn_send(const struct xsm_label *subj, uint32_t sid)
 {
-	if (avc_quick(READ_ONCE(subj->sid), sid, XSM_EVENT__SEND))
-		return 0;
-	return check_slow(subj, NULL, sid, XSM_EVENT__SEND); /* built-in: anyone */
+	return check(subj, NULL, sid, XSM_EVENT__SEND); /* built-in: anyone */
 }
 
 int xsm_evtchn_status(const struct xsm_label *subj, const struct xsm_label *owner, uint32_t sid)
 {
-	struct xsm_audit a = { .subj = subj, .obj = owner };
-
 	if (unlikely(!xsm_state()))
 		return builtin(subj, owner, XSM_EVENT__RESET); /* "target" */
 	/* A port of one's own with nobody at its other end tells nothing. */
 	if (!sid && subj->serial == owner->serial)
 		return 0;
-	return avc_check(READ_ONCE(subj->sid), sid ? sid : object_sid(subj, owner),
-			 XSM_EVENT__STATUS, &a);
+	return check(subj, owner, sid ? sid : object_sid(subj, owner), XSM_EVENT__STATUS);
 }
 
 /* The SID under which device model @dm sees its target; the target's own when there is no rule. */
@@ -278,8 +264,7 @@ void xsm_derive(struct xsm_label *label, void *unused)
 int xsm_domain_create(const struct xsm_label *subj, uint16_t domid, bool priv, uint32_t ssidref,
 		      struct xsm_label *label)
 {
-	struct xsm_audit a = { .subj = subj };
-	int err = 0;
+	int err;
 
 	if (!subj)
 		ssidref = XSM_SID_DOM0;
@@ -290,10 +275,7 @@ int xsm_domain_create(const struct xsm_label *subj, uint16_t domid, bool priv, u
 		       ssidref);
 		return -EINVAL;
 	}
-	if (subj && xsm_state())
-		err = avc_check(READ_ONCE(subj->sid), ssidref, XSM_DOMAIN__CREATE, &a);
-	else if (subj)
-		err = builtin(subj, NULL, XSM_DOMAIN__CREATE);
+	err = subj ? check(subj, NULL, ssidref, XSM_DOMAIN__CREATE) : 0;
 	if (err)
 		return err;
 	*label = (struct xsm_label) { .sid = ssidref, .domid = domid, .priv = priv };

@@ -41,7 +41,7 @@ int xsm_domain(const struct xsm_label *subj, const struct xsm_label *obj, enum x
 extern const struct xsm_label xsm_label_io, xsm_label_xen;
 
 /*
- * "May @subj do what @perm names to the host?" For classes xen, xen2, version, and for
+ * "May @subj do what @perm names to the host?" For classes xen, xen2, version, security, and for
  * XSM_MMU__MEMORYMAP of the machine (XENMEM_machine_memory_map), resource use, plug, unplug and
  * setup that name no single device (CPUs, memory, the ECAM area). 0, or -EPERM.
  */
