@@ -5,14 +5,6 @@
 #include "lib/printk.h"
 #include "lib/string.h"
 
-bool xsm_is_policy(const void *module, size_t len)
-{
-	static const uint8_t start[] = { 0x8c, 0xff, 0x7c, 0xf9, 8,   0,   0,	0,
-					 'X',  'e',  'n',  'F',	 'l', 'a', 's', 'k' };
-
-	return len >= sizeof(start) && !memcmp(module, start, sizeof(start));
-}
-
 /* Whether @word is the first one of @option, which moves behind it and its comma. */
 static bool take_word(const char **option, const char *word)
 {

@@ -145,13 +145,9 @@ struct text {
 
 static void put(struct text *t, const char *before, const char *name)
 {
-	size_t a = strlen(before), b = strlen(name);
+	size_t at = min(t->len, t->size);
 
-	if (t->len + a + b < t->size) {
-		memcpy(t->buf + t->len, before, a);
-		memcpy(t->buf + t->len + a, name, b + 1);
-	}
-	t->len += a + b;
+	t->len += (size_t)snprintk(t->buf + at, t->size - at, "%s%s", before, name);
 }
 
 static void put_level(const struct policy *p, struct text *t, const char *before,

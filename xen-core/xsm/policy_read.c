@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A binary policy: memory, the reader's numbers and sets, the header, and names of the core's. */
 #include "reader.h"
+#include "xsm.h"
 #include "lib/errno.h"
 #include "lib/printk.h"
 #include "lib/string.h"
@@ -217,21 +218,23 @@ void read_range(struct reader *r, struct mls_range *range)
 		range->high = range->low;
 }
 
+static const uint8_t magic[] = { 0x8c, 0xff, 0x7c, 0xf9, 8,   0,   0,	0,
+				 'X',  'e',  'n',  'F',	 'l', 'a', 's', 'k' };
+
+bool xsm_is_policy(const void *module, size_t len)
+{
+	return len >= sizeof(magic) && !memcmp(module, magic, sizeof(magic));
+}
+
 static void read_header(struct reader *r)
 {
-	static const char target[] = "XenFlask";
-	const uint8_t *text;
 	struct ebitmap set;
 	uint32_t flags, i, types;
 	size_t at;
 
-	if (read32(r) != 0xf97cff8c)
-		reader_fail_at(r, "it is not a binary policy", 0);
-	if (read32(r) != sizeof(target) - 1)
-		reader_fail_at(r, "it is not made for Xen", 4);
-	text = take(r, sizeof(target) - 1);
-	if (text && memcmp(text, target, sizeof(target) - 1))
-		reader_fail_at(r, "it is not made for Xen", 8);
+	if (!xsm_is_policy(r->data, r->len))
+		reader_fail(r, "it is not a binary policy for Xen");
+	take(r, sizeof(magic));
 	r->p->version = read32(r);
 	if (r->p->version != 24 && r->p->version != 30)
 		reader_fail_at(r, "its version is neither 24 nor 30", r->pos - 4);
