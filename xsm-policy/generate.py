@@ -4,7 +4,8 @@
 access_vectors: generate.py INPUT (--header|--classes|--sids|--vectors|--reference|--matrix) OUTPUT"""
 import sys
 
-RULES = ('any', 'self', 'target', 'dm', 'priv', 'none')
+# "target" is a domain itself, and its device model or Dom0.
+RULES = {'none': 0, 'any': 1, 'self': 2, 'dm': 4, 'target': 2 | 4, 'priv': 8}
 
 
 class Permission:
@@ -61,9 +62,11 @@ def header(classes, sids, out):
             text = ', '.join(p.operations) or 'no operation'
             out(f'\tXSM_{c.name.upper()}__{p.name.upper()} = {i} << 5 | {b}, /* {p.rule}: {text} */')
     out('};\n')
-    out('/* Built-in rules (xsm-policy/access_vectors). */')
-    out('enum xsm_rule { XSM_RULE_NONE, ' +
-        ', '.join(f'XSM_RULE_{r.upper()}' for r in RULES if r != 'none') + ' };\n')
+    out('/* Built-in rules (xsm-policy/access_vectors): bits of who may. */')
+    out('enum xsm_rule {')
+    for name, value in RULES.items():
+        out(f'\tXSM_RULE_{name.upper()} = {value},')
+    out('};\n')
     out('/* Names of everything, by number (xen-core/xsm/names.c). */\n'
         'extern const char *const xsm_sid_names[XSM_SID_INITIAL + 1];\n'
         'extern const struct xsm_class_names {\n\tconst char *name;\n\tunsigned int perms;\n'

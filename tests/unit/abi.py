@@ -135,6 +135,9 @@ NOTES = {
     'HVMOP_set_pci_link_route': 'Obsolete: dm_op.',
     'FLASK_USER': 'Not in Xen 4.17 either.',
     'FLASK_DISABLE': 'Policy can\'t be switched off.',
+    'FLASK_GETAVC_THRESHOLD': 'The cache\'s size is fixed.',
+    'FLASK_SETAVC_THRESHOLD': 'The cache\'s size is fixed.',
+    'FLASK_GET_PEER_SID': 'No program asks for it.',
     'FLASK_LOAD': 'While another change of the policy is under way: starts again, unseen.',
     'BULKHEAD_FLASK_GET_OCONTEXT': 'This core\'s own (bulkhead_abi.h): the label of an interrupt, a port, '
                                    'I/O memory or a PCI device. -ENOSYS on Xen.',
@@ -281,9 +284,7 @@ UNCHECKED = {
     'HVMOP_get_time': 'the caller itself', 'HVMOP_set_evtchn_upcall_vector': 'the caller itself',
     'FLASK_GETENFORCE': 'read only, as in Xen', 'FLASK_POLICYVERS': 'read only, as in Xen',
     'FLASK_GETBOOL': 'read only, as in Xen', 'FLASK_MLS': 'read only, as in Xen',
-    'FLASK_GETAVC_THRESHOLD': 'read only, as in Xen', 'FLASK_AVC_HASHSTATS': 'read only, as in Xen',
-    'FLASK_AVC_CACHESTATS': 'read only, as in Xen',
-    'FLASK_GET_PEER_SID': 'the caller\'s own port',
+    'FLASK_AVC_HASHSTATS': 'read only, as in Xen', 'FLASK_AVC_CACHESTATS': 'read only, as in Xen',
 }
 
 HEAD = '''# The ABI, operation by operation

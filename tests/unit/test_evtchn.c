@@ -5,7 +5,6 @@
 #include "support/fake.h"
 #include "event/evtchn.h"
 #include "event/table.h"
-#include "xsm/port.h"
 #include "lib/errno.h"
 
 static struct fake_domain *a, *b; /* domids 0 and 1 */
@@ -231,9 +230,6 @@ static void test_interdomain(void **state)
 	s = status(1, pb);
 	assert_int_equal(s.status, EVTCHNSTAT_interdomain);
 	assert_int_equal(s.u.interdomain.dom, 0);
-	assert_ptr_equal(xsm_port_peer(&a->d.label, pa), &b->d.label);
-	assert_null(xsm_port_peer(&a->d.label, pa + 1));
-	assert_null(xsm_port_peer(&a->d.label, 1 << 20));
 
 	assert_int_equal(bind(1, pb), -EINVAL); /* taken */
 	assert_int_equal(port_op(EVTCHNOP_send, pa), 0);

@@ -4,7 +4,6 @@
  * send.c. The order of checks and the errors are Xen 4.17's. For locking see table.h.
  */
 #include "event/table.h"
-#include "xsm/port.h"
 #include "hypercall/hypercall.h"
 #include "mm/heap.h"
 
@@ -437,15 +436,4 @@ void evtchn_free(struct domain *d)
 unsigned int evtchn_in_use(const struct domain *d)
 {
 	return d->evtchn ? READ_ONCE(d->evtchn->in_use) : 0;
-}
-
-const struct xsm_label *xsm_port_peer(const struct xsm_label *self, port_t port)
-{
-	const struct domain *d = container_of(self, struct domain, label);
-	const struct evtchn *chn = evtchn_lookup(d->evtchn, port);
-	uint64_t binding = chn ? __atomic_load_n(&chn->binding, __ATOMIC_ACQUIRE) : EVTCHN_FREE;
-
-	if (evtchn_state(binding) != EVTCHN_INTERDOMAIN)
-		return NULL;
-	return &evtchn_peer_of(binding)->domain->label;
 }

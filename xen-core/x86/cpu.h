@@ -30,7 +30,7 @@ struct cpu {
 	void *arch;		 /* struct arch_cpu (x86/smp.c) */
 	void *sched;		 /* struct sched_cpu */
 	void *timers;		 /* struct timer_heap */
-	void *avc;		 /* policy cache */
+	struct avc *avc;	 /* policy cache */
 	uint64_t tlb_generation; /* core_tlb_generation at the last flush */
 	uint32_t freed; /* frames that it has put into limbo, and nobody has scrubbed for it */
 	uint64_t exits; /* guest exits so far */

@@ -99,6 +99,9 @@ static uint32_t may_say(uint32_t source, uint32_t target, enum xsm_perm perm, ui
 /* " domid=1 target=2 range=0x10-0x1f" */
 static void describe(char *buf, size_t size, const struct xsm_audit *a)
 {
+	static const char *const range[] = { [1 + XSM_IRQ] = "irq",
+					     [1 + XSM_IOPORT] = "ioport",
+					     [1 + XSM_IOMEM] = "iomem" };
 	size_t n = 0;
 
 	buf[0] = 0;
@@ -113,36 +116,24 @@ static void describe(char *buf, size_t size, const struct xsm_audit *a)
 			 (unsigned int)(a->first >> 16), (unsigned int)(a->first >> 8 & 0xff),
 			 (unsigned int)(a->first >> 3 & 0x1f), (unsigned int)(a->first & 7));
 	else
-		snprintk(buf + n, size - n, " %s=0x%llx-0x%llx",
-			 a->kind == 1 + XSM_IRQ	     ? "irq"
-			 : a->kind == 1 + XSM_IOPORT ? "ioport"
-						     : "iomem",
+		snprintk(buf + n, size - n, " %s=0x%llx-0x%llx", range[a->kind],
 			 (unsigned long long)a->first, (unsigned long long)a->last);
 }
 
-/* The type in a context's text: from after the second colon. Returns its length. */
-static int type_in(const char **text)
+/* As rules see it: a label that is none of the policy's is unlabeled's. */
+static const char *type_of(uint32_t sid)
 {
-	const char *t = *text;
-	int colons = 0, n = 0;
+	const struct xsm_state *s = xsm_state();
 
-	while (*t && colons < 2)
-		colons += *t++ == ':';
-	if (colons == 2)
-		*text = t;
-	while ((*text)[n] && (*text)[n] != ':')
-		n++;
-	return n;
+	return s->policy->sym[SYM_TYPES].name[sid_entry(s, sid)->context.type];
 }
 
 /* "FLASK: needed: allow dom0_t domU_t:domain pause;" */
 static void say_rule(const char *what, uint32_t source, uint32_t target, enum xsm_perm perm)
 {
-	const char *from = sid_rule_text(source), *to = sid_rule_text(target);
-	int from_len = type_in(&from), to_len = type_in(&to);
-
-	printk(KERN_WARNING "FLASK: %s: allow %.*s %.*s:%s %s;\n", what, from_len, from, to_len, to,
-	       xsm_classes[perm >> 5].name, xsm_classes[perm >> 5].perm[perm & 31]);
+	printk(KERN_WARNING "FLASK: %s: allow %s %s:%s %s;\n", what, type_of(source),
+	       type_of(target), xsm_classes[perm >> 5].name,
+	       xsm_classes[perm >> 5].perm[perm & 31]);
 }
 
 /* The message about a permission that was denied, or granted where that is audited. */
@@ -226,18 +217,4 @@ bool avc_allows(uint32_t source, uint32_t target, enum xsm_perm perm)
 	if (unlikely(xsm_log_uses) && allowed)
 		note_use(e, source, target, perm);
 	return allowed;
-}
-
-bool avc_stats(unsigned int cpu, struct avc_stats *out)
-{
-	const struct avc *avc;
-	uint32_t i;
-
-	if (cpu >= cpus_online())
-		return false;
-	avc = cpus[cpu]->avc;
-	*out = (struct avc_stats) { avc->lookups, avc->misses, 0, AVC_ENTRIES };
-	for (i = 0; i < AVC_ENTRIES; i++)
-		out->entries += avc->entry[i].when >> 32 == xsm_seq;
-	return true;
 }

@@ -108,8 +108,6 @@ static int op_labels(const struct xsm_label *subj, struct xen_flask_op *op)
 	const struct xsm_state *s = xsm_state();
 	char text[256];
 
-	if (!s)
-		return -ENOENT;
 	c->sid = state_next_label(s, subj->sid, c->sid, text, sizeof(text));
 	return c->sid ? give_text(handle_gva(c->context), &c->size, text) : -ENOENT;
 }
@@ -138,8 +136,7 @@ static int op_transition(const struct xsm_label *subj, struct xen_flask_op *op)
 			: op->cmd == FLASK_RELABEL ? RULE_CHANGE
 						   : RULE_MEMBER;
 
-	if (!xsm_state() || !t->tclass || t->tclass > XSM_CLASSES || !sid_exists(t->ssid) ||
-	    !sid_exists(t->tsid))
+	if (!t->tclass || t->tclass > XSM_CLASSES || !sid_exists(t->ssid) || !sid_exists(t->tsid))
 		return -EINVAL;
 	return sid_new(t->ssid, t->tsid, t->tclass, kind, &t->newsid);
 }
@@ -179,7 +176,7 @@ static int op_getbool(const struct xsm_label *subj, struct xen_flask_op *op)
 {
 	struct xen_flask_boolean *b = &op->u.boolean;
 	const struct xsm_state *s = xsm_state();
-	int value = s ? find_boolean(s, b) : -ENOENT;
+	int value = find_boolean(s, b);
 
 	if (value < 0)
 		return value;
@@ -194,7 +191,7 @@ static int op_setbool(const struct xsm_label *subj, struct xen_flask_op *op)
 {
 	struct xen_flask_boolean *b = &op->u.boolean;
 	struct xsm_state *s = xsm_state();
-	int value = s ? find_boolean(s, b) : -ENOENT, err;
+	int value = find_boolean(s, b), err;
 
 	if (value < 0)
 		return value;
@@ -209,41 +206,34 @@ static int op_setbool(const struct xsm_label *subj, struct xen_flask_op *op)
 
 static int op_commitbools(const struct xsm_label *subj, struct xen_flask_op *op)
 {
-	return xsm_state() ? xsm_commit_booleans() : -ENOENT;
-}
-
-/* The cache's size is fixed; a threshold is kept for those who set one. */
-static int op_threshold(const struct xsm_label *subj, struct xen_flask_op *op)
-{
-	static uint32_t threshold = 1024;
-
-	if (op->cmd == FLASK_SETAVC_THRESHOLD)
-		WRITE_ONCE(threshold, op->u.setavc_threshold.threshold);
-	op->u.setavc_threshold.threshold = READ_ONCE(threshold);
-	return 0;
+	return xsm_commit_booleans();
 }
 
 static int op_hashstats(const struct xsm_label *subj, struct xen_flask_op *op)
 {
-	struct avc_stats st;
+	struct xen_flask_hash_stats st = { .buckets_total = AVC_ENTRIES, .max_chain_len = 1 };
+	const struct avc *avc = this_cpu()->avc;
+	uint32_t i;
 
-	if (!avc_stats(smp_id(), &st))
-		return -ENOENT;
-	op->u.hash_stats = (struct xen_flask_hash_stats) { st.entries, st.entries, st.buckets, 1 };
+	for (i = 0; i < AVC_ENTRIES; i++)
+		st.entries += avc->entry[i].when >> 32 == xsm_seq;
+	st.buckets_used = st.entries;
+	op->u.hash_stats = st;
 	return 0;
 }
 
+/* The cache's slots are fixed: nothing in it is allocated or freed. */
 static int op_cachestats(const struct xsm_label *subj, struct xen_flask_op *op)
 {
-	struct xen_flask_cache_stats *c = &op->u.cache_stats;
-	struct avc_stats st;
+	uint32_t cpu = op->u.cache_stats.cpu;
+	struct xen_flask_cache_stats st = { .cpu = cpu };
 
-	if (!avc_stats(c->cpu, &st))
+	if (cpu >= cpus_online())
 		return -ENOENT;
-	c->lookups = st.lookups;
-	c->misses = c->allocations = st.misses;
-	c->hits = st.lookups - min(st.lookups, st.misses);
-	c->reclaims = c->frees = st.misses - min(st.misses, st.entries);
+	st.misses = READ_ONCE(cpus[cpu]->avc->misses);
+	st.lookups = max(READ_ONCE(cpus[cpu]->avc->lookups), st.misses);
+	st.hits = st.lookups - st.misses;
+	op->u.cache_stats = st;
 	return 0;
 }
 
@@ -262,7 +252,7 @@ static int op_ocontext(const struct xsm_label *subj, struct xen_flask_op *op)
 	if (op->cmd == BULKHEAD_FLASK_GET_OCONTEXT)
 		o.high = o.low;
 	if (o.kind < OCON_PIRQ || o.kind > OCON_PCI || o.low > o.high || o.high > highest[o.kind] ||
-	    (!range && o.low != o.high) || !xsm_state())
+	    (!range && o.low != o.high))
 		return -EINVAL;
 	if (op->cmd == FLASK_ADD_OCONTEXT)
 		return sid_exists(o.sid) ? xsm_add_local(&o) : -EINVAL;
@@ -271,16 +261,6 @@ static int op_ocontext(const struct xsm_label *subj, struct xen_flask_op *op)
 	err = sid_of_hardware((enum ocon_kind)o.kind, o.low, &end, &c->sid);
 	c->high = min(end, highest[o.kind]);
 	return err;
-}
-
-static int op_peersid(const struct xsm_label *subj, struct xen_flask_op *op)
-{
-	const struct xsm_label *peer = xsm_port_peer(subj, op->u.peersid.evtchn);
-
-	if (!peer)
-		return -EINVAL;
-	op->u.peersid.sid = peer->sid;
-	return 0;
 }
 
 /* Whether @subj may give @label the SID @sid. */
@@ -343,33 +323,31 @@ static int op_relabel(const struct xsm_label *subj, struct xen_flask_op *op)
 static const struct flask_cmd {
 	uint32_t cmd;
 	bool changes;	    /* what is in force: one at a time */
+	int without;	    /* what is answered when there is no policy; 0: @act does */
 	enum xsm_perm perm; /* of the policy itself; 0: none, or @act asks */
 	int (*act)(const struct xsm_label *subj, struct xen_flask_op *op);
 } cmds[] = {
-	{ FLASK_LOAD, true, XSM_SECURITY__LOAD_POLICY, op_load },
-	{ FLASK_GETENFORCE, false, 0, op_getenforce },
-	{ FLASK_SETENFORCE, false, XSM_SECURITY__SETENFORCE, op_setenforce },
-	{ FLASK_CONTEXT_TO_SID, false, XSM_SECURITY__CHECK_CONTEXT, op_context_to_sid },
-	{ FLASK_SID_TO_CONTEXT, false, XSM_SECURITY__CHECK_CONTEXT, op_sid_to_context },
-	{ FLASK_ACCESS, false, XSM_SECURITY__COMPUTE_AV, op_access },
-	{ FLASK_CREATE, false, XSM_SECURITY__COMPUTE_CREATE, op_transition },
-	{ FLASK_RELABEL, false, XSM_SECURITY__COMPUTE_RELABEL, op_transition },
-	{ FLASK_POLICYVERS, false, 0, op_policyvers },
-	{ FLASK_GETBOOL, false, 0, op_getbool },
-	{ FLASK_SETBOOL, true, XSM_SECURITY__SETBOOL, op_setbool },
-	{ FLASK_COMMITBOOLS, true, XSM_SECURITY__SETBOOL, op_commitbools },
-	{ FLASK_MLS, false, 0, op_mls },
-	{ FLASK_GETAVC_THRESHOLD, false, 0, op_threshold },
-	{ FLASK_SETAVC_THRESHOLD, false, XSM_SECURITY__SETSECPARAM, op_threshold },
-	{ FLASK_AVC_HASHSTATS, false, 0, op_hashstats },
-	{ FLASK_AVC_CACHESTATS, false, 0, op_cachestats },
-	{ FLASK_MEMBER, false, XSM_SECURITY__COMPUTE_MEMBER, op_transition },
-	{ FLASK_ADD_OCONTEXT, false, XSM_SECURITY__ADD_OCONTEXT, op_ocontext },
-	{ FLASK_DEL_OCONTEXT, false, XSM_SECURITY__DEL_OCONTEXT, op_ocontext },
-	{ FLASK_GET_PEER_SID, false, 0, op_peersid },
-	{ FLASK_RELABEL_DOMAIN, true, 0, op_relabel },
-	{ BULKHEAD_FLASK_GET_OCONTEXT, false, XSM_SECURITY__CHECK_CONTEXT, op_ocontext },
-	{ BULKHEAD_FLASK_LABELS, false, XSM_SECURITY__CHECK_CONTEXT, op_labels },
+	{ FLASK_LOAD, true, 0, XSM_SECURITY__LOAD_POLICY, op_load },
+	{ FLASK_GETENFORCE, false, 0, 0, op_getenforce },
+	{ FLASK_SETENFORCE, false, 0, XSM_SECURITY__SETENFORCE, op_setenforce },
+	{ FLASK_CONTEXT_TO_SID, false, 0, XSM_SECURITY__CHECK_CONTEXT, op_context_to_sid },
+	{ FLASK_SID_TO_CONTEXT, false, 0, XSM_SECURITY__CHECK_CONTEXT, op_sid_to_context },
+	{ FLASK_ACCESS, false, 0, XSM_SECURITY__COMPUTE_AV, op_access },
+	{ FLASK_CREATE, false, -EINVAL, XSM_SECURITY__COMPUTE_CREATE, op_transition },
+	{ FLASK_RELABEL, false, -EINVAL, XSM_SECURITY__COMPUTE_RELABEL, op_transition },
+	{ FLASK_POLICYVERS, false, 0, 0, op_policyvers },
+	{ FLASK_GETBOOL, false, -ENOENT, 0, op_getbool },
+	{ FLASK_SETBOOL, true, -ENOENT, XSM_SECURITY__SETBOOL, op_setbool },
+	{ FLASK_COMMITBOOLS, true, -ENOENT, XSM_SECURITY__SETBOOL, op_commitbools },
+	{ FLASK_MLS, false, 0, 0, op_mls },
+	{ FLASK_AVC_HASHSTATS, false, 0, 0, op_hashstats },
+	{ FLASK_AVC_CACHESTATS, false, 0, 0, op_cachestats },
+	{ FLASK_MEMBER, false, -EINVAL, XSM_SECURITY__COMPUTE_MEMBER, op_transition },
+	{ FLASK_ADD_OCONTEXT, false, -EINVAL, XSM_SECURITY__ADD_OCONTEXT, op_ocontext },
+	{ FLASK_DEL_OCONTEXT, false, -EINVAL, XSM_SECURITY__DEL_OCONTEXT, op_ocontext },
+	{ FLASK_RELABEL_DOMAIN, true, 0, 0, op_relabel },
+	{ BULKHEAD_FLASK_GET_OCONTEXT, false, -EINVAL, XSM_SECURITY__CHECK_CONTEXT, op_ocontext },
+	{ BULKHEAD_FLASK_LABELS, false, -ENOENT, XSM_SECURITY__CHECK_CONTEXT, op_labels },
 };
 
 static int dispatch(const struct flask_cmd *c, const struct xsm_label *subj,
@@ -379,6 +357,8 @@ static int dispatch(const struct flask_cmd *c, const struct xsm_label *subj,
 
 	if (ret)
 		return ret;
+	if (!xsm_state() && c->without)
+		return c->without;
 	/* Who comes second asks again, and its CPU does other things in between. */
 	if (c->changes && !xsm_update_begin())
 		return -ERESTART_CALL;

@@ -24,28 +24,15 @@ void xsm_set_iommu(enum xsm_iommu iommu)
 /* The built-in rule for @perm; @obj NULL: the host. */
 static int builtin(const struct xsm_label *subj, const struct xsm_label *obj, enum xsm_perm perm)
 {
-	bool self = obj && obj->serial == subj->serial;
-	bool dm = subj->priv || (obj && subj->target && subj->target == obj->serial);
-	bool ok = false;
+	uint32_t is = XSM_RULE_ANY;
 
-	switch (xsm_classes[perm >> 5].rule[perm & 31]) {
-	case XSM_RULE_ANY:
-		ok = true;
-		break;
-	case XSM_RULE_SELF:
-		ok = self;
-		break;
-	case XSM_RULE_TARGET:
-		ok = self || dm;
-		break;
-	case XSM_RULE_DM:
-		ok = dm;
-		break;
-	case XSM_RULE_PRIV:
-		ok = subj->priv;
-		break;
-	}
-	return ok ? 0 : -EPERM;
+	if (obj && obj->serial == subj->serial)
+		is |= XSM_RULE_SELF;
+	if (subj->priv || (obj && subj->target && subj->target == obj->serial))
+		is |= XSM_RULE_DM;
+	if (subj->priv)
+		is |= XSM_RULE_PRIV;
+	return xsm_classes[perm >> 5].rule[perm & 31] & is ? 0 : -EPERM;
 }
 
 /* How @subj sees @obj: itself and its target under SIDs of their own. */
@@ -306,7 +293,6 @@ int xsm_set_target(const struct xsm_label *subj, struct xsm_label *dm,
 void xsm_dump(void)
 {
 	const struct xsm_state *s = xsm_state();
-	struct avc_stats st;
 	unsigned int cpu;
 
 	if (!s) {
@@ -316,7 +302,7 @@ void xsm_dump(void)
 	printk("FLASK: %s, policy version %u, sequence %u, %u types, %u rules, %u SIDs\n",
 	       xsm_enforcing ? "enforcing" : "permissive", s->policy->version, s->seq,
 	       s->policy->sym[SYM_TYPES].nprim, s->policy->rules, s->sids->n);
-	for (cpu = 0; avc_stats(cpu, &st); cpu++)
-		printk("FLASK: CPU%u: %u checks, %u not cached, %u entries\n", cpu, st.lookups,
-		       st.misses, st.entries);
+	for (cpu = 0; cpu < cpus_online(); cpu++)
+		printk("FLASK: CPU%u: %u checks, %u not cached\n", cpu, cpus[cpu]->avc->lookups,
+		       cpus[cpu]->avc->misses);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What policy needs from the rest of the core beyond its headers for memory, locks, messages and
- * guest access. xsm asks none of the core's units by itself: these two are implemented beside the
- * domain list and the event channels (xen-core/domain/), and by the unit tests.
+ * guest access. xsm asks none of the core's units by itself: these are implemented beside the domain
+ * list (xen-core/domain/), and by the unit tests.
  */
 #ifndef CORE_XSM_PORT_H
 #define CORE_XSM_PORT_H
@@ -23,12 +23,6 @@ struct xsm_label *xsm_port_label(uint16_t domid);
  * types there are.
  */
 void xsm_port_each_label(void (*fn)(struct xsm_label *label, void *arg), void *arg);
-
-/*
- * Label of the domain at the other end of interdomain port @port of the domain labelled @self, or
- * NULL when the port is not interdomain.
- */
-const struct xsm_label *xsm_port_peer(const struct xsm_label *self, uint32_t port);
 
 /*
  * Number of frames of the domain labelled @of that other domains have mapped without grants (the

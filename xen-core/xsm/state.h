@@ -83,11 +83,6 @@ int sid_of_context(const struct xsm_state *s, const struct context *c, uint32_t 
 /* 0, -EINVAL (not a context), -ENOMEM or -ENOSPC. Without policy: names of initial SIDs. */
 int sid_of_text(const char *text, uint32_t *sid);
 const char *sid_text(uint32_t sid);
-/* The same under a policy as its rules see it: a label that is none of the policy's is unlabeled's. */
-static inline const char *sid_rule_text(uint32_t sid)
-{
-	return sid_text(sid_entry(xsm_state(), sid)->valid ? sid : XSM_SID_UNLABELED);
-}
 /* New label by a type rule (RULE_TRANSITION …) of our class @tclass. 0, -EPERM, -EINVAL … */
 int sid_new(uint32_t source, uint32_t target, uint32_t tclass, uint32_t kind, uint32_t *sid);
 /*
@@ -159,12 +154,6 @@ static inline bool avc_quick(uint32_t source, uint32_t target, enum xsm_perm per
 	avc->lookups++;
 	return true;
 }
-
-struct avc_stats {
-	uint32_t lookups, misses, entries, buckets;
-};
-/* Of CPU @cpu; false when there is no such CPU. */
-bool avc_stats(unsigned int cpu, struct avc_stats *out);
 
 /* hooks.c: finds the SIDs that follow from a domain's own again (policy or label has changed). */
 void xsm_derive(struct xsm_label *label, void *unused);

@@ -21,7 +21,6 @@ bool host_log_stderr;
 uint64_t host_time;
 long host_fail_after, host_allocations;
 struct xsm_label **host_labels;
-const struct xsm_label *host_peer;
 unsigned int host_foreign;
 
 /* Locks as in the core, so that their order is seen to be kept. */
@@ -194,13 +193,6 @@ void xsm_port_each_label(void (*fn)(struct xsm_label *label, void *arg), void *a
 
 	for (l = host_labels; l && *l; l++)
 		fn(*l, arg);
-}
-
-const struct xsm_label *xsm_port_peer(const struct xsm_label *self, uint32_t port)
-{
-	(void)self;
-	(void)port;
-	return host_peer;
 }
 
 unsigned int xsm_port_foreign_frames(const struct xsm_label *of)

@@ -23,8 +23,7 @@ extern long host_allocations;
 
 /* Labels that xsm_port_label and xsm_port_each_label know; NULL ends the list. */
 extern struct xsm_label **host_labels;
-/* What xsm_port_peer and xsm_port_foreign_frames say. */
-extern const struct xsm_label *host_peer;
+/* What xsm_port_foreign_frames says. */
 extern unsigned int host_foreign;
 
 #endif

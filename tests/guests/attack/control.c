@@ -70,8 +70,7 @@ static long try_flask(unsigned int cmd, domid_t domid)
 		arg.flask.u.relabel.domid = domid;
 	/* Whether a policy is in force and how its cache does, everybody may know. */
 	if (cmd == FLASK_GETENFORCE || cmd == FLASK_POLICYVERS || cmd == FLASK_GETBOOL ||
-	    cmd == FLASK_MLS || cmd == FLASK_GETAVC_THRESHOLD || cmd == FLASK_AVC_HASHSTATS ||
-	    cmd == FLASK_AVC_CACHESTATS)
+	    cmd == FLASK_MLS || cmd == FLASK_AVC_HASHSTATS || cmd == FLASK_AVC_CACHESTATS)
 		return -1;
 	return HYPERCALL1(xsm_op, &arg);
 }
