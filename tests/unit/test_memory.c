@@ -176,6 +176,28 @@ static void entry(void **state)
 	assert_int_equal(op(XENMEM_get_sharing_shared_pages, NULL), 0);
 }
 
+/* Each operation whose permission stands in the table, denied; and one on a domain that is not there. */
+static void every_hook(void **state)
+{
+	for (unsigned int i = 0; i < memory_ops.nr_ops; i++) {
+		const struct op_entry *e = &memory_ops.ops[i];
+		uint8_t arg[128] = { 0 };
+		domid_t none = 99, self = DOMID_SELF;
+
+		if (e->hook >= OP_HOOK_IN_ACT)
+			continue;
+		memcpy(arg + e->domid_at, &none, sizeof(none));
+		assert_int_equal(op(e->nr, arg), -ESRCH);
+		memcpy(arg + e->domid_at, &self, sizeof(self));
+		denied = e->hook;
+		assert_int_equal(op(e->nr, arg), -EPERM);
+		denied = 0;
+		reads_left = 0;
+		assert_int_equal(op(e->nr, arg), -EFAULT);
+		reads_left = ~0U;
+	}
+}
+
 /* What a domain can't get or name changes nothing; the answer is how many extents are done. */
 static void populate(void **state)
 {
@@ -632,6 +654,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(entry),
+		T(every_hook),
 		T(populate),
 		T(populate_large),
 		T(populate_over_a_grant),
