@@ -12,19 +12,6 @@
 
 #define RESOURCE_FRAMES_MAX 32
 
-/* Maps @mfn of @d itself at @gfn, with a reference of its own. */
-static int map_own(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
-{
-	int rc;
-
-	if (!frame_ref(mfn, d))
-		return -EINVAL;
-	rc = p2m_map(&d->p2m, gfn, mfn, 0, type);
-	if (rc)
-		frame_unref(mfn);
-	return rc;
-}
-
 /*
  * Maps a frame of @owner at @gfn of @d. The policy is asked after the frame is counted: relabelling
  * (xsm/flask_op.c) changes the label before it looks at the count. So a guest that is being sealed
@@ -54,13 +41,20 @@ static int map_foreign(struct domain *d, gfn_t gfn, mfn_t mfn, struct domain *ow
 	return rc;
 }
 
-/* A frame of the core that @d may have in one place: moves from *@old to @gfn. */
+/* A frame of the core that @d may have in one place: moves from @old to @gfn. */
 static int move_shared(struct domain *d, gfn_t old, gfn_t gfn, mfn_t mfn)
 {
+	int rc;
+
 	if (!gfn_eq(old, GFN_INVALID) && !gfn_eq(old, gfn) &&
 	    !p2m_take(&d->p2m, old, mfn, P2M_SHARED_RW))
 		frame_unref(mfn);
-	return map_own(d, gfn, mfn, P2M_SHARED_RW);
+	if (!frame_ref(mfn, d))
+		return -EINVAL;
+	rc = p2m_map(&d->p2m, gfn, mfn, 0, P2M_SHARED_RW);
+	if (rc)
+		frame_unref(mfn);
+	return rc;
 }
 
 static int add_shared_info(struct domain *d, uint64_t idx, gfn_t gfn)
