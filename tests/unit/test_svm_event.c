@@ -16,19 +16,22 @@
 #define FAULT_ERR(v)   (FAULT(v) | EVENT_ERROR)
 #define SOFT(v)	       (EVENT_VALID | EVENT_SOFT << 8 | (v))
 #define DOUBLE	       FAULT_ERR(8)
+/* An exit as soon as the guest takes interrupts; an interrupt that it takes at once. */
 #define VINTR_ASKED(c) (((c)->vintr & VINTR_IRQ) && ((c)->intercept1 & INTERCEPT_VINTR))
+#define VINTR_GIVEN(c) (((c)->vintr & VINTR_IRQ) && !((c)->intercept1 & INTERCEPT_VINTR))
 
 static struct domain domain;
 static struct vmcb vmcb;
 static struct svm_vcpu sv = { .vmcb = &vmcb };
 static struct vcpu vcpu = { .domain = &domain, .vm = &sv };
 
-static int vectors[4], acked, requeued; /* vectors: highest last, 0 is no more */
-static unsigned int nr_vectors, triple_faults;
+static int vectors[4], acked, requeued, offered; /* vectors: highest last, 0 is no more */
+static unsigned int nr_vectors, triple_faults, looks;
 static bool nmi;
 
 int hvm_pending_vector(struct vcpu *v)
 {
+	looks++;
 	return nr_vectors ? vectors[nr_vectors - 1] : -1;
 }
 
@@ -39,7 +42,7 @@ void hvm_ack_vector(struct vcpu *v, int vector)
 	acked = vector;
 }
 
-void hvm_requeue_vector(struct vcpu *v, uint8_t vector)
+void hvm_requeue_vector(struct vcpu *v, int vector)
 {
 	vectors[nr_vectors++] = vector;
 	requeued = vector;
@@ -70,19 +73,37 @@ static int setup(void **state)
 	memset(&vmcb, 0, sizeof(vmcb));
 	sv.pending_event = 0;
 	sv.regs.rflags = 2 | RFLAGS_IF;
-	acked = requeued = -1;
+	acked = requeued = offered = -1;
 	nr_vectors = triple_faults = 0;
 	nmi = false;
 	return 0;
 }
 
+/* An entry, after an exit that met the delivery of @interrupted: the event to inject; and @offered. */
 static uint64_t prepare(uint64_t interrupted)
 {
 	vmcb.exitintinfo = interrupted;
 	svm_prepare_event(&vcpu);
 	assert_int_equal(vmcb.exitintinfo, 0);
 	assert_int_equal(sv.pending_event, 0);
+	looks = 0;
+	offered = svm_offer_interrupt(&vcpu);
+	assert_int_equal(looks, 1); /* the guest's memory may be looked at each time */
+	assert_int_equal(offered >= 0, VINTR_GIVEN(&vmcb));
+	if (offered >= 0) {
+		assert_int_equal(vmcb.vintr >> 32 & 0xff, offered);
+		assert_int_equal(acked, offered);
+	}
 	return vmcb.eventinj;
+}
+
+/* The exit after it. */
+static void leave(bool taken, uint64_t interrupted)
+{
+	if (taken)
+		vmcb.vintr &= ~VINTR_IRQ;
+	vmcb.exitintinfo = interrupted;
+	svm_take_back_interrupt(&vcpu, offered);
 }
 
 static void nothing_or_once(void **state)
@@ -98,7 +119,7 @@ static void nothing_or_once(void **state)
 /* An event whose delivery an exit interrupted comes again; what an instruction raised does not. */
 static void interrupted(void **state)
 {
-	assert_int_equal(prepare(INTR(0x31)), INTR(0x31));
+	assert_int_equal(prepare(INTR(0x31)), NONE); /* taken back instead */
 	assert_int_equal(prepare(NMI), NMI);
 	assert_int_equal(prepare(FAULT_ERR(14) | 2UL << 32), FAULT_ERR(14) | 2UL << 32);
 	assert_int_equal(prepare(FAULT(1)), FAULT(1));
@@ -108,7 +129,7 @@ static void interrupted(void **state)
 	assert_int_equal(prepare(0x31), NONE); /* not valid */
 	/* It goes before interrupts that wait; those get a window. */
 	vectors[nr_vectors++] = 0x40;
-	assert_int_equal(prepare(INTR(0x31)), INTR(0x31));
+	assert_int_equal(prepare(FAULT(1)), FAULT(1));
 	assert_int_equal(acked, -1);
 	assert_true(VINTR_ASKED(&vmcb));
 }
@@ -116,11 +137,16 @@ static void interrupted(void **state)
 /* An exception that the core raises while an interrupt or an NMI was on its way: that one follows. */
 static void replaced(void **state)
 {
+	vectors[nr_vectors++] = 0x31;
+	assert_int_equal(prepare(NONE), NONE);
+	assert_int_equal(offered, 0x31);
+	leave(true, INTR(0x31));
+	assert_int_equal(requeued, 0x31);
 	svm_inject_exception(&vcpu, 13, 0);
 	assert_int_equal(prepare(INTR(0x31)), FAULT_ERR(13));
-	assert_int_equal(requeued, 0x31);
 	assert_true(VINTR_ASKED(&vmcb));
-	assert_int_equal(prepare(NONE), INTR(0x31));
+	assert_int_equal(prepare(NONE), NONE);
+	assert_int_equal(offered, 0x31);
 	assert_int_equal(nr_vectors, 0);
 
 	vmcb.intercept1 |= INTERCEPT_IRET; /* as when it was injected */
@@ -169,17 +195,47 @@ static void interrupts(void **state)
 	assert_true(VINTR_ASKED(&vmcb));
 	sv.regs.rflags |= RFLAGS_IF;
 	vmcb.int_shadow = 1;
-	vmcb.vintr = vmcb.intercept1 = 0;
 	assert_int_equal(prepare(NONE), NONE);
 	assert_true(VINTR_ASKED(&vmcb));
 	vmcb.int_shadow = 0;
-	vmcb.vintr = vmcb.intercept1 = 0;
 	vectors[nr_vectors++] = 0x50;
-	assert_int_equal(prepare(NONE), INTR(0x50));
-	assert_true(VINTR_ASKED(&vmcb)); /* for the other one */
-	vmcb.vintr = vmcb.intercept1 = 0;
-	assert_int_equal(prepare(NONE), INTR(0x40));
-	assert_false(VINTR_ASKED(&vmcb));
+	assert_int_equal(prepare(NONE), NONE);
+	assert_int_equal(offered, 0x50);
+	leave(true, NONE);
+	assert_int_equal(requeued, -1);
+	assert_int_equal(prepare(NONE), NONE);
+	assert_int_equal(offered, 0x40);
+	leave(true, NONE);
+	assert_int_equal(requeued, -1);
+	assert_int_equal(prepare(NONE), NONE);
+	assert_false(vmcb.vintr & VINTR_IRQ);
+	assert_false(vmcb.intercept1 & INTERCEPT_VINTR);
+}
+
+/* An interrupt that the CPU has not taken, or not wholly, waits again; nothing else does. */
+static void taken_back(void **state)
+{
+	vectors[nr_vectors++] = 0x40;
+	assert_int_equal(prepare(NONE), NONE);
+	leave(false, NONE);
+	assert_int_equal(requeued, 0x40);
+	assert_int_equal(prepare(NONE), NONE);
+	requeued = -1;
+	leave(true, INTR(0x40));
+	assert_int_equal(requeued, 0x40);
+	assert_int_equal(prepare(INTR(0x40)), NONE);
+	requeued = -1;
+	leave(false, INTR(0x40)); /* so does an emulator tell it */
+	assert_int_equal(requeued, 0x40);
+	assert_int_equal(nr_vectors, 1);
+	assert_int_equal(prepare(NONE), NONE);
+	requeued = -1;
+	leave(true, FAULT(14)); /* its handler's first instruction */
+	assert_int_equal(requeued, -1);
+	assert_int_equal(nr_vectors, 0);
+	assert_int_equal(prepare(NONE), NONE);
+	leave(true, INTR(0x40)); /* nothing was given */
+	assert_int_equal(requeued, -1);
 }
 
 /* One NMI until IRET; none in an interrupt shadow; interrupts wait for it. */
@@ -203,11 +259,12 @@ static void nmis(void **state)
 
 static void cancelled(void **state)
 {
-	vectors[nr_vectors++] = 0x40;
-	assert_int_equal(prepare(NONE), INTR(0x40));
+	nmi = true;
+	svm_prepare_event(&vcpu);
+	assert_int_equal(vmcb.eventinj, NMI);
 	svm_cancel_event(&vmcb);
 	svm_prepare_event(&vcpu);
-	assert_int_equal(vmcb.eventinj, INTR(0x40));
+	assert_int_equal(vmcb.eventinj, NMI);
 	assert_int_equal(prepare(NONE), NONE);
 	svm_cancel_event(&vmcb);
 	assert_int_equal(vmcb.exitintinfo, 0);
@@ -217,8 +274,8 @@ static void cancelled(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(nothing_or_once), T(interrupted), T(replaced),  T(combined),
-		T(interrupts),	    T(nmis),	    T(cancelled),
+		T(nothing_or_once), T(interrupted), T(replaced), T(combined),
+		T(interrupts),	    T(taken_back),  T(nmis),	 T(cancelled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,16 +108,18 @@ int hvm_context_load(struct domain *d, const void *buf, size_t size);
 void hvm_event_pending(struct vcpu *v);
 
 /*
- * Before entry, for the current vCPU: the vector that waits to be injected, or -1. When the guest
- * can't take it now, the caller opens an interrupt window. When it injects the vector it calls
- * hvm_ack_vector() with it. A blocked vCPU (HLT) is woken for what this returns.
+ * Before entry, for the current vCPU: the vector that waits, or -1. When the guest can't take it now,
+ * the caller opens an interrupt window. When it gives the vector to the guest it calls
+ * hvm_ack_vector() with it. A blocked vCPU (HLT) is woken for what this returns. Of two that wait, the
+ * second has its turn at an exit that is sure to come: those of the local APIC go first, and end with
+ * a write to it.
  */
 int hvm_pending_vector(struct vcpu *v);
 /* Would the current vCPU, were it blocked, be woken at once: by an interrupt, an upcall or an NMI? */
 bool hvm_interrupt_waits(struct vcpu *v);
 void hvm_ack_vector(struct vcpu *v, int vector);
-/* Undoes hvm_ack_vector(): the guest has not seen @vector, something else went before it. */
-void hvm_requeue_vector(struct vcpu *v, uint8_t vector);
+/* Undoes hvm_ack_vector(), before another hvm_pending_vector(): the guest has not seen @vector. */
+void hvm_requeue_vector(struct vcpu *v, int vector);
 
 /*
  * An access of the current vCPU that nested paging refused: the local APIC's page is emulated, a

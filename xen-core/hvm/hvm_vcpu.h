@@ -65,17 +65,10 @@ struct vlapic {
 
 #define SIPI_PENDING 0x100u
 
-/* What is known of the upcall flag in the guest's memory. */
-enum {
-	EVENT_NONE,
-	EVENT_LOOK,	/* it may be set */
-	EVENT_INJECTED, /* its callback has just been injected */
-};
-
 struct hvm_vcpu {
 	struct vlapic lapic; /* first */
 	struct hvm_hw_mtrr mtrr;
-	uint8_t event_check;	 /* EVENT_…; atomic */
+	bool event_check;	 /* the upcall flag in the guest's memory may be set; atomic */
 	bool vector_is_callback; /* what hvm_pending_vector() returned last; the vCPU's own */
 };
 

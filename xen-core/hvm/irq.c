@@ -28,29 +28,25 @@ void hvm_event_pending(struct vcpu *v)
 		vlapic_set_irq(v, vector);
 		return;
 	}
-	__atomic_store_n(&hvm_vcpu(v)->event_check, EVENT_LOOK, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&hvm_vcpu(v)->event_check, true, __ATOMIC_SEQ_CST);
 	hvm_vcpu_notice(v);
 }
 
 /*
  * Is there a callback to inject? The upcall flag lives in guest memory, so it is read only after
- * an event was announced, and as long as the guest leaves it set. Right after an injection it is
- * not looked at: the guest has had no chance to clear it, and to wait for that with an interrupt
- * window would cost an exit for every event.
+ * an event was announced, and as long as the guest leaves it set.
  */
 static bool callback_pending(struct vcpu *v)
 {
-	uint8_t *check = &hvm_vcpu(v)->event_check;
-	uint8_t injected = EVENT_INJECTED;
+	bool *check = &hvm_vcpu(v)->event_check;
 
-	if (!READ_ONCE(*check) || __atomic_compare_exchange_n(check, &injected, EVENT_LOOK, false,
-							      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+	if (!READ_ONCE(*check))
 		return false;
 	/* Cleared before the look: an event that arrives meanwhile sets it again. */
-	__atomic_store_n(check, EVENT_NONE, __ATOMIC_SEQ_CST);
+	__atomic_store_n(check, false, __ATOMIC_SEQ_CST);
 	if (!evtchn_upcall_pending(v))
 		return false;
-	__atomic_store_n(check, EVENT_LOOK, __ATOMIC_SEQ_CST);
+	__atomic_store_n(check, true, __ATOMIC_SEQ_CST);
 	return true;
 }
 
@@ -58,9 +54,11 @@ int hvm_pending_vector(struct vcpu *v)
 {
 	struct hvm_vcpu *h = hvm_vcpu(v);
 	uint8_t callback = READ_ONCE(v->domain->callback_vector);
+	int vector = vlapic_pending(v);
 
-	h->vector_is_callback = callback && !READ_ONCE(v->upcall_vector) && callback_pending(v);
-	return h->vector_is_callback ? callback : vlapic_pending(v);
+	h->vector_is_callback =
+		vector < 0 && callback && !READ_ONCE(v->upcall_vector) && callback_pending(v);
+	return h->vector_is_callback ? callback : vector;
 }
 
 bool hvm_interrupt_waits(struct vcpu *v)
@@ -68,20 +66,15 @@ bool hvm_interrupt_waits(struct vcpu *v)
 	return vlapic_nmi_pending(v) || hvm_pending_vector(v) >= 0;
 }
 
+/* A callback is due as long as its flag is set: nothing changes when it is given or taken back. */
 void hvm_ack_vector(struct vcpu *v, int vector)
 {
-	struct hvm_vcpu *h = hvm_vcpu(v);
-
-	if (h->vector_is_callback)
-		__atomic_store_n(&h->event_check, EVENT_INJECTED, __ATOMIC_SEQ_CST);
-	else
+	if (!hvm_vcpu(v)->vector_is_callback)
 		vlapic_ack(v, vector);
 }
 
-void hvm_requeue_vector(struct vcpu *v, uint8_t vector)
+void hvm_requeue_vector(struct vcpu *v, int vector)
 {
-	if (vector == READ_ONCE(v->domain->callback_vector) && !READ_ONCE(v->upcall_vector))
-		__atomic_store_n(&hvm_vcpu(v)->event_check, EVENT_LOOK, __ATOMIC_SEQ_CST);
-	else
+	if (!hvm_vcpu(v)->vector_is_callback)
 		vlapic_unack(v, vector);
 }

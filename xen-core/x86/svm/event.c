@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is injected into the guest at its next entry: the event whose delivery the last exit
- * interrupted, an exception that the core raises, an NMI, an interrupt; one at a time.
+ * What the guest gets at its next entry. One event is injected: the one whose delivery the last exit
+ * interrupted, an exception that the core raises, or an NMI. Interrupts are offered as virtual ones.
  */
 #include "hvm/vlapic.h"
 #include "x86/regs.h"
@@ -41,20 +41,15 @@ static uint64_t replace(struct vcpu *v, uint64_t first, uint64_t second)
 {
 	struct svm_vcpu *sv = svm_vcpu(v);
 
-	switch (EVENT_TYPE(first)) {
-	case EVENT_INTR:
-		hvm_requeue_vector(v, first & 0xff);
-		return second;
-	case EVENT_NMI:
+	if (EVENT_TYPE(first) == EVENT_NMI) {
 		sv->vmcb->intercept1 &= ~INTERCEPT_IRET;
 		vlapic_set_nmi(v);
 		return second;
-	default:
-		second = combine(first, second);
-		if (!second)
-			svm_triple_fault(v);
-		return second;
 	}
+	second = combine(first, second);
+	if (!second)
+		svm_triple_fault(v);
+	return second;
 }
 
 void svm_inject_exception(struct vcpu *v, unsigned int vector, int64_t error)
@@ -69,7 +64,8 @@ void svm_inject_exception(struct vcpu *v, unsigned int vector, int64_t error)
 
 /*
  * An event whose delivery the exit interrupted. What an instruction raised by itself (INT n, INT3,
- * INTO) is not injected again: the guest executes the instruction again.
+ * INTO) is not injected again: the guest executes the instruction again. Nor is an interrupt: it waits
+ * again (svm_take_back_interrupt).
  */
 static uint64_t interrupted_event(struct vmcb *c)
 {
@@ -77,7 +73,8 @@ static uint64_t interrupted_event(struct vmcb *c)
 	unsigned int vector = event & 0xff;
 
 	c->exitintinfo = 0;
-	if (!(event & EVENT_VALID) || EVENT_TYPE(event) == EVENT_SOFT ||
+	if (!(event & EVENT_VALID) || EVENT_TYPE(event) == EVENT_INTR ||
+	    EVENT_TYPE(event) == EVENT_SOFT ||
 	    (EVENT_TYPE(event) == EVENT_EXCEPTION && (vector == TRAP_BP || vector == TRAP_OF)))
 		return 0;
 	return event;
@@ -86,12 +83,6 @@ static uint64_t interrupted_event(struct vmcb *c)
 static bool interrupts_open(const struct svm_vcpu *sv)
 {
 	return (sv->regs.rflags & RFLAGS_IF) && !(sv->vmcb->int_shadow & 1);
-}
-
-static void request_window(struct vmcb *c)
-{
-	c->vintr |= VINTR_IRQ | VINTR_IGN_TPR | VINTR_PRIO_MAX;
-	c->intercept1 |= INTERCEPT_VINTR;
 }
 
 /* One NMI at a time: IRET ends it, and until then IRET is intercepted. */
@@ -108,7 +99,6 @@ void svm_prepare_event(struct vcpu *v)
 {
 	struct svm_vcpu *sv = svm_vcpu(v);
 	struct vmcb *c = sv->vmcb;
-	int vector;
 
 	c->eventinj = interrupted_event(c);
 	if (sv->pending_event) {
@@ -118,20 +108,40 @@ void svm_prepare_event(struct vcpu *v)
 	}
 	if (!c->eventinj)
 		c->eventinj = take_nmi(v, c);
-	vector = hvm_pending_vector(v);
-	if (vector < 0)
-		return;
-	if (!c->eventinj && interrupts_open(sv)) {
-		c->eventinj = EVENT_VALID | EVENT_INTR << 8 | (uint64_t)vector;
-		hvm_ack_vector(v, vector);
-		if (hvm_pending_vector(v) < 0)
-			return;
-	}
-	request_window(c);
 }
 
 void svm_cancel_event(struct vmcb *c)
 {
 	if (c->eventinj & EVENT_VALID)
 		c->exitintinfo = c->eventinj;
+}
+
+int svm_offer_interrupt(struct vcpu *v)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+	struct vmcb *c = sv->vmcb;
+	int vector = hvm_pending_vector(v);
+
+	c->vintr &= ~(VINTR_IRQ | VINTR_VECTOR(0xff));
+	c->intercept1 &= ~INTERCEPT_VINTR;
+	if (vector < 0)
+		return -1;
+	c->vintr |= VINTR_IRQ | VINTR_IGN_TPR | VINTR_PRIO_MAX;
+	if (c->eventinj || !interrupts_open(sv)) {
+		c->intercept1 |= INTERCEPT_VINTR;
+		return -1;
+	}
+	c->vintr |= VINTR_VECTOR(vector);
+	hvm_ack_vector(v, vector);
+	return vector;
+}
+
+void svm_take_back_interrupt(struct vcpu *v, int vector)
+{
+	const struct vmcb *c = svm_vcpu(v)->vmcb;
+	bool broken_off =
+		(c->exitintinfo & EVENT_VALID) && EVENT_TYPE(c->exitintinfo) == EVENT_INTR;
+
+	if (vector >= 0 && ((c->vintr & VINTR_IRQ) || broken_off))
+		hvm_requeue_vector(v, vector);
 }

@@ -234,15 +234,12 @@ void svm_handle_exit(struct vcpu *v)
 	case VMEXIT_INTR:
 		irq_window();
 		break;
-	case VMEXIT_NMI: /* taken when GIF was set */
-	case VMEXIT_SMI: /* the firmware's own: by now it has had it */
+	case VMEXIT_NMI:   /* taken when GIF was set */
+	case VMEXIT_SMI:   /* the firmware's own: by now it has had it */
+	case VMEXIT_VINTR: /* the guest takes interrupts now: the next entry gives it one */
 		break;
 	case VMEXIT_VMMCALL:
 		exit_hypercall(v);
-		break;
-	case VMEXIT_VINTR:
-		sv->vmcb->vintr &= ~(VINTR_IRQ | VINTR_IGN_TPR | VINTR_PRIO_MAX);
-		sv->vmcb->intercept1 &= ~INTERCEPT_VINTR;
 		break;
 	case VMEXIT_IRET: /* the NMI's handler is at its end: the shadow keeps the next one off it */
 		sv->vmcb->intercept1 &= ~INTERCEPT_IRET;

@@ -44,10 +44,20 @@ static inline bool svm_long_mode_active(const struct svm_vcpu *sv)
 
 void svm_run(struct vcpu *v);
 maddr_t svm_host_vmcb(void); /* this CPU's */
-/* Before entry: chooses what to inject, and asks for an exit when something has to wait. */
+/* Before entry: chooses the event to inject. */
 void svm_prepare_event(struct vcpu *v);
 /* The entry did not happen: what was chosen is for the next one. */
 void svm_cancel_event(struct vmcb *vmcb);
+/*
+ * Then: gives the guest the interrupt that waits as a virtual one, which the CPU takes before the
+ * guest's first instruction; when the guest can't take it at once, asks for an exit as soon as it
+ * can. Returns the vector that was given, or -1. Interrupts are never injected as events: to hardware
+ * that would be the same, but QEMU's emulation (7.2, TYPE_INTR in helper_vmrun) may deliver such an
+ * event a second time, in the middle of the handler.
+ */
+int svm_offer_interrupt(struct vcpu *v);
+/* After the exit: when the CPU did not take what was given, or not wholly, it waits again. */
+void svm_take_back_interrupt(struct vcpu *v, int vector);
 /* The guest's CPU would reset: its domain is shut down for a reboot. */
 void svm_triple_fault(struct vcpu *v);
 void svm_handle_exit(struct vcpu *v);
