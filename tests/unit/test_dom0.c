@@ -18,6 +18,7 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/window.h"
+#include "x86/smp.h"
 
 #define MIB	    (1UL << 20)
 #define GIB	    (1UL << 30)
@@ -37,7 +38,7 @@ static struct vcpu vcpu0, *vcpu_table[MAX_VCPUS];
 static struct xen_domctl_createdomain created;
 static struct hvm_hw_cpu entered;
 static uint64_t free_frames, ram, limit;
-static unsigned int windows, vcpus_made, online;
+static unsigned int windows, vcpus_made, online, wallclock_updates, unpaused;
 static bool no_memory, no_large;
 
 /* Guest memory is what was written, page by page. */
@@ -92,6 +93,16 @@ int guest_phys_write(struct domain *d, gpa_t dst, const void *src, size_t len)
 	return 0;
 }
 
+void domain_update_wallclock(struct domain *d)
+{
+	wallclock_updates++;
+}
+
+void domain_unpause(struct domain *d)
+{
+	unpaused++;
+}
+
 void *window_open(mfn_t mfn)
 {
 	assert_true(mfn.v < MODULE_AREA / PAGE_SIZE);
@@ -140,7 +151,7 @@ uint64_t frames_free(void)
 	return free_frames;
 }
 
-unsigned int cpus_online(void)
+unsigned int smp_cpus_wanted(void)
 {
 	return online;
 }
@@ -219,7 +230,7 @@ static int setup(void **state)
 	vcpu0 = (struct vcpu) { 0 };
 	vcpu0.pause_flags = 1UL << PAUSE_DOWN;
 	options = (struct core_options) { .dom0_mem = { ~0UL, ~0UL, ~0UL } };
-	nr_written = nr_mapped = windows = vcpus_made = 0;
+	nr_written = nr_mapped = windows = vcpus_made = wallclock_updates = unpaused = 0;
 	no_memory = no_large = false;
 	ram = 0;
 	online = 2;
@@ -311,12 +322,29 @@ static void check_map(uint64_t low, uint64_t high)
 	assert_int_equal(limit, dom0.max_pages);
 }
 
+/* As the boot does it; its vCPUs are made when the other CPUs are up. */
+static struct domain *build(const struct dom0_image *image)
+{
+	struct dom0 made;
+
+	vcpus_made = 0;
+	if (dom0_build(image, &made))
+		return NULL;
+	assert_int_equal(vcpus_made, 0);
+	assert_false(vcpu0.initialised);
+	assert_int_equal(dom0_start(&made), 0);
+	assert_int_equal(wallclock_updates, 1);
+	assert_int_equal(made.d->state, DOMAIN_ALIVE);
+	assert_int_equal(unpaused, 1);
+	return made.d;
+}
+
 static void everything_is_in_its_place(void **state)
 {
 	struct fixture *f = *state;
 
 	options.dom0_mem.size = 64 * MIB;
-	assert_ptr_equal(dom0_build(&f->image), &dom0);
+	assert_ptr_equal(build(&f->image), &dom0);
 	assert_is_at(&f->loader, LOADER_LOAD);
 	check_start_info(f, 64 * MIB);
 	check_map(64 * MIB, 0);
@@ -334,7 +362,7 @@ static void memory_goes_around_the_hole(void **state)
 
 	options.dom0_mem.size = 5 * GIB;
 	options.dom0_max_vcpus_min = 200;
-	assert_non_null(dom0_build(&f->image));
+	assert_non_null(build(&f->image));
 	check_start_info(f, GIB);
 	check_map(3 * GIB, 2 * GIB);
 	assert_int_equal(vcpus_made, MAX_VCPUS);
@@ -346,7 +374,7 @@ static void small_pages_do(void **state)
 
 	no_large = true;
 	options.dom0_mem.size = 4 * MIB;
-	assert_non_null(dom0_build(&f->image));
+	assert_non_null(build(&f->image));
 	check_start_info(f, 4 * MIB);
 	check_map(4 * MIB, 0);
 }
@@ -361,13 +389,13 @@ static void modules_are_counted(void **state)
 	for (unsigned int i = 0; i < BOOT_MODULES_MAX; i++)
 		f->image.module[i] = &f->kernel;
 	f->image.nr_modules = BOOT_MODULES_MAX;
-	assert_non_null(dom0_build(&f->image));
+	assert_non_null(build(&f->image));
 	read_guest(entered.rbx, &info, sizeof(info));
 	assert_int_equal(info.nr_modules, BOOT_MODULES_MAX);
 	teardown(state);
 	setup(state);
 	f->image.nr_modules = 0;
-	assert_non_null(dom0_build(&f->image));
+	assert_non_null(build(&f->image));
 	read_guest(entered.rbx, &info, sizeof(info));
 	assert_int_equal(info.nr_modules, 0);
 	check_map(512 * MIB, 0);
@@ -393,16 +421,14 @@ static void bad_headers_are_refused(void **state)
 		f->header->size = bad[i][0];
 		f->header->load = bad[i][1];
 		f->header->entry = bad[i][2];
-		vcpus_made = 0;
-		assert_null(dom0_build(&f->image));
+		assert_null(build(&f->image));
 		assert_int_equal(nr_mapped, 0);
 	}
 	/* A module smaller than a header, whatever stands behind it. */
 	*f->header =
 		(struct dom0_loader_header) { DOM0_LOADER_MAGIC, 12, LOADER_LOAD, LOADER_LOAD };
 	f->loader.size = 12;
-	vcpus_made = 0;
-	assert_null(dom0_build(&f->image));
+	assert_null(build(&f->image));
 	assert_false(vcpu0.initialised);
 }
 
@@ -412,27 +438,23 @@ static void too_little_memory_is_refused(void **state)
 
 	/* 2 MiB hold loader, both modules and start info, but not a third module of 2 MiB. */
 	options.dom0_mem.size = 2 * MIB;
-	assert_non_null(dom0_build(&f->image));
+	assert_non_null(build(&f->image));
 	teardown(state);
 	setup(state);
 	options.dom0_mem.size = 2 * MIB;
 	f->initrd.size = 2 * MIB;
-	assert_null(dom0_build(&f->image));
+	assert_null(build(&f->image));
 	f->initrd.size = 2 * MIB - 100000;
-	vcpus_made = 0;
-	assert_null(dom0_build(&f->image));
+	assert_null(build(&f->image));
 	options.dom0_mem.size = MIB;
-	vcpus_made = 0;
-	assert_null(dom0_build(&f->image));
+	assert_null(build(&f->image));
 	/* What is kept for guests and the core is not Dom0's. */
 	options.dom0_mem.size = 64 * MIB;
 	free_frames = 64 * MIB / PAGE_SIZE;
-	vcpus_made = 0;
-	assert_null(dom0_build(&f->image));
+	assert_null(build(&f->image));
 	free_frames = GIB / PAGE_SIZE;
 	no_memory = true;
-	vcpus_made = 0;
-	assert_null(dom0_build(&f->image));
+	assert_null(build(&f->image));
 }
 
 int main(void)

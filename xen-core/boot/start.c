@@ -181,7 +181,7 @@ static void load_policy(void)
 	xfree(policy);
 }
 
-static struct domain *build_dom0(void)
+static int build_dom0(struct dom0 *dom0)
 {
 	struct dom0_image image = { .loader = find_module(MODULE_LOADER) };
 
@@ -191,7 +191,7 @@ static struct domain *build_dom0(void)
 	for (unsigned int i = 0; i < boot.nr_modules; i++)
 		if (kind_of(&boot.modules[i]) == MODULE_DOM0)
 			image.module[image.nr_modules++] = &boot.modules[i];
-	return dom0_build(&image);
+	return dom0_build(&image, dom0);
 }
 
 /* Modules are copied by now: their memory becomes free memory. */
@@ -204,24 +204,30 @@ static void free_modules(void)
 					       PAGE_SIZE) });
 }
 
-/* On the core's own page tables and stack. */
-static void start_core(void)
+/* The core's interrupts, and the clocks, whose rates are measured while the boot goes on. */
+static void start_hardware(void)
 {
-	struct domain *dom0;
-
 	traps_boot();
 	traps_cpu_init();
-	frames_boot((struct frame *)FRAME_TABLE_VA, max_mfn);
-	add_memory();
-	printk("%lu MiB of memory\n", frames_total() >> (20 - PAGE_SHIFT));
-	if (acpi_info.nodes & (acpi_info.nodes - 1))
-		printk(KERN_WARNING "SRAT: several nodes; their memory is used as one\n");
 	apic_boot(acpi_info.lapic_addr, options.x2apic);
 	if (acpi_info.pcat_compat)
 		legacy_pic_disable();
 	ioapic_boot();
 	apic_cpu_init();
-	time_boot();
+	time_boot_begin();
+}
+
+/* On the core's own page tables and stack. */
+static void start_core(void)
+{
+	struct dom0 dom0;
+
+	start_hardware();
+	frames_boot((struct frame *)FRAME_TABLE_VA, max_mfn);
+	add_memory();
+	printk("%lu MiB of memory\n", frames_total() >> (20 - PAGE_SHIFT));
+	if (acpi_info.nodes & (acpi_info.nodes - 1))
+		printk(KERN_WARNING "SRAT: several nodes; their memory is used as one\n");
 	percpu_ready = true;
 	if (vm_ops->probe())
 		panic("this machine can't run guests");
@@ -229,15 +235,15 @@ static void start_core(void)
 	load_policy();
 	sched_boot();
 	cpu_init();
-	smp_boot(options.smp ? (options.maxcpus ? options.maxcpus : MAX_CPUS) : 1);
 	debug_keys_init();
 	console_io_init();
-	dom0 = build_dom0();
-	if (!dom0)
+	if (build_dom0(&dom0))
 		panic("no Dom0");
 	free_modules();
-	dom0->state = DOMAIN_ALIVE;
-	domain_unpause(dom0);
+	time_boot();
+	smp_boot();
+	if (dom0_start(&dom0))
+		panic("no Dom0");
 	/* Late: until the main loop runs, nobody would serve the interrupt. */
 	if (!ioapic_route_isa(serial_irq(), VECTOR_SERIAL, this_cpu()->apic_id))
 		console_irq_on();

@@ -15,6 +15,7 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/window.h"
+#include "x86/smp.h"
 
 #define MIB	     (1UL << 20)
 #define GIB	     (1UL << 30)
@@ -89,7 +90,7 @@ static uint64_t memory_size(void)
 
 static unsigned int vcpu_count(void)
 {
-	unsigned int n = cpus_online();
+	unsigned int n = smp_cpus_wanted();
 
 	if (options.dom0_max_vcpus_max)
 		n = min(n, options.dom0_max_vcpus_max);
@@ -201,9 +202,10 @@ static int set_entry(struct domain *d, uint32_t entry, uint64_t start_info)
 	return 0;
 }
 
-static int load(struct domain *d, const struct dom0_image *image, struct start_area *a,
+static int load(struct dom0 *dom0, const struct dom0_image *image, struct start_area *a,
 		uint64_t memory)
 {
+	struct domain *d = dom0->d;
 	uint64_t base = min(memory, GIB) - ROUND_UP(sizeof(*a), PAGE_SIZE);
 	struct dom0_loader_header h;
 	int rc;
@@ -224,12 +226,12 @@ static int load(struct domain *d, const struct dom0_image *image, struct start_a
 		rc = load_module(d, image->module[i], a->module[i].paddr);
 	if (!rc)
 		rc = write_start_info(d, a, base);
-	if (!rc)
-		rc = set_entry(d, h.entry, base);
+	dom0->entry = h.entry;
+	dom0->start_info = base;
 	return rc;
 }
 
-struct domain *dom0_build(const struct dom0_image *image)
+int dom0_build(const struct dom0_image *image, struct dom0 *dom0)
 {
 	uint64_t memory = memory_size();
 	struct xen_domctl_createdomain config = {
@@ -241,18 +243,34 @@ struct domain *dom0_build(const struct dom0_image *image)
 		.arch = { .emulation_flags = XEN_X86_EMU_LAPIC },
 	};
 	struct start_area *a = xzalloc(sizeof(*a));
-	struct domain *d;
-	int rc = a ? domain_create(0, &config, NULL, &d) : -ENOMEM;
+	int rc = a ? domain_create(0, &config, NULL, &dom0->d) : -ENOMEM;
+
+	if (!rc)
+		rc = load(dom0, image, a, memory);
+	xfree(a);
+	if (rc)
+		printk(KERN_ERR "Dom0 can't be built: error %d\n", -rc);
+	else
+		printk("Dom0: %lu MiB, %u vCPUs\n", memory / MIB, dom0->d->max_vcpus);
+	return rc;
+}
+
+int dom0_start(const struct dom0 *dom0)
+{
+	struct domain *d = dom0->d;
+	int rc = 0;
 
 	for (unsigned int i = 0; !rc && i < d->max_vcpus; i++)
 		rc = vcpu_create(d, i);
 	if (!rc)
-		rc = load(d, image, a, memory);
-	xfree(a);
+		rc = set_entry(d, dom0->entry, dom0->start_info);
 	if (rc) {
-		printk(KERN_ERR "Dom0 can't be built: error %d\n", -rc);
-		return NULL;
+		printk(KERN_ERR "Dom0 can't be started: error %d\n", -rc);
+		return rc;
 	}
-	printk("Dom0: %lu MiB, %u vCPUs\n", memory / MIB, d->max_vcpus);
-	return d;
+	/* The clock did not run yet when it was created. */
+	domain_update_wallclock(d);
+	d->state = DOMAIN_ALIVE;
+	domain_unpause(d);
+	return 0;
 }

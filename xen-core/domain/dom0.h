@@ -28,10 +28,19 @@ struct dom0_image {
 	unsigned int nr_modules;
 };
 
+/* What dom0_build() leaves to dom0_start(). */
+struct dom0 {
+	struct domain *d;
+	uint32_t entry;
+	uint64_t start_info;
+};
+
 /*
- * Makes domain 0 of @image, with the memory and vCPUs that the options ask for; not unpaused yet.
- * Returns NULL after a message that says what is wrong.
+ * Makes domain 0 of @image, with the memory that the options ask for; before the other CPUs are up. An
+ * error comes after a message that says what is wrong.
  */
-struct domain *dom0_build(const struct dom0_image *image);
+int dom0_build(const struct dom0_image *image, struct dom0 *dom0);
+/* When they are up: its vCPUs; then it runs. */
+int dom0_start(const struct dom0 *dom0);
 
 #endif

@@ -106,10 +106,8 @@ void cpu_init(void)
 	struct cpu *cpu = this_cpu();
 
 	set_control_registers();
-	apic_cpu_init();
 	cpu->apic_id = apic_id();
 	read_topology(cpu);
-	time_cpu_init();
 	timers_cpu_init(cpu->id);
 	if (xsm_cpu_init())
 		panic("no memory for CPU %u's policy cache", cpu->id);
@@ -122,6 +120,8 @@ void ap_start(void);
 void ap_start(void)
 {
 	traps_cpu_init();
+	apic_cpu_init();
+	time_cpu_init();
 	cpu_init();
 	__atomic_add_fetch(&nr_cpus, 1, __ATOMIC_RELEASE);
 	main_loop();
@@ -162,10 +162,18 @@ static bool start_one(uint32_t id, uint32_t acpi_id)
 	return false;
 }
 
-void smp_boot(unsigned int max)
+unsigned int smp_cpus_wanted(void)
 {
-	for (unsigned int i = 0;
-	     i < acpi_info.nr_cpus && cpus_online() < min(max, (unsigned int)MAX_CPUS); i++) {
+	unsigned int n = min(acpi_info.nr_cpus, (unsigned int)MAX_CPUS);
+
+	if (!options.smp)
+		return 1;
+	return options.maxcpus ? min(n, options.maxcpus) : n;
+}
+
+void smp_boot(void)
+{
+	for (unsigned int i = 0; i < acpi_info.nr_cpus && cpus_online() < smp_cpus_wanted(); i++) {
 		if (acpi_info.cpu[i].apic_id == this_cpu()->apic_id)
 			this_cpu()->acpi_id = acpi_info.cpu[i].acpi_id;
 		else if (!start_one(acpi_info.cpu[i].apic_id, acpi_info.cpu[i].acpi_id))

@@ -8,10 +8,13 @@
 /* Boot, before the identity map goes: puts the start-up code below 1 MiB, at page @page. */
 void smp_place_trampoline(maddr_t page);
 
-/* Starts all CPUs that ACPI lists (at most @max), one after another. */
-void smp_boot(unsigned int max);
+/* How many CPUs ACPI lists, as far as the options want them; all that start are online after smp_boot(). */
+unsigned int smp_cpus_wanted(void);
 
-/* What each CPU does for itself, the boot CPU included, before it enters the main loop. */
+/* Starts the other CPUs, one after another. */
+void smp_boot(void);
+
+/* What each CPU with its local APIC on does for itself, before it enters the main loop. */
 void cpu_init(void);
 
 /* Power off or reboot the host: other CPUs stop first. */

@@ -30,10 +30,13 @@ struct scale {
 static struct {
 	uint64_t base; /* TSC at system time 0 */
 	uint64_t hz;
-	struct scale to_ns, to_tsc, to_apic;
+	struct scale to_ns, to_tsc, to_timer;
 	bool deadline; /* the local APIC's timer compares with the TSC */
 	bool unstable; /* the CPUs' TSCs differ: system_time() holds it back */
-} clock;
+} clock = {
+	/* 4 GHz until it is measured: a panic waits long enough for its message to be read. */
+	.to_tsc = { 1U << 31, 3 },
+};
 
 static uint64_t last_time; /* the latest that system_time() has told, while the TSCs are unstable */
 static uint64_t last_tsc;  /* the latest that any CPU has seen while the CPUs come up */
@@ -79,11 +82,6 @@ static struct scale scale_make(uint64_t from, uint64_t to)
 uint64_t tsc_to_ns(uint64_t tsc)
 {
 	return (int64_t)(tsc - clock.base) < 0 ? 0 : scale_apply(&clock.to_ns, tsc - clock.base);
-}
-
-uint64_t ns_to_tsc(uint64_t ns)
-{
-	return clock.base + scale_apply(&clock.to_tsc, ns);
 }
 
 uint64_t tsc_khz(void)
@@ -154,7 +152,7 @@ void udelay(unsigned int us)
 		__builtin_ia32_pause();
 }
 
-/* Clocks of a known rate to calibrate against. */
+/* A clock of a known rate to calibrate against. */
 struct reference {
 	const char *name;
 	uint64_t hz, mask;
@@ -162,7 +160,6 @@ struct reference {
 };
 
 static volatile uint64_t *hpet;
-static uint16_t pm_timer_port;
 
 #define HPET_CAPS    0 /* indices of 8-byte registers */
 #define HPET_CONFIG  2
@@ -174,6 +171,7 @@ static uint64_t hpet_read(void)
 	return hpet[HPET_COUNTER];
 }
 
+/* False when there is none. */
 static bool hpet_open(struct reference *ref)
 {
 	uint64_t femtoseconds;
@@ -184,8 +182,8 @@ static bool hpet_open(struct reference *ref)
 	if (!hpet)
 		return false;
 	femtoseconds = hpet[HPET_CAPS] >> 32;
-	/* IA-PC HPET specification 2.3.4: above 0 and at most 100 ns. */
-	if (!femtoseconds || femtoseconds > 100000000)
+	/* IA-PC HPET specification 2.3.4: above 0 and at most 100 ns. Nor is one faster than 1 GHz. */
+	if (femtoseconds < 1000000 || femtoseconds > 100000000)
 		return false;
 	hpet[HPET_CONFIG] |= 1;
 	*ref = (struct reference) { "HPET", 1000000000000000UL / femtoseconds,
@@ -195,18 +193,11 @@ static bool hpet_open(struct reference *ref)
 
 static uint64_t pm_timer_read(void)
 {
-	return inl(pm_timer_port);
+	return inl((uint16_t)acpi_info.pm_timer);
 }
 
-static bool pm_timer_open(struct reference *ref)
-{
-	if (!acpi_info.pm_timer)
-		return false;
-	pm_timer_port = (uint16_t)acpi_info.pm_timer;
-	/* Bits 24 to 31 may be absent; 24 bits last for 4.7 s. */
-	*ref = (struct reference) { "ACPI PM timer", 3579545, 0xffffff, pm_timer_read };
-	return true;
-}
+/* Bits 24 to 31 may be absent; 24 bits last for 4.7 s. */
+static const struct reference pm_timer = { "ACPI PM timer", 3579545, 0xffffff, pm_timer_read };
 
 struct sample {
 	uint64_t tsc, count;
@@ -230,48 +221,90 @@ static struct sample sample_read(const struct reference *ref)
 	return best;
 }
 
-/* The TSC's rate, by 50 ms of @ref; 0 when @ref does not count. */
-static uint64_t tsc_calibrate(const struct reference *ref)
+/* What a 64-bit CPU's TSC is between. */
+#define TSC_HZ_MIN 50000000UL
+#define TSC_HZ_MAX 10000000000UL
+
+/* The TSC's rate by what @ref has counted since @start, 50 ms or more; 0 when @ref does not count. */
+static uint64_t tsc_rate(const struct reference *ref, struct sample start)
 {
-	struct sample start = sample_read(ref), end = start;
-	uint64_t counted = 0;
-	unsigned int still = 0;
+	uint64_t ticks, counted, least = ref->hz / 20;
 
-	while (counted < ref->hz / 20) {
+	do {
 		struct sample now = sample_read(ref);
-		uint64_t step = (now.count - end.count) & ref->mask;
 
-		/* Backwards, or far too long for 8 reads: a broken clock. */
-		if (step > ref->mask / 2 || ++still > 10000)
-			return 0;
-		if (step)
-			still = 0;
-		counted += step;
-		end = now;
+		ticks = now.tsc - start.tsc;
+		counted = (now.count - start.count) & ref->mask;
+	} while (counted < least && ticks < TSC_HZ_MAX / 20);
+	if (counted < least)
+		return 0;
+	/* After a long boot, so that the product fits. */
+	while (ticks >> 33) {
+		ticks >>= 1;
+		counted >>= 1;
 	}
-	return (end.tsc - start.tsc) * ref->hz / counted;
+	return ticks * ref->hz / counted;
 }
 
-static bool (*const references[])(struct reference *ref) = { hpet_open, pm_timer_open };
-
-static void clock_calibrate(void)
+static bool tsc_calibrate(const struct reference *ref, struct sample start)
 {
-	unsigned int i;
+	uint64_t hz = tsc_rate(ref, start);
 
-	for (i = 0; i < ARRAY_SIZE(references); i++) {
-		struct reference ref;
-
-		if (!references[i](&ref))
-			continue;
-		clock.hz = tsc_calibrate(&ref);
-		/* The slowest TSC of a 64-bit CPU is far above; see scale_make() for the upper bound. */
-		if (clock.hz > 50000000 && clock.hz < (1UL << 40)) {
-			printk("TSC: %lu kHz by the %s\n", tsc_khz(), ref.name);
-			return;
-		}
-		printk(KERN_WARNING "The %s does not count\n", ref.name);
+	/* A clock that goes backwards seems to have counted for ever. */
+	if (hz < TSC_HZ_MIN || hz > TSC_HZ_MAX) {
+		printk(KERN_WARNING "The %s does not count\n", ref->name);
+		return false;
 	}
-	panic("No clock to calibrate the TSC against");
+	clock.hz = hz;
+	printk("TSC: %lu kHz by the %s\n", tsc_khz(), ref->name);
+	return true;
+}
+
+#define LVTT_ONESHOT		 (0U << 17)
+#define LVTT_TSCDEADLINE	 (2U << 17)
+#define TDCR_DIVIDE_1		 0xb
+#define TDCR_DIVIDE_16		 0x3
+#define CPUID_1_ECX_TSC_DEADLINE (1U << 24)
+
+/* The local APIC's timer counts down from its maximum, a minute at least; returns the TSC at its start. */
+static uint64_t apic_timer_count(void)
+{
+	apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED | LVTT_ONESHOT | VECTOR_TIMER);
+	apic_write(APIC_TIMER_DIVIDE, TDCR_DIVIDE_16);
+	apic_write(APIC_TIMER_INIT, ~0U);
+	return tsc_read();
+}
+
+/* The timer's rate by what it has counted since @start. */
+static void apic_timer_calibrate(uint64_t start)
+{
+	uint64_t counted, ns;
+
+	if (!apic_read(APIC_TIMER_COUNT)) {
+		/* It is at its end: measured anew. */
+		start = apic_timer_count();
+		udelay(50000);
+	}
+	counted = 16UL * (~0U - apic_read(APIC_TIMER_COUNT));
+	ns = scale_apply(&clock.to_ns, tsc_read() - start);
+	if (counted < 5000)
+		panic("The local APIC's timer does not count");
+	clock.to_timer = scale_make(ns, counted);
+	printk("Local APIC timer: %lu kHz\n", counted * 1000000 / ns);
+}
+
+/* What is measured from time_boot_begin() to time_boot(). */
+static struct {
+	struct reference hpet; /* hz 0: none */
+	struct sample start;
+	uint64_t timer_start;
+} boot_window;
+
+void time_boot_begin(void)
+{
+	if (hpet_open(&boot_window.hpet))
+		boot_window.start = sample_read(&boot_window.hpet);
+	boot_window.timer_start = apic_timer_count();
 }
 
 #define RTC_INDEX 0x70
@@ -377,72 +410,46 @@ void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t at_system_time)
 
 void time_boot(void)
 {
-	clock_calibrate();
+	uint32_t leaf[4];
+
+	/* The PM timer may wrap during the boot: it is started anew. */
+	if (!(boot_window.hpet.hz && tsc_calibrate(&boot_window.hpet, boot_window.start)) &&
+	    !(acpi_info.pm_timer && tsc_calibrate(&pm_timer, sample_read(&pm_timer))))
+		panic("No clock to calibrate the TSC against");
 	clock.to_ns = scale_make(clock.hz, NS_PER_S);
 	clock.to_tsc = scale_make(NS_PER_S, clock.hz);
+	cpuid(1, 0, leaf);
+	clock.deadline = leaf[2] & CPUID_1_ECX_TSC_DEADLINE;
+	clock.to_timer = clock.to_tsc;
+	if (!clock.deadline)
+		apic_timer_calibrate(boot_window.timer_start);
+	time_cpu_init();
 	clock.base = tsc_read();
 	wallclock_set(rtc_get(), 0, system_time());
 }
 
-#define LVTT_ONESHOT		 (0U << 17)
-#define LVTT_TSCDEADLINE	 (2U << 17)
-#define TDCR_DIVIDE_1		 0xb
-
-#define CPUID_1_ECX_TSC_DEADLINE (1U << 24)
-
-/* The timer's rate against 10 ms of the TSC. */
-static void apic_timer_calibrate(void)
-{
-	uint64_t start, ticks = clock.hz / 100, now;
-	uint32_t counted;
-
-	apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED | LVTT_ONESHOT | VECTOR_TIMER);
-	apic_write(APIC_TIMER_INIT, ~0U);
-	start = tsc_read();
-	do
-		now = tsc_read();
-	while (now - start < ticks);
-	counted = ~0U - apic_read(APIC_TIMER_COUNT);
-	now = tsc_read();
-	apic_write(APIC_TIMER_INIT, 0);
-	if (counted < 1000)
-		panic("The local APIC's timer does not count");
-	clock.to_apic = scale_make(NS_PER_S, counted * clock.hz / (now - start));
-	printk("Local APIC timer: %lu kHz\n", counted * clock.hz / (now - start) / 1000);
-}
-
 void time_cpu_init(void)
 {
-	uint32_t leaf[4];
-
 	(void)tsc_read_checked();
-	cpuid(1, 0, leaf);
+	apic_write(APIC_TIMER_INIT, 0);
 	apic_write(APIC_TIMER_DIVIDE, TDCR_DIVIDE_1);
-	if (leaf[2] & CPUID_1_ECX_TSC_DEADLINE) {
-		clock.deadline = true;
-		apic_write(APIC_LVT_TIMER, LVTT_TSCDEADLINE | VECTOR_TIMER);
-		return;
-	}
-	if (!clock.to_apic.mul)
-		apic_timer_calibrate();
-	apic_write(APIC_LVT_TIMER, LVTT_ONESHOT | VECTOR_TIMER);
+	apic_write(APIC_LVT_TIMER,
+		   (clock.deadline ? LVTT_TSCDEADLINE : LVTT_ONESHOT) | VECTOR_TIMER);
 }
+
+#define TIMER_MAX_NS (1UL << 59) /* eighteen years, in ticks of any clock below 2^64 */
 
 void apic_timer_set(uint64_t ns)
 {
-	uint64_t now, ticks = 0;
+	uint64_t ticks = 0, now;
 
-	if (clock.deadline) {
-		/* 0 disarms; what is past fires at once. */
-		wrmsr(MSR_TSC_DEADLINE, ns ? ns_to_tsc(ns) : 0);
-		return;
-	}
 	if (ns) {
 		now = system_time();
-		ticks = ns > now ? scale_apply(&clock.to_apic, ns - now) + 1 : 1;
-		/* Too far away for the counter: fires early, and is set again. */
-		if (ns > now && (ns - now > 60 * NS_PER_S || ticks > ~0U))
-			ticks = ~0U;
+		ticks = scale_apply(&clock.to_timer, ns > now ? min(ns - now, TIMER_MAX_NS) : 0) +
+			1;
 	}
-	apic_write(APIC_TIMER_INIT, (uint32_t)ticks);
+	if (clock.deadline)
+		wrmsr(MSR_TSC_DEADLINE, ns ? tsc_read() + ticks : 0);
+	else /* too far away for the counter: fires early, and is set again */
+		apic_write(APIC_TIMER_INIT, (uint32_t)min(ticks, 0xffffffffUL));
 }

@@ -22,9 +22,8 @@ static inline uint64_t tsc_read(void)
 uint64_t system_time(void);
 
 uint64_t tsc_khz(void);
-/* System time of a TSC value, and back. */
+/* System time of a TSC value. */
 uint64_t tsc_to_ns(uint64_t tsc);
-uint64_t ns_to_tsc(uint64_t ns);
 /* As pvclock wants it: ns = ((tsc_delta << shift) * mul) >> 32. */
 void tsc_scale(uint32_t *mul, int8_t *shift);
 
@@ -41,10 +40,16 @@ void wallclock_get(uint64_t *sec, uint32_t *nsec);
 void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t at_system_time);
 
 /*
- * Boot CPU, with ACPI tables parsed and mmio_map() usable: TSC and wall clock. Panics when the
- * machine has no clock to calibrate against. Then each CPU, with its local APIC on: its timer.
+ * Boot CPU, with ACPI tables parsed, mmio_map() usable and its local APIC on: begins to measure the
+ * rates of TSC and local APIC timer, and goes on with the boot. Until time_boot() it is system time 0.
+ */
+void time_boot_begin(void);
+/*
+ * Waits for what is left of the 50 ms that the measurement needs, and starts the clocks. Panics when
+ * the machine has none to calibrate against.
  */
 void time_boot(void);
+/* Each other CPU, with its local APIC on: its timer. */
 void time_cpu_init(void);
 
 /* Programs this CPU's local APIC timer to fire at @ns (0: stop). Used by sched/timer.c alone. */
