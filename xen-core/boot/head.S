@@ -2,7 +2,7 @@
 /*
  * Entry from the boot loader: 32-bit protected mode, paging off, EAX = loader's magic, EBX = its
  * information. Builds an identity map of the first 4 GiB and the core's own mapping of the first
- * GiB, enters 64-bit mode and calls start().
+ * GiB, enters 64-bit mode and calls start(). The other CPUs join at enter_long_mode.
  */
 #define VIRT 0xffffffff80000000
 #define PHYS(x) ((x) - VIRT)
@@ -54,7 +54,6 @@ boot_start:
 	cld
 	movl	%eax, PHYS(boot_magic)
 	movl	%ebx, PHYS(boot_info_addr)
-	movl	$PHYS(boot_stack_top), %esp
 
 	/* 64-bit mode and NX, or an explanation. */
 	movl	$0x80000000, %eax
@@ -92,10 +91,7 @@ boot_start:
 	movl	$PHYS(boot_l3_low) + 3, PHYS(boot_l4)
 	movl	$PHYS(boot_l3_high) + 3, PHYS(boot_l4) + 511 * 8
 
-	call	enter_long_mode
-	ljmp	$0x08, $PHYS(start64_low)
-
-/* Common to the boot CPU and the others (trampoline.S jumps here): CR4, CR3, EFER, CR0. */
+/* The others come here from trampoline.S: CR4, CR3, EFER, CR0. */
 	.globl enter_long_mode
 enter_long_mode:
 	movl	%cr4, %eax
@@ -112,7 +108,7 @@ enter_long_mode:
 	orl	$0x80010022, %eax	/* PG, WP, NE, MP */
 	movl	%eax, %cr0
 	lgdt	PHYS(boot_gdt_ptr)
-	ret
+	ljmp	$0x08, $PHYS(start64_low)
 
 /* The serial port is all that there is to say why. */
 no_long_mode:
@@ -145,11 +141,13 @@ start64:
 	movl	%eax, %ss
 	movl	%eax, %fs
 	movl	%eax, %gs
-	movq	$boot_stack_top, %rsp
+	movq	start_cr3, %rax
+	movq	%rax, %cr3
+	movq	start_rsp, %rsp
 	xorl	%ebp, %ebp
 	movl	boot_magic, %edi
 	movl	boot_info_addr, %esi
-	call	start
+	call	*start_entry
 	ud2
 
 	.section .data
@@ -161,11 +159,18 @@ boot_gdt:
 	.quad 0x00cf93000000ffff	/* data */
 	.quad 0x00cf9b000000ffff	/* 32-bit code */
 boot_gdt_end:
-	.globl boot_gdt_ptr
 boot_gdt_ptr:
 	.word boot_gdt_end - boot_gdt - 1
 	.quad PHYS(boot_gdt)
-	.align 4
+/* Where the CPU that starts goes on; smp.c sets it for the others. */
+	.align 8
+	.globl start_cr3, start_rsp, start_entry
+start_cr3:
+	.quad PHYS(boot_l4)
+start_rsp:
+	.quad boot_stack_top
+start_entry:
+	.quad start
 boot_magic:
 	.long 0
 boot_info_addr:
@@ -173,12 +178,10 @@ boot_info_addr:
 
 	.section .bss.page_aligned, "aw", @nobits
 	.align 4096
-	.globl boot_l4
 boot_l4:	.skip 4096
 boot_l3_low:	.skip 4096
 boot_l3_high:	.skip 4096
 boot_l2:	.skip 4 * 4096
-	.globl boot_stack_top
 boot_stack:	.skip 16384
 boot_stack_top:
 

@@ -272,6 +272,6 @@ void start(uint32_t magic, uint32_t info)
 				max(max_mfn, (boot.mem[i].start + boot.mem[i].size) >> PAGE_SHIFT);
 	smp_place_trampoline(find_trampoline());
 	find_early_memory();
-	paging_boot(early_alloc, max_mfn, has_memory);
+	paging_boot(early_alloc, max_mfn, has_memory, smp_cpus_wanted());
 	paging_switch(start_core);
 }

@@ -27,7 +27,7 @@ struct cpu {
 	struct domain
 		*copying; /* whose map of others' memory a copy uses now (mm/guest.c), or NULL */
 	unsigned int window_depth;
-	void *arch;		 /* struct arch_cpu (x86/smp.c) */
+	maddr_t root;		 /* its top-level page table */
 	void *sched;		 /* struct sched_cpu */
 	void *timers;		 /* struct timer_heap */
 	struct avc *avc;	 /* policy cache */

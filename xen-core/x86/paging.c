@@ -20,7 +20,8 @@
 extern char core_image_start[], core_text_end[], core_rodata_end[], core_image_end[];
 
 static uint64_t shared_l4[ENTRIES] __attribute__((aligned(4096)));
-static struct cpu boot_cpu;
+static struct cpu cpu_records[MAX_CPUS];
+struct cpu *cpus[MAX_CPUS];
 uint64_t core_tlb_generation;
 
 static unsigned int pt_index(uint64_t va, unsigned int level)
@@ -73,20 +74,12 @@ static void boot_map_frame_table(maddr_t (*alloc)(void), uint64_t max_mfn,
 	}
 }
 
-void paging_boot(maddr_t (*alloc)(void), uint64_t max_mfn,
-		 bool (*has_memory)(mfn_t start, uint64_t n))
+/* A CPU's top-level table and private region. */
+static void boot_map_cpu(struct cpu *cpu, maddr_t (*alloc)(void))
 {
-	uint64_t slots = DIV_ROUND_UP(max_mfn, 1UL << 27), *l4, *l1;
 	maddr_t root = alloc(), record = alloc();
+	uint64_t *l4 = boot_ptr(root), *l1;
 
-	boot_map_image(alloc);
-	boot_map_frame_table(alloc, max_mfn, has_memory);
-	for (uint64_t i = 0; i < min(slots, (uint64_t)MAX_CORE_SLOTS); i++)
-		shared_l4[SLOT_CORE + i] = alloc().v | PTE_P | PTE_W | PTE_A;
-	/* One level-2 and one level-1 table of registers: 2 MiB are plenty. */
-	boot_walk(shared_l4, MMIO_VA, alloc);
-
-	l4 = boot_ptr(root);
 	memcpy(l4, shared_l4, PAGE_SIZE);
 	l1 = boot_walk(l4, PERCPU_VA, alloc);
 	l1[PCPU_RECORD] = record.v | PTE_DATA;
@@ -95,58 +88,40 @@ void paging_boot(maddr_t (*alloc)(void), uint64_t max_mfn,
 		l1[PCPU_STACK + i] = alloc().v | PTE_DATA;
 	for (unsigned int i = 0; i < PCPU_NR_IST; i++)
 		l1[PCPU_IST + 2 * i] = alloc().v | PTE_DATA;
-	*(struct cpu **)boot_ptr(record) = &boot_cpu;
-	boot_cpu.self = &boot_cpu;
-	boot_cpu.arch = (void *)root.v;
-	cpus[0] = &boot_cpu;
+	*(struct cpu **)boot_ptr(record) = cpu;
+	cpu->self = cpu;
+	cpu->root = root;
+}
+
+void paging_boot(maddr_t (*alloc)(void), uint64_t max_mfn,
+		 bool (*has_memory)(mfn_t start, uint64_t n), unsigned int nr_cpus)
+{
+	uint64_t slots = DIV_ROUND_UP(max_mfn, 1UL << 27);
+
+	boot_map_image(alloc);
+	boot_map_frame_table(alloc, max_mfn, has_memory);
+	for (uint64_t i = 0; i < min(slots, (uint64_t)MAX_CORE_SLOTS); i++)
+		shared_l4[SLOT_CORE + i] = alloc().v | PTE_P | PTE_W | PTE_A;
+	/* One level-2 and one level-1 table of registers: 2 MiB are plenty. */
+	boot_walk(shared_l4, MMIO_VA, alloc);
+	for (unsigned int i = 0; i < nr_cpus; i++) {
+		cpus[i] = &cpu_records[i];
+		cpus[i]->id = i;
+		boot_map_cpu(cpus[i], alloc);
+	}
 }
 
 void paging_switch(void (*next)(void))
 {
-	uint64_t root = (uint64_t)boot_cpu.arch;
-
-	boot_cpu.arch = NULL;
 	asm volatile("mov %0, %%cr3\n\t"
 		     "mov %1, %%rsp\n\t"
 		     "xor %%ebp, %%ebp\n\t"
 		     "call *%2\n\t"
 		     "ud2"
 		     :
-		     : "r"(root), "r"(PCPU_STACK_TOP), "r"(next)
+		     : "r"(cpus[0]->root.v), "r"(PCPU_STACK_TOP), "r"(next)
 		     : "memory");
 	__builtin_unreachable();
-}
-
-static uint64_t core_pte(const void *va)
-{
-	return mfn_to_maddr(core_va_to_mfn(va)).v | PTE_P | PTE_W | PTE_A | PTE_D;
-}
-
-/* These pages are kept for good: CPUs are not taken away again. */
-maddr_t paging_cpu_create(struct cpu *cpu)
-{
-	uint64_t *l4 = core_pages_alloc(0), *l3 = core_pages_alloc(0), *l2 = core_pages_alloc(0),
-		 *l1 = core_pages_alloc(0);
-	struct cpu **record = core_pages_alloc(0);
-	void *page;
-
-	if (!l4 || !l3 || !l2 || !l1 || !record)
-		return (maddr_t) { 0 };
-	memcpy(l4, shared_l4, PAGE_SIZE);
-	l4[SLOT_PERCPU] = core_pte(l3);
-	l3[pt_index(PERCPU_VA, 3)] = core_pte(l2);
-	l2[pt_index(PERCPU_VA, 2)] = core_pte(l1);
-	l1[PCPU_RECORD] = core_pte(record) | PTE_NX;
-	l1[PCPU_TABLE] = core_pte(l1) | PTE_NX;
-	*record = cpu;
-	for (unsigned int i = 0; i < PCPU_STACK_PAGES + PCPU_NR_IST; i++) {
-		page = core_pages_alloc(0);
-		if (!page)
-			return (maddr_t) { 0 };
-		l1[i < PCPU_STACK_PAGES ? PCPU_STACK + i : PCPU_IST + 2 * (i - PCPU_STACK_PAGES)] =
-			core_pte(page) | PTE_NX;
-	}
-	return mfn_to_maddr(core_va_to_mfn(l4));
 }
 
 /* The frame of the level-1 table that maps @va, made where it is missing; MFN_INVALID: no memory. */

@@ -50,21 +50,15 @@ static inline void *boot_ptr(maddr_t addr)
 }
 
 /*
- * Builds the shared tables and the boot CPU's, from frames that @alloc hands out one by one
- * (zeroed, below 4 GiB), for machine frames below @max_mfn. @has_memory tells where the frame
- * table needs backing.
+ * Builds the shared tables, and those of @nr_cpus CPUs with their records, from frames that @alloc
+ * hands out one by one (zeroed, below 4 GiB), for machine frames below @max_mfn. @has_memory tells
+ * where the frame table needs backing.
  */
 void paging_boot(maddr_t (*alloc)(void), uint64_t max_mfn,
-		 bool (*has_memory)(mfn_t start, uint64_t n));
+		 bool (*has_memory)(mfn_t start, uint64_t n), unsigned int nr_cpus);
 
 /* Leaves the boot tables for the boot CPU's own, on its own stack, and calls @next. */
 void paging_switch(void (*next)(void)) __attribute__((noreturn));
-
-/*
- * Another CPU's top-level table and private region; @cpu's record must exist. Returns the table's
- * machine address, 0 when out of memory.
- */
-maddr_t paging_cpu_create(struct cpu *cpu);
 
 /* Maps and unmaps a core frame at core_va(). -ENOMEM. Under LOCK_HEAP. */
 int core_map(mfn_t mfn);

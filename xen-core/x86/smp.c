@@ -8,7 +8,6 @@
 #include "lib/console.h"
 #include "lib/printk.h"
 #include "lib/string.h"
-#include "mm/heap.h"
 #include "sched/sched.h"
 #include "sched/timer.h"
 #include "x86/acpi.h"
@@ -24,11 +23,11 @@
 
 #define CPUID_TOPOEXT (1U << 22) /* 0x80000001, ECX */
 
-struct cpu *cpus[MAX_CPUS];
 static unsigned int nr_cpus = 1;
 
 extern const char trampoline_start[], trampoline_end[];
-extern uint64_t ap_boot_cr3, ap_boot_rsp;
+extern uint64_t start_cr3, start_rsp; /* head.S */
+extern void (*start_entry)(void);
 static maddr_t trampoline_page;
 
 void arch_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
@@ -116,8 +115,7 @@ void cpu_init(void)
 	sched_cpu_init(cpu);
 }
 
-void ap_start(void);
-void ap_start(void)
+static void ap_start(void)
 {
 	traps_cpu_init();
 	apic_cpu_init();
@@ -131,20 +129,13 @@ void ap_start(void)
 static bool start_one(uint32_t id, uint32_t acpi_id)
 {
 	unsigned int n = cpus_online();
-	struct cpu *cpu = xzalloc(sizeof(*cpu));
-	maddr_t root;
 
-	if (!cpu)
-		return false;
-	*cpu = (struct cpu) {
-		.self = cpu, .id = n, .apic_id = id, .acpi_id = acpi_id, .epoch = ~0UL
-	};
-	root = paging_cpu_create(cpu);
-	if (!root.v)
-		return false;
-	cpus[n] = cpu;
-	ap_boot_cr3 = root.v;
-	ap_boot_rsp = PCPU_STACK_TOP;
+	cpus[n]->apic_id = id;
+	cpus[n]->acpi_id = acpi_id;
+	cpus[n]->epoch = ~0UL;
+	start_cr3 = cpus[n]->root.v;
+	start_rsp = PCPU_STACK_TOP;
+	start_entry = ap_start;
 	apic_icr(id, APIC_ICR_ASSERT | APIC_DM_INIT);
 	/* CPUs with SVM need none of the 10 ms that the MultiProcessor Specification asks for. */
 	udelay(10);
@@ -157,7 +148,6 @@ static bool start_one(uint32_t id, uint32_t acpi_id)
 		udelay(100);
 	if (cpus_online() != n)
 		return true;
-	cpus[n] = NULL; /* its record is kept: it may still wake up and use it */
 	printk(KERN_ERR "CPU with APIC id %u does not start\n", id);
 	return false;
 }
@@ -177,7 +167,7 @@ void smp_boot(void)
 		if (acpi_info.cpu[i].apic_id == this_cpu()->apic_id)
 			this_cpu()->acpi_id = acpi_info.cpu[i].acpi_id;
 		else if (!start_one(acpi_info.cpu[i].apic_id, acpi_info.cpu[i].acpi_id))
-			break;
+			break; /* it may still wake up, and use its record and the start-up code */
 	}
 	printk("%u CPUs up\n", cpus_online());
 }
@@ -249,7 +239,7 @@ void machine_power_off(void)
 
 void machine_stop_for_panic(void)
 {
-	if (cpus[0])
+	if (cpus_online() > 1)
 		stop_others();
 	if (options.noreboot)
 		machine_halt_cpu();
