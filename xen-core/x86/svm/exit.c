@@ -9,8 +9,11 @@
 #include "x86/regs.h"
 #include "x86/svm/svm.h"
 
+#define TRAP_DB	  1
 #define TRAP_UD	  6
 #define TRAP_GP	  13
+#define TRAP_AC	  17
+#define TRAP_MC	  18
 #define NPF_WRITE 2
 #define NPF_FETCH 16
 
@@ -157,20 +160,20 @@ static void exit_dr(struct vcpu *v)
 	sv->vmcb->dr_read = sv->vmcb->dr_write = 0;
 }
 
-static void exit_exception(struct vcpu *v, unsigned int vector)
+/* #DB: dr6 has been set by the CPU. */
+static void exit_debug(struct vcpu *v)
 {
-	struct svm_vcpu *sv = svm_vcpu(v);
+	svm_inject_exception(v, TRAP_DB, -1);
+}
 
-	switch (vector) {
-	case 1: /* #DB: dr6 has been set by the CPU */
-		svm_inject_exception(v, 1, -1);
-		break;
-	case 17: /* #AC */
-		svm_inject_exception(v, 17, (int64_t)sv->vmcb->exitinfo1);
-		break;
-	default:
-		panic("machine check while %u ran", v->domain->id);
-	}
+static void exit_alignment(struct vcpu *v)
+{
+	svm_inject_exception(v, TRAP_AC, (int64_t)svm_vcpu(v)->vmcb->exitinfo1);
+}
+
+static void exit_machine_check(struct vcpu *v)
+{
+	panic("machine check while %u ran", v->domain->id);
 }
 
 static void exit_xsetbv(struct vcpu *v)
@@ -194,86 +197,90 @@ void svm_triple_fault(struct vcpu *v)
 	domain_shutdown(v->domain, SHUTDOWN_reboot);
 }
 
-static void exit_other(struct vcpu *v, uint64_t code)
+static void exit_interrupt(struct vcpu *v)
 {
-	struct svm_vcpu *sv = svm_vcpu(v);
-
-	switch (code) {
-	case VMEXIT_INVD: /* no device of the guest's looks past the caches */
-		svm_skip(v, INSN_INVD);
-		break;
-	case VMEXIT_WBINVD:
-		svm_skip(v, INSN_WBINVD);
-		break;
-	case VMEXIT_RDPMC:
-		svm_inject_exception(v, TRAP_GP, 0);
-		break;
-	case VMEXIT_TASK:
-		domain_crash(v->domain, "vCPU %u: task switch", v->id);
-		break;
-	case VMEXIT_INVALID:
-		domain_crash(v->domain, "vCPU %u: invalid state, rip %lx cr0 %lx cr4 %lx efer %lx",
-			     v->id, sv->regs.rip, sv->vmcb->cr0, sv->vmcb->cr4, sv->vmcb->efer);
-		break;
-	default:
-		if ((code >= VMEXIT_VMRUN && code <= VMEXIT_SKINIT) || code == VMEXIT_INVLPGA ||
-		    (code >= VMEXIT_MONITOR && code <= VMEXIT_MWAIT_C) || code == VMEXIT_RDPRU)
-			svm_inject_exception(v, TRAP_UD, -1);
-		else
-			domain_crash(v->domain, "vCPU %u: exit %lx not handled, rip %lx", v->id,
-				     code, sv->regs.rip);
-	}
+	irq_window();
 }
+
+/*
+ * An NMI was taken when GIF was set, an SMI is the firmware's own and it has had it by now. At an
+ * interrupt window the next entry gives the guest its interrupt.
+ */
+static void exit_done(struct vcpu *v)
+{
+}
+
+/* The NMI's handler is at its end: the shadow keeps the next one off it. */
+static void exit_iret(struct vcpu *v)
+{
+	svm_vcpu(v)->vmcb->intercept1 &= ~INTERCEPT_IRET;
+	svm_vcpu(v)->vmcb->int_shadow |= 1;
+}
+
+static void exit_hlt(struct vcpu *v)
+{
+	svm_skip(v, INSN_HLT);
+	vcpu_hlt(v);
+}
+
+/* No device of the guest's looks past the caches. */
+static void exit_invd(struct vcpu *v)
+{
+	svm_skip(v, INSN_INVD);
+}
+
+static void exit_wbinvd(struct vcpu *v)
+{
+	svm_skip(v, INSN_WBINVD);
+}
+
+static void exit_rdpmc(struct vcpu *v)
+{
+	svm_inject_exception(v, TRAP_GP, 0);
+}
+
+/* Instructions that guests do not have. */
+static void exit_undefined(struct vcpu *v)
+{
+	svm_inject_exception(v, TRAP_UD, -1);
+}
+
+static void (*const handlers[])(struct vcpu *v) = {
+	[VMEXIT_DR_READ... VMEXIT_DR_READ + 31] = exit_dr,
+	[VMEXIT_EXCEPTION + TRAP_DB] = exit_debug,
+	[VMEXIT_EXCEPTION + TRAP_AC] = exit_alignment,
+	[VMEXIT_EXCEPTION + TRAP_MC] = exit_machine_check,
+	[VMEXIT_INTR] = exit_interrupt,
+	[VMEXIT_NMI] = exit_done,
+	[VMEXIT_SMI] = exit_done,
+	[VMEXIT_VINTR] = exit_done,
+	[VMEXIT_RDPMC] = exit_rdpmc,
+	[VMEXIT_CPUID] = exit_cpuid,
+	[VMEXIT_IRET] = exit_iret,
+	[VMEXIT_INVD] = exit_invd,
+	[VMEXIT_HLT] = exit_hlt,
+	[VMEXIT_INVLPGA] = exit_undefined,
+	[VMEXIT_IOIO] = exit_io,
+	[VMEXIT_MSR] = exit_msr,
+	[VMEXIT_SHUTDOWN] = svm_triple_fault,
+	[VMEXIT_VMRUN] = exit_undefined,
+	[VMEXIT_VMMCALL] = exit_hypercall,
+	[VMEXIT_VMMCALL + 1 ... VMEXIT_SKINIT] = exit_undefined,
+	[VMEXIT_WBINVD] = exit_wbinvd,
+	[VMEXIT_MONITOR... VMEXIT_MWAIT_C] = exit_undefined,
+	[VMEXIT_XSETBV] = exit_xsetbv,
+	[VMEXIT_RDPRU] = exit_undefined,
+};
 
 void svm_handle_exit(struct vcpu *v)
 {
-	struct svm_vcpu *sv = svm_vcpu(v);
-	uint64_t code = sv->vmcb->exitcode;
+	const struct vmcb *c = svm_vcpu(v)->vmcb;
 
-	switch (code) {
-	case VMEXIT_INTR:
-		irq_window();
-		break;
-	case VMEXIT_NMI:   /* taken when GIF was set */
-	case VMEXIT_SMI:   /* the firmware's own: by now it has had it */
-	case VMEXIT_VINTR: /* the guest takes interrupts now: the next entry gives it one */
-		break;
-	case VMEXIT_VMMCALL:
-		exit_hypercall(v);
-		break;
-	case VMEXIT_IRET: /* the NMI's handler is at its end: the shadow keeps the next one off it */
-		sv->vmcb->intercept1 &= ~INTERCEPT_IRET;
-		sv->vmcb->int_shadow |= 1;
-		break;
-	case VMEXIT_HLT:
-		svm_skip(v, INSN_HLT);
-		vcpu_hlt(v);
-		break;
-	case VMEXIT_CPUID:
-		exit_cpuid(v);
-		break;
-	case VMEXIT_MSR:
-		exit_msr(v);
-		break;
-	case VMEXIT_IOIO:
-		exit_io(v);
-		break;
-	case VMEXIT_NPF:
+	if (c->exitcode < ARRAY_SIZE(handlers) && handlers[c->exitcode])
+		handlers[c->exitcode](v);
+	else if (c->exitcode == VMEXIT_NPF)
 		exit_npf(v);
-		break;
-	case VMEXIT_XSETBV:
-		exit_xsetbv(v);
-		break;
-	case VMEXIT_SHUTDOWN:
-		svm_triple_fault(v);
-		break;
-	case VMEXIT_DR_READ ... VMEXIT_DR_READ + 31:
-		exit_dr(v);
-		break;
-	case VMEXIT_EXCEPTION ... VMEXIT_EXCEPTION + 31:
-		exit_exception(v, (unsigned int)(code - VMEXIT_EXCEPTION));
-		break;
-	default:
-		exit_other(v, code);
-	}
+	else /* a task switch, or a state that the CPU can't run (VMEXIT_INVALID) */
+		domain_crash(v->domain, "vCPU %u: exit %lx, rip %lx cr0 %lx cr4 %lx efer %lx",
+			     v->id, c->exitcode, c->rip, c->cr0, c->cr4, c->efer);
 }
