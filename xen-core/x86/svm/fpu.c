@@ -4,24 +4,24 @@
  * nothing of one domain is ever in the registers while another runs. The core itself uses none.
  */
 #include "hvm/cpuid.h"
+#include "lib/printk.h"
 #include "lib/string.h"
 #include "x86/regs.h"
 #include "x86/svm/svm.h"
 
 #define FXSAVE_SIZE 512
-#define XCR0_X87    1UL
-#define XCR0_SSE    2UL
-#define XCR0_AVX    4UL
-#define XCR0_AVX512 0xe0UL /* three parts, all or none, and with AVX */
+#define XCR0_X87    1U
+#define XCR0_SSE    2U
+#define XCR0_AVX    4U
+#define XCR0_AVX512 0xe0U /* three parts, all or none, and with AVX */
 /* What the core knows to be pure register state. */
-#define XCR0_KNOWN  0xe7UL
+#define XCR0_KNOWN  0xe7U
 
-static uint64_t host_xcr0; /* 0: no XSAVE */
-static size_t image_size = FXSAVE_SIZE;
+static uint32_t host_xcr0; /* 0: no XSAVE */
 
-static void xsetbv(uint64_t value)
+static void xsetbv(uint32_t value)
 {
-	asm volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+	asm volatile("xsetbv" : : "c"(0), "a"(value), "d"(0));
 }
 
 /* QEMU's own CPU: XSETBV does not leave the guest there, so its XCR0 can't be the guest's alone. */
@@ -50,22 +50,17 @@ void fpu_boot(void)
 	/* As the other CPUs do when they come up (x86/smp.c). */
 	write_cr4(read_cr4() | CR4_OSXSAVE);
 	cpuid(0xd, 0, r);
-	host_xcr0 = (((uint64_t)r[3] << 32) | r[0]) & XCR0_KNOWN;
+	host_xcr0 = r[0] & XCR0_KNOWN;
 	xsetbv(host_xcr0);
 	cpuid(0xd, 0, r);
-	image_size = r[1];
-}
-
-size_t fpu_size(void)
-{
-	return image_size;
+	BUG_ON(r[1] > PAGE_SIZE);
 }
 
 void fpu_init_image(struct svm_vcpu *sv)
 {
 	uint8_t *image = sv->fpu;
 
-	memset(image, 0, image_size);
+	memset(image, 0, PAGE_SIZE);
 	*(uint16_t *)image = 0x037f;	    /* FCW */
 	*(uint32_t *)(image + 24) = 0x1f80; /* MXCSR */
 	if (host_xcr0)
@@ -77,11 +72,7 @@ void fpu_save(struct svm_vcpu *sv)
 {
 	if (host_xcr0) {
 		xsetbv(host_xcr0);
-		asm volatile("xsave64 (%0)"
-			     :
-			     : "r"(sv->fpu), "a"((uint32_t)host_xcr0),
-			       "d"((uint32_t)(host_xcr0 >> 32))
-			     : "memory");
+		asm volatile("xsave64 (%0)" : : "r"(sv->fpu), "a"(host_xcr0), "d"(0) : "memory");
 	} else {
 		asm volatile("fxsave64 (%0)" : : "r"(sv->fpu) : "memory");
 	}
@@ -91,11 +82,7 @@ void fpu_load(struct svm_vcpu *sv)
 {
 	if (host_xcr0) {
 		xsetbv(host_xcr0);
-		asm volatile("xrstor64 (%0)"
-			     :
-			     : "r"(sv->fpu), "a"((uint32_t)host_xcr0),
-			       "d"((uint32_t)(host_xcr0 >> 32))
-			     : "memory");
+		asm volatile("xrstor64 (%0)" : : "r"(sv->fpu), "a"(host_xcr0), "d"(0) : "memory");
 		xsetbv(sv->xcr0);
 	} else {
 		asm volatile("fxrstor64 (%0)" : : "r"(sv->fpu) : "memory");
@@ -119,7 +106,7 @@ bool fpu_set_xcr0(struct vcpu *v, uint32_t index, uint64_t value)
 {
 	if (!host_xcr0 || index != 0 || !valid_xcr0(v, value))
 		return false;
-	svm_vcpu(v)->xcr0 = value;
-	xsetbv(value);
+	svm_vcpu(v)->xcr0 = (uint32_t)value;
+	xsetbv((uint32_t)value);
 	return true;
 }

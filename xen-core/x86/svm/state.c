@@ -16,6 +16,7 @@ void svm_reset_state(struct vcpu *v)
 	struct vmcb *c = sv->vmcb;
 	struct guest_segment data = { 0, 0x093, 0xffff, 0 };
 
+	fpu_init_image(sv);
 	memset(&sv->regs, 0, sizeof(sv->regs));
 	sv->regs.rip = 0xfff0;
 	sv->regs.rflags = 2;
@@ -110,7 +111,7 @@ int svm_set_hvm_cpu(struct vcpu *v, const struct hvm_hw_cpu *in)
 
 	if (!valid_state(in))
 		return -EINVAL;
-	fpu_init_image(sv);
+	svm_reset_state(v);
 	if (in->flags & XEN_X86_FPU_INITIALISED) {
 		memcpy(sv->fpu, in->fpu_regs, sizeof(in->fpu_regs));
 		*(uint32_t *)((char *)sv->fpu + 24) &= 0xffbf; /* reserved MXCSR bits fault */
@@ -134,9 +135,6 @@ int svm_set_hvm_cpu(struct vcpu *v, const struct hvm_hw_cpu *in)
 	c->cpl = c->seg_ss.attr >> 5 & 3;
 	c->cr0 |= CR0_ET;
 	sv->regs.rflags = (in->rflags & 0x3f7fd7UL) | 2;
-	sv->pending_event = 0;
-	c->eventinj = c->exitintinfo = c->int_shadow = 0;
-	c->intercept1 &= ~INTERCEPT_IRET;
 	return 0;
 }
 
@@ -146,7 +144,6 @@ void vcpu_start_sipi(struct vcpu *v, uint8_t vector)
 	struct svm_vcpu *sv = svm_vcpu(v);
 
 	svm_reset_state(v);
-	fpu_init_image(sv);
 	sv->regs.rip = 0;
 	sv->vmcb->seg_cs.sel = (uint16_t)(vector << 8);
 	sv->vmcb->seg_cs.base = (uint64_t)vector << 12;

@@ -32,16 +32,15 @@ static const uint32_t passed_msrs[] = {
 	MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
 };
 
-static void msrpm_pass(uint32_t msr, bool read, bool write)
-{
-	uint32_t base = msr >= 0xc0010000 ? 0x1000 : msr >= 0xc0000000 ? 0x800 : 0;
-	uint32_t bit = (msr & 0x1fff) * 2;
-	uint8_t *byte = &msrpm[base + bit / 8];
+#define PASS_READ  1U
+#define PASS_WRITE 2U
 
-	if (read)
-		*byte &= (uint8_t) ~(1U << (bit % 8));
-	if (write)
-		*byte &= (uint8_t) ~(2U << (bit % 8));
+/* Each MSR has two bits in one of the map's first two parts (APM vol. 2 § 15.11). */
+static void msrpm_pass(uint32_t msr, unsigned int accesses)
+{
+	uint32_t bit = (msr & 0x1fff) * 2;
+
+	msrpm[(msr >= 0xc0000000 ? 0x800 : 0) + bit / 8] &= (uint8_t) ~(accesses << (bit % 8));
 }
 
 static int svm_probe(void)
@@ -76,8 +75,8 @@ static int svm_probe(void)
 	memset(iopm, 0xff, IOPM_SIZE);
 	memset(msrpm, 0xff, MSRPM_SIZE);
 	for (unsigned int i = 0; i < ARRAY_SIZE(passed_msrs); i++)
-		msrpm_pass(passed_msrs[i], true, true);
-	msrpm_pass(MSR_TSC, true, false);
+		msrpm_pass(passed_msrs[i], PASS_READ | PASS_WRITE);
+	msrpm_pass(MSR_TSC, PASS_READ);
 	fpu_boot();
 	printk("SVM: nested paging, %u ASIDs%s%s%s\n", svm_features.asids,
 	       svm_features.nrip_save ? ", next-RIP" : "",
@@ -132,6 +131,21 @@ static void init_controls(struct vcpu *v)
 	c->g_pat = 0x0007040600070406UL;
 }
 
+static void svm_vcpu_free(struct vcpu *v)
+{
+	struct svm_vcpu *sv = svm_vcpu(v);
+
+	if (!sv)
+		return;
+	if (sv->vmcb)
+		core_pages_free(sv->vmcb, 0);
+	if (sv->fpu)
+		core_pages_free(sv->fpu, 0);
+	memset(sv, 0, sizeof(*sv));
+	xfree(sv);
+	v->vm = NULL;
+}
+
 static int svm_vcpu_init(struct vcpu *v)
 {
 	struct svm_vcpu *sv = xzalloc(sizeof(*sv));
@@ -139,34 +153,16 @@ static int svm_vcpu_init(struct vcpu *v)
 	if (!sv)
 		return -ENOMEM;
 	sv->vmcb = core_pages_alloc(0);
-	sv->fpu = xmalloc(max(fpu_size(), PAGE_SIZE)); /* a page: aligned as XSAVE wants it */
+	sv->fpu = core_pages_alloc(0);
+	v->vm = sv;
 	if (!sv->vmcb || !sv->fpu) {
-		if (sv->vmcb)
-			core_pages_free(sv->vmcb, 0);
-		xfree(sv->fpu);
-		xfree(sv);
+		svm_vcpu_free(v);
 		return -ENOMEM;
 	}
 	sv->vmcb_addr = mfn_to_maddr(core_va_to_mfn(sv->vmcb));
-	v->vm = sv;
 	init_controls(v);
-	fpu_init_image(sv);
 	svm_reset_state(v);
 	return 0;
-}
-
-static void svm_vcpu_free(struct vcpu *v)
-{
-	struct svm_vcpu *sv = svm_vcpu(v);
-
-	if (!sv)
-		return;
-	core_pages_free(sv->vmcb, 0);
-	memset(sv->fpu, 0, fpu_size());
-	xfree(sv->fpu);
-	memset(sv, 0, sizeof(*sv));
-	xfree(sv);
-	v->vm = NULL;
 }
 
 static void svm_switch_to(struct vcpu *v)

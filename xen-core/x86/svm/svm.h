@@ -12,8 +12,9 @@ struct svm_vcpu {
 	struct guest_regs regs; /* rax, rsp, rip, rflags are copied from and to the VMCB */
 	struct vmcb *vmcb;	/* a core page */
 	maddr_t vmcb_addr;
-	void *fpu; /* FXSAVE or XSAVE image, as large as fpu_size() */
-	uint64_t xcr0, tsc_aux;
+	void *fpu;     /* FXSAVE or XSAVE image, as large as fpu_size() */
+	uint32_t xcr0; /* what the core knows is in its low half */
+	uint64_t tsc_aux;
 	uint64_t pending_event; /* exception to inject, in the form of EVENTINJ; 0: none */
 	uint64_t dr[4];
 	bool dr_loaded;	    /* the guest's DR0-3 are in the CPU; accesses are not intercepted */
@@ -77,7 +78,6 @@ void svm_reset_state(struct vcpu *v);
 
 /* fpu.c */
 void fpu_boot(void);
-size_t fpu_size(void);
 void fpu_init_image(struct svm_vcpu *sv);
 void fpu_save(struct svm_vcpu *sv);
 void fpu_load(struct svm_vcpu *sv);
