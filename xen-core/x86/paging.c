@@ -10,9 +10,6 @@
 
 #define ENTRIES	       512
 #define SLOT_CORE      256
-#define SLOT_FRAMES    496
-#define SLOT_MMIO      497
-#define SLOT_PERCPU    510
 #define MAX_CORE_SLOTS 128 /* 64 TiB */
 #define PTE_DATA       (PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX)
 

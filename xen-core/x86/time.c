@@ -8,6 +8,7 @@
 #include "x86/time.h"
 #include "lib/printk.h"
 #include "lib/spinlock.h"
+#include "lib/string.h"
 #include "x86/acpi.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
@@ -322,26 +323,23 @@ enum {
 	RTC_HOUR = 4,
 	RTC_DAY = 7,
 	RTC_MONTH = 8,
-	RTC_YEAR = 9
+	RTC_YEAR = 9,
+	RTC_TIME_REGS,
+	RTC_A = 10,
+	RTC_B = 11
 };
-#define RTC_A	    10
-#define RTC_B	    11
 #define RTC_A_UIP   0x80
 #define RTC_B_24H   0x02
 #define RTC_B_BIN   0x04
 #define RTC_HOUR_PM 0x80
 
-static const uint8_t rtc_regs[] = { RTC_SEC, RTC_MIN, RTC_HOUR, RTC_DAY, RTC_MONTH, RTC_YEAR };
-
-static void rtc_read_all(uint8_t out[ARRAY_SIZE(rtc_regs)])
+static void rtc_read_all(uint8_t regs[RTC_TIME_REGS])
 {
-	unsigned int i, tries;
-
 	/* An update takes about 2 ms at most; a machine without an RTC reads all ones for ever. */
-	for (tries = 0; tries < 10000 && (rtc_read(RTC_A) & RTC_A_UIP); tries++)
+	for (unsigned int tries = 0; tries < 10000 && (rtc_read(RTC_A) & RTC_A_UIP); tries++)
 		__builtin_ia32_pause();
-	for (i = 0; i < ARRAY_SIZE(rtc_regs); i++)
-		out[i] = rtc_read(rtc_regs[i]);
+	for (uint8_t i = 0; i < RTC_TIME_REGS; i++)
+		regs[i] = rtc_read(i);
 }
 
 static unsigned int rtc_number(uint8_t raw, uint8_t status_b)
@@ -361,26 +359,25 @@ static uint64_t days_since_epoch(unsigned int year, unsigned int month, unsigned
 /* Seconds since 1970, or 0 when the machine has no clock that makes sense. */
 static uint64_t rtc_get(void)
 {
-	uint8_t raw[ARRAY_SIZE(rtc_regs)], again[ARRAY_SIZE(rtc_regs)], b = rtc_read(RTC_B);
-	unsigned int sec, min, hour, day, month, year, tries = 0, i;
-	bool same;
+	uint8_t r[RTC_TIME_REGS], again[RTC_TIME_REGS], b = rtc_read(RTC_B);
+	unsigned int sec, min, hour, day, month, year, tries = 0;
 
 	do {
-		rtc_read_all(raw);
+		if (tries++ == 10)
+			return 0;
+		rtc_read_all(r);
 		rtc_read_all(again);
-		for (same = true, i = 0; i < ARRAY_SIZE(raw); i++)
-			same &= raw[i] == again[i];
-	} while (!same && ++tries < 10);
-	sec = rtc_number(raw[0], b);
-	min = rtc_number(raw[1], b);
-	hour = rtc_number((uint8_t)(raw[2] & ~(b & RTC_B_24H ? 0 : RTC_HOUR_PM)), b);
+	} while (memcmp(r, again, sizeof(r)));
+	sec = rtc_number(r[RTC_SEC], b);
+	min = rtc_number(r[RTC_MIN], b);
+	hour = rtc_number((uint8_t)(r[RTC_HOUR] & ~(b & RTC_B_24H ? 0 : RTC_HOUR_PM)), b);
 	if (!(b & RTC_B_24H))
-		hour = hour % 12 + (raw[2] & RTC_HOUR_PM ? 12 : 0);
-	day = rtc_number(raw[3], b);
-	month = rtc_number(raw[4], b);
-	year = rtc_number(raw[5], b);
-	if (!same || sec > 60 || min > 59 || hour > 23 || day < 1 || day > 31 || month < 1 ||
-	    month > 12 || year > 99)
+		hour = hour % 12 + (r[RTC_HOUR] & RTC_HOUR_PM ? 12 : 0);
+	day = rtc_number(r[RTC_DAY], b);
+	month = rtc_number(r[RTC_MONTH], b);
+	year = rtc_number(r[RTC_YEAR], b);
+	if (sec > 60 || min > 59 || hour > 23 || day < 1 || day > 31 || month < 1 || month > 12 ||
+	    year > 99)
 		return 0;
 	return ((days_since_epoch(2000 + year, month, day) * 24 + hour) * 60 + min) * 60 + sec;
 }

@@ -29,7 +29,6 @@ void traps_cpu_init(void);
 
 /* The TSS selector of every CPU's own GDT. */
 #define SELECTOR_CODE 0x08
-#define SELECTOR_DATA 0x10
 #define SELECTOR_TSS  0x18
 
 #endif

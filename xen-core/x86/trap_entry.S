@@ -25,38 +25,14 @@ trap_stubs:
 
 trap_common:
 	cld
-	pushq	%r15
-	pushq	%r14
-	pushq	%r13
-	pushq	%r12
-	pushq	%r11
-	pushq	%r10
-	pushq	%r9
-	pushq	%r8
-	pushq	%rdi
-	pushq	%rsi
-	pushq	%rbp
-	pushq	%rbx
-	pushq	%rdx
-	pushq	%rcx
-	pushq	%rax
+	.irp reg, r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax
+	pushq	%\reg
+	.endr
 	movq	%rsp, %rdi
 	call	trap_handler
-	popq	%rax
-	popq	%rcx
-	popq	%rdx
-	popq	%rbx
-	popq	%rbp
-	popq	%rsi
-	popq	%rdi
-	popq	%r8
-	popq	%r9
-	popq	%r10
-	popq	%r11
-	popq	%r12
-	popq	%r13
-	popq	%r14
-	popq	%r15
+	.irp reg, rax, rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+	popq	%\reg
+	.endr
 	addq	$16, %rsp
 	iretq
 
