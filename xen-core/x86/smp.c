@@ -21,6 +21,7 @@
 #include "x86/trap.h"
 #include "xsm/xsm.h"
 
+#define PM1_SLP_EN    (1U << 13) /* ACPI 4.8.3.2.1 */
 #define CPUID_TOPOEXT (1U << 22) /* 0x80000001, ECX */
 
 static unsigned int nr_cpus = 1;
@@ -195,7 +196,7 @@ static void stop_others(void)
 	udelay(1000);
 }
 
-static void reset(void)
+static void __attribute__((noreturn)) reset(void)
 {
 	if (acpi_info.reset_port)
 		outb(acpi_info.reset_port, acpi_info.reset_value);
@@ -214,11 +215,12 @@ void machine_reboot(void)
 	console_panic_mode(); /* first: a CPU that was stopped may hold the console's lock */
 	printk("Rebooting the host.\n");
 	reset();
-	__builtin_unreachable();
 }
 
 void machine_power_off(void)
 {
+	unsigned int a = acpi_info.s5_typ_a, b = acpi_info.s5_typ_b;
+
 	stop_others();
 	console_panic_mode(); /* first: a CPU that was stopped may hold the console's lock */
 	printk("Powering the host off.\n");
@@ -226,12 +228,10 @@ void machine_power_off(void)
 		outb((uint16_t)acpi_info.smi_cmd, acpi_info.acpi_enable);
 		udelay(10000);
 	}
-	if (acpi_info.have_s5 && acpi_info.pm1a_cnt) {
-		outw((uint16_t)acpi_info.pm1a_cnt, (uint16_t)(acpi_info.s5_typ_a << 10 | 1 << 13));
-		if (acpi_info.pm1b_cnt)
-			outw((uint16_t)acpi_info.pm1b_cnt,
-			     (uint16_t)(acpi_info.s5_typ_b << 10 | 1 << 13));
-	}
+	if (acpi_info.have_s5 && acpi_info.pm1a_cnt)
+		outw((uint16_t)acpi_info.pm1a_cnt, (uint16_t)(a << 10 | PM1_SLP_EN));
+	if (acpi_info.have_s5 && acpi_info.pm1b_cnt)
+		outw((uint16_t)acpi_info.pm1b_cnt, (uint16_t)(b << 10 | PM1_SLP_EN));
 	udelay(100000);
 	printk(KERN_ERR "The host does not power off: switch it off.\n");
 	machine_halt_cpu();
@@ -244,8 +244,6 @@ void machine_stop_for_panic(void)
 	if (options.noreboot)
 		machine_halt_cpu();
 	printk(KERN_ERR "Rebooting in 5 seconds.\n");
-	for (unsigned int i = 0; i < 5000; i++)
-		udelay(1000);
+	udelay(5000000);
 	reset();
-	__builtin_unreachable();
 }
