@@ -48,36 +48,25 @@ static struct {
 	uint32_t nsec;
 } wallclock = { .lock = SPINLOCK_INIT(LOCK_TIMER) };
 
-static uint64_t scale_apply(const struct scale *s, uint64_t x)
+/* To the left by @n bits, or to the right. */
+static uint64_t shift_by(uint64_t x, int n)
 {
-	x = s->shift >= 0 ? x << s->shift : x >> -s->shift;
-	return (uint64_t)(((unsigned __int128)x * s->mul) >> 32);
+	return n >= 0 ? x << n : x >> -n;
 }
 
-/* The scale that turns ticks of @from Hz into ticks of @to Hz, both above 0 and below 2^40. */
+static uint64_t scale_apply(const struct scale *s, uint64_t x)
+{
+	return (uint64_t)(((unsigned __int128)shift_by(x, s->shift) * s->mul) >> 32);
+}
+
+/* The scale that turns ticks of @from Hz into ticks of @to Hz, both above 0. */
 static struct scale scale_make(uint64_t from, uint64_t to)
 {
-	struct scale s = { 0, 0 };
+	/* @to made 32 bits long and @from 33, the quotient is below 1, to about one in 2^30. */
+	int to_up = __builtin_clzl(to) - 32, from_up = __builtin_clzl(from) - 31;
+	uint64_t quotient = (shift_by(to, to_up) << 32) / shift_by(from, from_up);
 
-	/* @to fills 32 bits and @from follows it: an error of about one in 2^31. */
-	while (to < (1UL << 31)) {
-		to <<= 1;
-		s.shift--;
-	}
-	while (to >= (1UL << 32)) {
-		to >>= 1;
-		s.shift++;
-	}
-	while (from > 2 * to) {
-		from >>= 1;
-		s.shift--;
-	}
-	while (from <= to) {
-		from <<= 1;
-		s.shift++;
-	}
-	s.mul = (uint32_t)((to << 32) / from);
-	return s;
+	return (struct scale) { (uint32_t)quotient, (int8_t)(from_up - to_up) };
 }
 
 uint64_t tsc_to_ns(uint64_t tsc)
@@ -226,8 +215,8 @@ static struct sample sample_read(const struct reference *ref)
 #define TSC_HZ_MIN 50000000UL
 #define TSC_HZ_MAX 10000000000UL
 
-/* The TSC's rate by what @ref has counted since @start, 50 ms or more; 0 when @ref does not count. */
-static uint64_t tsc_rate(const struct reference *ref, struct sample start)
+/* The TSC's rate by what @ref has counted since @start, 50 ms or more. False: @ref does not count. */
+static bool tsc_calibrate(const struct reference *ref, struct sample start)
 {
 	uint64_t ticks, counted, least = ref->hz / 20;
 
@@ -237,26 +226,17 @@ static uint64_t tsc_rate(const struct reference *ref, struct sample start)
 		ticks = now.tsc - start.tsc;
 		counted = (now.count - start.count) & ref->mask;
 	} while (counted < least && ticks < TSC_HZ_MAX / 20);
-	if (counted < least)
-		return 0;
 	/* After a long boot, so that the product fits. */
 	while (ticks >> 33) {
 		ticks >>= 1;
 		counted >>= 1;
 	}
-	return ticks * ref->hz / counted;
-}
-
-static bool tsc_calibrate(const struct reference *ref, struct sample start)
-{
-	uint64_t hz = tsc_rate(ref, start);
-
-	/* A clock that goes backwards seems to have counted for ever. */
-	if (hz < TSC_HZ_MIN || hz > TSC_HZ_MAX) {
+	clock.hz = counted >= least ? ticks * ref->hz / counted : 0;
+	/* By a clock that goes backwards, which seems to have counted for ever, it is far too low. */
+	if (clock.hz < TSC_HZ_MIN || clock.hz > TSC_HZ_MAX) {
 		printk(KERN_WARNING "The %s does not count\n", ref->name);
 		return false;
 	}
-	clock.hz = hz;
 	printk("TSC: %lu kHz by the %s\n", tsc_khz(), ref->name);
 	return true;
 }
