@@ -17,8 +17,8 @@
 #define SOFT(v)	       (EVENT_VALID | EVENT_SOFT << 8 | (v))
 #define DOUBLE	       FAULT_ERR(8)
 /* An exit as soon as the guest takes interrupts; an interrupt that it takes at once. */
-#define VINTR_ASKED(c) (((c)->vintr & VINTR_IRQ) && ((c)->intercept1 & INTERCEPT_VINTR))
-#define VINTR_GIVEN(c) (((c)->vintr & VINTR_IRQ) && !((c)->intercept1 & INTERCEPT_VINTR))
+#define VINTR_ASKED(c) (((c)->vintr & VINTR_IRQ) && ((c)->intercept1 & INTERCEPT(VMEXIT_VINTR)))
+#define VINTR_GIVEN(c) (((c)->vintr & VINTR_IRQ) && !((c)->intercept1 & INTERCEPT(VMEXIT_VINTR)))
 
 static struct domain domain;
 static struct vmcb vmcb;
@@ -149,12 +149,12 @@ static void replaced(void **state)
 	assert_int_equal(offered, 0x31);
 	assert_int_equal(nr_vectors, 0);
 
-	vmcb.intercept1 |= INTERCEPT_IRET; /* as when it was injected */
+	vmcb.intercept1 |= INTERCEPT(VMEXIT_IRET); /* as when it was injected */
 	svm_inject_exception(&vcpu, 17, 0);
 	assert_int_equal(prepare(NMI), FAULT_ERR(17));
 	assert_true(nmi);
 	assert_int_equal(prepare(NONE), NMI);
-	assert_true(vmcb.intercept1 & INTERCEPT_IRET);
+	assert_true(vmcb.intercept1 & INTERCEPT(VMEXIT_IRET));
 	assert_false(nmi);
 }
 
@@ -209,7 +209,7 @@ static void interrupts(void **state)
 	assert_int_equal(requeued, -1);
 	assert_int_equal(prepare(NONE), NONE);
 	assert_false(vmcb.vintr & VINTR_IRQ);
-	assert_false(vmcb.intercept1 & INTERCEPT_VINTR);
+	assert_false(vmcb.intercept1 & INTERCEPT(VMEXIT_VINTR));
 }
 
 /* An interrupt that the CPU has not taken, or not wholly, waits again; nothing else does. */
@@ -248,12 +248,12 @@ static void nmis(void **state)
 	vmcb.int_shadow = 0;
 	vectors[nr_vectors++] = 0x40;
 	assert_int_equal(prepare(NONE), NMI);
-	assert_true(vmcb.intercept1 & INTERCEPT_IRET);
+	assert_true(vmcb.intercept1 & INTERCEPT(VMEXIT_IRET));
 	assert_true(VINTR_ASKED(&vmcb));
 	nmi = true;
 	assert_int_equal(prepare(NONE), NONE);
 	assert_true(nmi);
-	vmcb.intercept1 &= ~INTERCEPT_IRET;
+	vmcb.intercept1 &= ~INTERCEPT(VMEXIT_IRET);
 	assert_int_equal(prepare(NONE), NMI);
 }
 

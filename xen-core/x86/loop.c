@@ -44,13 +44,11 @@ static void idle(struct cpu *cpu, bool busy)
 {
 	timers_program();
 	epoch_leave();
-	if (busy)
+	if (busy || READ_ONCE(cpu->pending))
 		irq_window();
-	else if (!READ_ONCE(cpu->pending))
+	else
 		/* An interrupt between the look and HLT is held back by sti's shadow, and ends HLT. */
 		asm volatile("sti; hlt; cli" : : : "memory");
-	else
-		irq_window();
 	epoch_enter();
 }
 

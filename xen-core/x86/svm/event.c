@@ -42,7 +42,7 @@ static uint64_t replace(struct vcpu *v, uint64_t first, uint64_t second)
 	struct svm_vcpu *sv = svm_vcpu(v);
 
 	if (EVENT_TYPE(first) == EVENT_NMI) {
-		sv->vmcb->intercept1 &= ~INTERCEPT_IRET;
+		sv->vmcb->intercept1 &= ~INTERCEPT(VMEXIT_IRET);
 		vlapic_set_nmi(v);
 		return second;
 	}
@@ -88,10 +88,11 @@ static bool interrupts_open(const struct svm_vcpu *sv)
 /* One NMI at a time: IRET ends it, and until then IRET is intercepted. */
 static uint64_t take_nmi(struct vcpu *v, struct vmcb *c)
 {
-	if (!vlapic_nmi_pending(v) || (c->intercept1 & INTERCEPT_IRET) || (c->int_shadow & 1))
+	if (!vlapic_nmi_pending(v) || (c->intercept1 & INTERCEPT(VMEXIT_IRET)) ||
+	    (c->int_shadow & 1))
 		return 0;
 	vlapic_ack_nmi(v);
-	c->intercept1 |= INTERCEPT_IRET;
+	c->intercept1 |= INTERCEPT(VMEXIT_IRET);
 	return EVENT_VALID | EVENT_NMI << 8 | 2;
 }
 
@@ -123,12 +124,12 @@ int svm_offer_interrupt(struct vcpu *v)
 	int vector = hvm_pending_vector(v);
 
 	c->vintr &= ~(VINTR_IRQ | VINTR_VECTOR(0xff));
-	c->intercept1 &= ~INTERCEPT_VINTR;
+	c->intercept1 &= ~INTERCEPT(VMEXIT_VINTR);
 	if (vector < 0)
 		return -1;
 	c->vintr |= VINTR_IRQ | VINTR_IGN_TPR | VINTR_PRIO_MAX;
 	if (c->eventinj || !interrupts_open(sv)) {
-		c->intercept1 |= INTERCEPT_VINTR;
+		c->intercept1 |= INTERCEPT(VMEXIT_VINTR);
 		return -1;
 	}
 	c->vintr |= VINTR_VECTOR(vector);

@@ -213,7 +213,7 @@ static void exit_done(struct vcpu *v)
 /* The NMI's handler is at its end: the shadow keeps the next one off it. */
 static void exit_iret(struct vcpu *v)
 {
-	svm_vcpu(v)->vmcb->intercept1 &= ~INTERCEPT_IRET;
+	svm_vcpu(v)->vmcb->intercept1 &= ~INTERCEPT(VMEXIT_IRET);
 	svm_vcpu(v)->vmcb->int_shadow |= 1;
 }
 
@@ -280,7 +280,7 @@ void svm_handle_exit(struct vcpu *v)
 		handlers[c->exitcode](v);
 	else if (c->exitcode == VMEXIT_NPF)
 		exit_npf(v);
-	else /* a task switch, or a state that the CPU can't run (VMEXIT_INVALID) */
+	else /* a task switch, or a state that the CPU can't run (code -1) */
 		domain_crash(v->domain, "vCPU %u: exit %lx, rip %lx cr0 %lx cr4 %lx efer %lx",
 			     v->id, c->exitcode, c->rip, c->cr0, c->cr4, c->efer);
 }

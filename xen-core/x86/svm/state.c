@@ -34,7 +34,7 @@ void svm_reset_state(struct vcpu *v)
 	c->dr7 = 0x400;
 	c->int_shadow = 0;
 	c->eventinj = c->exitintinfo = 0;
-	c->intercept1 &= ~INTERCEPT_IRET;
+	c->intercept1 &= ~INTERCEPT(VMEXIT_IRET);
 	memset(sv->dr, 0, sizeof(sv->dr));
 }
 

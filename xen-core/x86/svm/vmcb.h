@@ -6,85 +6,61 @@
 #include "hvm/hvm.h"
 #include "types.h"
 
-/* Intercepts of word 3 (offset 0x00c) and word 4 (0x010). */
-#define INTERCEPT_INTR	   (1U << 0)
-#define INTERCEPT_NMI	   (1U << 1)
-#define INTERCEPT_SMI	   (1U << 2)
-#define INTERCEPT_INIT	   (1U << 3)
-#define INTERCEPT_VINTR	   (1U << 4)
-#define INTERCEPT_RDPMC	   (1U << 15)
-#define INTERCEPT_CPUID	   (1U << 18)
-#define INTERCEPT_IRET	   (1U << 20)
-#define INTERCEPT_INVD	   (1U << 22)
-#define INTERCEPT_HLT	   (1U << 24)
-#define INTERCEPT_INVLPGA  (1U << 26)
-#define INTERCEPT_IOIO	   (1U << 27)
-#define INTERCEPT_MSR	   (1U << 28)
-#define INTERCEPT_TASK	   (1U << 29)
-#define INTERCEPT_FERR	   (1U << 30)
-#define INTERCEPT_SHUTDOWN (1U << 31)
-
-#define INTERCEPT2_VMRUN   (1U << 0)
-#define INTERCEPT2_VMMCALL (1U << 1)
-#define INTERCEPT2_VMLOAD  (1U << 2)
-#define INTERCEPT2_VMSAVE  (1U << 3)
-#define INTERCEPT2_STGI	   (1U << 4)
-#define INTERCEPT2_CLGI	   (1U << 5)
-#define INTERCEPT2_SKINIT  (1U << 6)
-#define INTERCEPT2_WBINVD  (1U << 9)
-#define INTERCEPT2_MONITOR (1U << 10)
-#define INTERCEPT2_MWAIT   (1U << 11)
-#define INTERCEPT2_MWAIT_C (1U << 12)
-#define INTERCEPT2_XSETBV  (1U << 13)
-#define INTERCEPT2_RDPRU   (1U << 14)
-
 /* Exit codes. */
-#define VMEXIT_DR_READ	   0x020
-#define VMEXIT_EXCEPTION   0x040
-#define VMEXIT_INTR	   0x060
-#define VMEXIT_NMI	   0x061
-#define VMEXIT_SMI	   0x062
-#define VMEXIT_VINTR	   0x064
-#define VMEXIT_RDPMC	   0x06f
-#define VMEXIT_CPUID	   0x072
-#define VMEXIT_IRET	   0x074
-#define VMEXIT_INVD	   0x076
-#define VMEXIT_HLT	   0x078
-#define VMEXIT_INVLPGA	   0x07a
-#define VMEXIT_IOIO	   0x07b
-#define VMEXIT_MSR	   0x07c
-#define VMEXIT_TASK	   0x07d
-#define VMEXIT_SHUTDOWN	   0x07f
-#define VMEXIT_VMRUN	   0x080
-#define VMEXIT_VMMCALL	   0x081
-#define VMEXIT_SKINIT	   0x086
-#define VMEXIT_WBINVD	   0x089
-#define VMEXIT_MONITOR	   0x08a
-#define VMEXIT_MWAIT	   0x08b
-#define VMEXIT_MWAIT_C	   0x08c
-#define VMEXIT_XSETBV	   0x08d
-#define VMEXIT_RDPRU	   0x08e
-#define VMEXIT_NPF	   0x400
-#define VMEXIT_INVALID	   (~0UL)
+#define VMEXIT_DR_READ	 0x020
+#define VMEXIT_EXCEPTION 0x040
+#define VMEXIT_INTR	 0x060
+#define VMEXIT_NMI	 0x061
+#define VMEXIT_SMI	 0x062
+#define VMEXIT_INIT	 0x063
+#define VMEXIT_VINTR	 0x064
+#define VMEXIT_RDPMC	 0x06f
+#define VMEXIT_CPUID	 0x072
+#define VMEXIT_IRET	 0x074
+#define VMEXIT_INVD	 0x076
+#define VMEXIT_HLT	 0x078
+#define VMEXIT_INVLPGA	 0x07a
+#define VMEXIT_IOIO	 0x07b
+#define VMEXIT_MSR	 0x07c
+#define VMEXIT_TASK	 0x07d
+#define VMEXIT_FERR	 0x07e
+#define VMEXIT_SHUTDOWN	 0x07f
+#define VMEXIT_VMRUN	 0x080
+#define VMEXIT_VMMCALL	 0x081
+#define VMEXIT_VMLOAD	 0x082
+#define VMEXIT_VMSAVE	 0x083
+#define VMEXIT_STGI	 0x084
+#define VMEXIT_CLGI	 0x085
+#define VMEXIT_SKINIT	 0x086
+#define VMEXIT_WBINVD	 0x089
+#define VMEXIT_MONITOR	 0x08a
+#define VMEXIT_MWAIT	 0x08b
+#define VMEXIT_MWAIT_C	 0x08c
+#define VMEXIT_XSETBV	 0x08d
+#define VMEXIT_RDPRU	 0x08e
+#define VMEXIT_NPF	 0x400
+
+/* The bit that asks for an exit: in intercept1 for the codes 0x060 to 0x07f, in intercept2 from 0x080 on. */
+#define INTERCEPT(exit)	 (1U << ((exit)&31))
 
 /* Event injection and EXITINTINFO. */
-#define EVENT_VALID	   (1UL << 31)
-#define EVENT_ERROR	   (1UL << 11)
-#define EVENT_TYPE(e)	   ((e) >> 8 & 7)
-#define EVENT_INTR	   0
-#define EVENT_NMI	   2
-#define EVENT_EXCEPTION	   3
-#define EVENT_SOFT	   4
+#define EVENT_VALID	 (1UL << 31)
+#define EVENT_ERROR	 (1UL << 11)
+#define EVENT_TYPE(e)	 ((e) >> 8 & 7)
+#define EVENT_INTR	 0
+#define EVENT_NMI	 2
+#define EVENT_EXCEPTION	 3
+#define EVENT_SOFT	 4
 
-#define VINTR_TPR_MASK	   0xfUL
-#define VINTR_IRQ	   (1UL << 8)
-#define VINTR_PRIO_MAX	   (0xfUL << 16)
-#define VINTR_IGN_TPR	   (1UL << 20)
-#define VINTR_MASKING	   (1UL << 24)
-#define VINTR_VECTOR(v)	   ((uint64_t)(v) << 32)
+#define VINTR_TPR_MASK	 0xfUL
+#define VINTR_IRQ	 (1UL << 8)
+#define VINTR_PRIO_MAX	 (0xfUL << 16)
+#define VINTR_IGN_TPR	 (1UL << 20)
+#define VINTR_MASKING	 (1UL << 24)
+#define VINTR_VECTOR(v)	 ((uint64_t)(v) << 32)
 
-#define TLB_FLUSH_ALL	   1
-#define TLB_FLUSH_ASID	   3
+#define TLB_FLUSH_ALL	 1
+#define TLB_FLUSH_ASID	 3
 
 struct vmcb {
 	uint16_t cr_read, cr_write, dr_read, dr_write;
