@@ -83,17 +83,14 @@ void apic_cpu_init(void)
 
 void legacy_pic_disable(void)
 {
-	/* Out of the way of the exceptions first, in case one is pending. */
-	outb(0x20, 0x11);
-	outb(0xa0, 0x11);
-	outb(0x21, 0x20);
-	outb(0xa1, 0x28);
-	outb(0x21, 4);
-	outb(0xa1, 2);
-	outb(0x21, 1);
-	outb(0xa1, 1);
-	outb(0x21, 0xff);
-	outb(0xa1, 0xff);
+	/* ICW1 to ICW4 of both: out of the way of the exceptions first, in case one is pending. */
+	static const uint8_t steps[][2] = {
+		{ 0x20, 0x11 }, { 0xa0, 0x11 }, { 0x21, 0x20 }, { 0xa1, 0x28 }, { 0x21, 4 },
+		{ 0xa1, 2 },	{ 0x21, 1 },	{ 0xa1, 1 },	{ 0x21, 0xff }, { 0xa1, 0xff },
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(steps); i++)
+		outb(steps[i][0], steps[i][1]);
 }
 
 static struct {
