@@ -39,17 +39,12 @@ static struct p2m_entry seen_lookup(const struct p2m *p2m, gfn_t gfn)
 	return e;
 }
 
-static uint64_t get_cr(struct vcpu *v, unsigned int nr)
+static void get_control(struct vcpu *v, struct guest_control *out)
 {
-	return 0; /* no paging */
+	*out = (struct guest_control) { 0 }; /* no paging */
 }
 
-static uint64_t get_efer(struct vcpu *v)
-{
-	return 0;
-}
-
-static const struct vm_ops ops = { .get_cr = get_cr, .get_efer = get_efer };
+static const struct vm_ops ops = { .get_control = get_control };
 const struct vm_ops *vm_ops = &ops;
 
 /* What the window's user does while it is open: the copy says whose map it uses. */

@@ -635,7 +635,7 @@ static void guest_ram(void)
 
 static void walk_long_mode(void **state)
 {
-	struct guest_walk_state st = { PG | WP, 0x1000, PAE, LMA };
+	struct guest_control st = { .cr0 = PG | WP, .cr3 = 0x1000, .cr4 = PAE, .efer = LMA };
 	gva_t va = { 0x7f8040201123UL };
 	uint64_t *l4, *l3, *l2, *l1;
 	gpa_t out;
@@ -679,7 +679,7 @@ static void walk_long_mode(void **state)
 
 static void walk_older_modes(void **state)
 {
-	struct guest_walk_state st = { 0, 0, 0, 0 };
+	struct guest_control st = { .cr0 = 0 };
 	uint64_t *pdpt, *pd;
 	uint32_t *dir, *table;
 	gpa_t out;
@@ -690,7 +690,7 @@ static void walk_older_modes(void **state)
 	assert_int_equal(out.v, 0x1234);
 	assert_int_equal(guest_walk(d1, &st, (gva_t) { 1UL << 32 }, true, &out), -EFAULT);
 	/* 32-bit, two levels. */
-	st = (struct guest_walk_state) { PG, 0x1000, 0, 0 };
+	st = (struct guest_control) { .cr0 = PG, .cr3 = 0x1000 };
 	dir = gpage(1);
 	table = gpage(2);
 	dir[3] = 0x2003;
@@ -706,7 +706,7 @@ static void walk_older_modes(void **state)
 	assert_int_equal(out.v, 0x00805abc);
 	assert_int_equal(guest_walk(d1, &st, (gva_t) { 1UL << 33 }, true, &out), -EFAULT);
 	/* PAE: the top table has four entries at any multiple of 32, and neither rights nor accessed bit. */
-	st = (struct guest_walk_state) { PG | WP, 0x3020, PAE, 0 };
+	st = (struct guest_control) { .cr0 = PG | WP, .cr3 = 0x3020, .cr4 = PAE };
 	pdpt = (uint64_t *)((char *)gpage(3) + 0x20);
 	pd = gpage(4);
 	pdpt[3] = 0x4001;

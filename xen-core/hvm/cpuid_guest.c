@@ -81,11 +81,12 @@ static void xen_leaf(const struct vcpu *v, uint32_t index, uint32_t subleaf, uin
 static uint32_t xsave_size(struct vcpu *v, bool compact)
 {
 	const xen_cpuid_leaf_t *l = cpu_policy_find(v->domain->cpu_policy, 0xd, 0);
-	uint64_t xcr0 = vm_ops->get_xcr0(v);
+	struct guest_control control;
 	uint32_t size = 512 + 64;
 
+	vm_ops->get_control(v, &control);
 	for (uint32_t i = 2; i < XSTATE_SUBLEAVES; i++) {
-		if (!((xcr0 >> i) & 1))
+		if (!((control.xcr0 >> i) & 1))
 			continue;
 		if (!compact)
 			size = max(size, l[i].a + l[i].b);
@@ -99,12 +100,13 @@ static uint32_t xsave_size(struct vcpu *v, bool compact)
 static void adjust(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
 	bool apic_on = vlapic_get_apic_base(v) & APIC_BASE_ENABLE;
+	struct guest_control control;
 
 	switch (leaf) {
 	case 1:
+		vm_ops->get_control(v, &control);
 		out[1] = (out[1] & 0x00ffffff) | vlapic_id(v) << 24;
-		if (out[2] & 1u << (XEN_X86_FEATURE_XSAVE % 32) &&
-		    vm_ops->get_cr(v, 4) & CR4_OSXSAVE)
+		if (out[2] & 1u << (XEN_X86_FEATURE_XSAVE % 32) && control.cr4 & CR4_OSXSAVE)
 			out[2] |= FEATURE_OSXSAVE;
 		if (!apic_on)
 			out[3] &= ~FEATURE_APIC;

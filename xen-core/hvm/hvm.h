@@ -18,6 +18,14 @@ struct guest_regs {
 	op(rax) op(rbx) op(rcx) op(rdx) op(rbp) op(rsi) op(rdi) op(rsp) op(r8) op(r9) op(r10) \
 		op(r11) op(r12) op(r13) op(r14) op(r15) op(rip) op(rflags)
 
+/* How a vCPU runs. */
+struct guest_control {
+	uint64_t cr0, cr3, cr4, efer; /* what its address space depends on */
+	uint64_t cr2, xcr0;
+	unsigned int cpl;
+	bool long_mode; /* 64-bit: EFER.LMA and CS.L */
+};
+
 /* A segment register, attributes in the VMCB's packed 12-bit form. */
 struct guest_segment {
 	uint16_t sel, attr;
@@ -43,13 +51,8 @@ struct vm_ops {
 	void (*switch_from)(struct vcpu *v);
 	/* Registers (the current vCPU's, or a paused one's). */
 	struct guest_regs *(*regs)(struct vcpu *v);
-	uint64_t (*get_cr)(struct vcpu *v, unsigned int nr); /* 0 2 3 4 8 */
-	uint64_t (*get_efer)(struct vcpu *v);
-	uint64_t (*get_xcr0)(struct vcpu *v);
+	void (*get_control)(struct vcpu *v, struct guest_control *out);
 	void (*get_segment)(struct vcpu *v, unsigned int seg, struct guest_segment *out);
-	unsigned int (*get_cpl)(struct vcpu *v);
-	/* Is the vCPU in 64-bit mode (EFER.LMA and CS.L)? */
-	bool (*long_mode)(struct vcpu *v);
 	/* State as the HVM save record and vcpu_guest_context have it; checked before it is set. */
 	int (*get_hvm_cpu)(struct vcpu *v, struct hvm_hw_cpu *out);
 	int (*set_hvm_cpu)(struct vcpu *v, const struct hvm_hw_cpu *in);

@@ -39,24 +39,20 @@ struct access {
 	struct insn insn;
 	gpa_t gpa;	 /* what nested paging refused */
 	uint64_t linear; /* of the memory operand */
+	enum decode_mode mode;
 };
-
-static enum decode_mode guest_mode(struct vcpu *v, const struct guest_segment *cs)
-{
-	if (vm_ops->long_mode(v))
-		return DECODE_64;
-	return cs->attr & ATTR_DEFAULT ? DECODE_32 : DECODE_16;
-}
 
 /* Fetches up to 15 bytes at rip. Returns how many there are: the page behind may not be mapped. */
 static size_t fetch(struct vcpu *v, uint8_t *bytes, enum decode_mode *mode)
 {
 	uint64_t rip = vm_ops->regs(v)->rip;
+	struct guest_control control;
 	struct guest_segment cs;
 	size_t first;
 
+	vm_ops->get_control(v, &control);
 	vm_ops->get_segment(v, SEG_CS, &cs);
-	*mode = guest_mode(v, &cs);
+	*mode = control.long_mode ? DECODE_64 : cs.attr & ATTR_DEFAULT ? DECODE_32 : DECODE_16;
 	if (*mode != DECODE_64)
 		rip = (uint32_t)(rip + cs.base);
 	first = min((size_t)INSN_MAX_LENGTH, (size_t)(PAGE_SIZE - (rip & ~PAGE_MASK)));
@@ -78,15 +74,15 @@ unsigned int hvm_insn_length(struct vcpu *v, enum insn_op what)
 	return length < 0 ? 0 : length;
 }
 
-static uint64_t linear_address(struct vcpu *v, unsigned int segment, uint64_t offset)
+static uint64_t linear_address(const struct access *a, unsigned int segment, uint64_t offset)
 {
 	struct guest_segment s;
 
-	if (vm_ops->long_mode(v) && segment != SEG_FS && segment != SEG_GS)
+	if (a->mode == DECODE_64 && segment != SEG_FS && segment != SEG_GS)
 		return offset;
-	vm_ops->get_segment(v, segment, &s);
+	vm_ops->get_segment(a->v, segment, &s);
 	offset += s.base;
-	return vm_ops->long_mode(v) ? offset : (uint32_t)offset;
+	return a->mode == DECODE_64 ? offset : (uint32_t)offset;
 }
 
 /*
@@ -232,7 +228,7 @@ static bool string_step(struct access *a, bool mmio_source, int64_t step)
 
 	if (i->op == OP_MOVS) {
 		pointer.base = mmio_source ? RDI : RSI;
-		other = linear_address(a->v, mmio_source ? SEG_ES : i->segment,
+		other = linear_address(a, mmio_source ? SEG_ES : i->segment,
 				       emulate_offset(a->regs, &pointer));
 	}
 	if (mmio_source) {
@@ -302,7 +298,7 @@ static bool emulate(struct access *a, bool write)
 		ok = operation(a);
 	if (ok && done) {
 		a->regs->rip += a->insn.length;
-		if (!vm_ops->long_mode(a->v))
+		if (a->mode != DECODE_64)
 			a->regs->rip = (uint32_t)a->regs->rip;
 	}
 	return ok;
@@ -311,8 +307,8 @@ static bool emulate(struct access *a, bool write)
 bool hvm_mmio(struct vcpu *v, gpa_t gpa, bool write)
 {
 	struct access a = { .v = v, .regs = vm_ops->regs(v), .gpa = gpa };
+	struct guest_control control;
 	uint8_t bytes[INSN_MAX_LENGTH];
-	enum decode_mode mode;
 	size_t n;
 
 	if (write && p2m_lookup(&v->domain->p2m, gpa_to_gfn(gpa)).type == P2M_GRANT_RO) {
@@ -321,20 +317,21 @@ bool hvm_mmio(struct vcpu *v, gpa_t gpa, bool write)
 		vm_ops->inject_exception(v, TRAP_GP, 0);
 		return true;
 	}
-	n = fetch(v, bytes, &mode);
-	if (decode_memory(bytes, n, mode, &a.insn)) {
+	n = fetch(v, bytes, &a.mode);
+	if (decode_memory(bytes, n, a.mode, &a.insn)) {
 		printk_ratelimited(KERN_WARNING
 				   "d%uv%u: instruction %02x %02x %02x %02x at %lx not emulated\n",
 				   v->domain->id, v->id, n > 0 ? bytes[0] : 0, n > 1 ? bytes[1] : 0,
 				   n > 2 ? bytes[2] : 0, n > 3 ? bytes[3] : 0, a.regs->rip);
 		return false;
 	}
-	a.linear = linear_address(v, a.insn.segment, emulate_offset(a.regs, &a.insn));
+	a.linear = linear_address(&a, a.insn.segment, emulate_offset(a.regs, &a.insn));
 	/*
 	 * The core reaches memory with the rights of the guest's kernel. Its user land may name none: the
 	 * instruction may be another one by now than the CPU had checked.
 	 */
-	if (vm_ops->get_cpl(v) == 3 && (a.insn.op == OP_MOVS || bytes_in_memory(&a))) {
+	vm_ops->get_control(v, &control);
+	if (control.cpl == 3 && (a.insn.op == OP_MOVS || bytes_in_memory(&a))) {
 		vm_ops->inject_exception(v, TRAP_GP, 0);
 		return true;
 	}

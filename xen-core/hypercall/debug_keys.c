@@ -54,12 +54,14 @@ static void show_registers(void)
 	for_each_domain (d) {
 		for_each_vcpu (d, v, i) {
 			const struct guest_regs *r;
+			struct guest_control control;
 
 			if (!v->initialised || (v->running && v != current_vcpu()))
 				continue;
 			r = vm_ops->regs(v);
+			vm_ops->get_control(v, &control);
 			printk("d%uv%u: rip %016lx rsp %016lx flags %08lx cr3 %lx\n", d->id, v->id,
-			       r->rip, r->rsp, r->rflags, vm_ops->get_cr(v, 3));
+			       r->rip, r->rsp, r->rflags, control.cr3);
 			printk("  rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx,
 			       r->rcx, r->rdx);
 		}

@@ -59,9 +59,9 @@ static void fill_registers(struct vcpu *v, struct cpu_user_regs *u)
 
 static void fill_context(struct vcpu *v, struct vcpu_guest_context *c)
 {
-	static const uint8_t crs[] = { 0, 2, 3, 4 };
-	unsigned int i;
+	struct guest_control control;
 
+	vm_ops->get_control(v, &control);
 	fill_registers(v, &c->user_regs);
 	c->user_regs.cs = selector(v, SEG_CS, NULL);
 	c->user_regs.ss = selector(v, SEG_SS, NULL);
@@ -69,11 +69,13 @@ static void fill_context(struct vcpu *v, struct vcpu_guest_context *c)
 	c->user_regs.es = selector(v, SEG_ES, NULL);
 	c->user_regs.fs = selector(v, SEG_FS, &c->fs_base);
 	c->user_regs.gs = selector(v, SEG_GS, &c->gs_base_kernel);
-	for (i = 0; i < ARRAY_SIZE(crs); i++)
-		c->ctrlreg[crs[i]] = vm_ops->get_cr(v, crs[i]);
+	c->ctrlreg[0] = control.cr0;
+	c->ctrlreg[2] = control.cr2;
+	c->ctrlreg[3] = control.cr3;
+	c->ctrlreg[4] = control.cr4;
 	if (!test_bit(PAUSE_DOWN, &v->pause_flags))
 		c->flags |= VGCF_online;
-	if (!vm_ops->get_cpl(v))
+	if (!control.cpl)
 		c->flags |= VGCF_in_kernel;
 }
 

@@ -126,7 +126,7 @@ static struct target translate(gva_t va, bool write, gfn_t *gfn_out)
 	typeof(&last_translation[0]) last = &last_translation[cpu->id];
 	uint64_t tlb_epoch = __atomic_load_n(&v->domain->p2m.tlb_epoch, __ATOMIC_SEQ_CST);
 	const struct target none = { MFN_INVALID, false };
-	struct guest_walk_state st;
+	struct guest_control st;
 	struct target t;
 	gpa_t gpa;
 
@@ -136,10 +136,7 @@ static struct target translate(gva_t va, bool write, gfn_t *gfn_out)
 			*gfn_out = last->gfn;
 		return last->target;
 	}
-	st.cr0 = vm_ops->get_cr(v, 0);
-	st.cr3 = vm_ops->get_cr(v, 3);
-	st.cr4 = vm_ops->get_cr(v, 4);
-	st.efer = vm_ops->get_efer(v);
+	vm_ops->get_control(v, &st);
 	if (guest_walk(v->domain, &st, va, write, &gpa))
 		return none;
 	t = guest_frame(v->domain, gpa_to_gfn(gpa), write);

@@ -62,7 +62,7 @@ static int entry_access(struct domain *d, gpa_t gpa, unsigned int size, uint64_t
 }
 
 /* Canonical in 48 bits, or within 32 for the older formats. */
-static const struct walk_format *choose_format(const struct guest_walk_state *st, gva_t va)
+static const struct walk_format *choose_format(const struct guest_control *st, gva_t va)
 {
 	if (st->efer & G_EFER_LMA) {
 		if ((st->cr4 & G_CR4_LA57) || (uint64_t)((int64_t)(va.v << 16) >> 16) != va.v)
@@ -81,8 +81,7 @@ static uint64_t root_address(const struct walk_format *f, uint64_t cr3)
 	return cr3 & (f == &format_32 ? 0xfffff000UL : GPTE_ADDR);
 }
 
-int guest_walk(struct domain *d, const struct guest_walk_state *st, gva_t va, bool write,
-	       gpa_t *out)
+int guest_walk(struct domain *d, const struct guest_control *st, gva_t va, bool write, gpa_t *out)
 {
 	const struct walk_format *f;
 	uint64_t table, entry;

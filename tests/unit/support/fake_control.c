@@ -267,10 +267,10 @@ static struct guest_regs *get_regs(struct vcpu *v)
 	return &registers;
 }
 
-static uint64_t get_cr(struct vcpu *v, unsigned int nr)
+static void get_control(struct vcpu *v, struct guest_control *out)
 {
 	(void)v;
-	return 0xc0 + nr;
+	*out = (struct guest_control) { .cr0 = 0xc0, .cr2 = 0xc2, .cr3 = 0xc3, .cr4 = 0xc4 };
 }
 
 static void get_segment(struct vcpu *v, unsigned int seg, struct guest_segment *out)
@@ -279,15 +279,9 @@ static void get_segment(struct vcpu *v, unsigned int seg, struct guest_segment *
 	*out = (struct guest_segment) { .sel = (uint16_t)(8 * seg), .base = seg };
 }
 
-static unsigned int get_cpl(struct vcpu *v)
-{
-	(void)v;
-	return 0;
-}
-
-static const struct vm_ops ops = {
-	.regs = get_regs, .get_cr = get_cr, .get_segment = get_segment, .get_cpl = get_cpl
-};
+static const struct vm_ops ops = { .regs = get_regs,
+				   .get_control = get_control,
+				   .get_segment = get_segment };
 const struct vm_ops *vm_ops = &ops;
 
 size_t hvm_context_size(const struct domain *d)

@@ -334,21 +334,18 @@ static struct guest_regs *regs(struct vcpu *v)
 	return &state_of(v)->regs;
 }
 
-static uint64_t get_cr(struct vcpu *v, unsigned int nr)
+static void get_control(struct vcpu *v, struct guest_control *out)
 {
-	assert_int_equal(nr, 4);
-	return state_of(v)->cr4;
+	*out = (struct guest_control) { .cr4 = state_of(v)->cr4,
+					.xcr0 = state_of(v)->xcr0,
+					.cpl = fake_state[v->id].cpl,
+					.long_mode = state_of(v)->long_mode };
 }
 
 static void get_segment(struct vcpu *v, unsigned int seg, struct guest_segment *out)
 {
 	assert_true(seg < 10);
 	*out = state_of(v)->segment[seg];
-}
-
-static bool long_mode(struct vcpu *v)
-{
-	return state_of(v)->long_mode;
 }
 
 static void inject_exception(struct vcpu *v, unsigned int vector, int64_t error)
@@ -371,24 +368,11 @@ static int set_hvm_cpu(struct vcpu *v, const struct hvm_hw_cpu *in)
 	return 0;
 }
 
-static uint64_t get_xcr0(struct vcpu *v)
-{
-	return state_of(v)->xcr0;
-}
-
-static unsigned int get_cpl(struct vcpu *v)
-{
-	return fake_state[v->id].cpl;
-}
-
 static const struct vm_ops ops = {
-	.get_xcr0 = get_xcr0,
 	.name = "fake",
 	.regs = regs,
-	.get_cr = get_cr,
+	.get_control = get_control,
 	.get_segment = get_segment,
-	.get_cpl = get_cpl,
-	.long_mode = long_mode,
 	.inject_exception = inject_exception,
 	.get_hvm_cpu = get_hvm_cpu,
 	.set_hvm_cpu = set_hvm_cpu,

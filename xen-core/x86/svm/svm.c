@@ -224,29 +224,21 @@ static struct guest_regs *svm_regs(struct vcpu *v)
 	return &svm_vcpu(v)->regs;
 }
 
-static uint64_t svm_get_cr(struct vcpu *v, unsigned int nr)
+static void svm_get_control(struct vcpu *v, struct guest_control *out)
 {
-	const struct vmcb *c = svm_vcpu(v)->vmcb;
+	const struct svm_vcpu *sv = svm_vcpu(v);
+	const struct vmcb *c = sv->vmcb;
 
-	switch (nr) {
-	case 0:
-		return c->cr0;
-	case 2:
-		return c->cr2;
-	case 3:
-		return c->cr3;
-	case 4:
-		return c->cr4;
-	case 8:
-		return c->vintr & VINTR_TPR_MASK;
-	default:
-		return 0;
-	}
-}
-
-static uint64_t svm_get_efer(struct vcpu *v)
-{
-	return svm_vcpu(v)->vmcb->efer & ~EFER_SVME;
+	*out = (struct guest_control) {
+		.cr0 = c->cr0,
+		.cr2 = c->cr2,
+		.cr3 = c->cr3,
+		.cr4 = c->cr4,
+		.efer = c->efer & ~EFER_SVME,
+		.xcr0 = sv->xcr0,
+		.cpl = c->cpl,
+		.long_mode = svm_long_mode_active(sv),
+	};
 }
 
 static void svm_get_segment(struct vcpu *v, unsigned int seg, struct guest_segment *out)
@@ -259,21 +251,6 @@ static void svm_get_segment(struct vcpu *v, unsigned int seg, struct guest_segme
 	*out = *table[seg];
 }
 
-static unsigned int svm_get_cpl(struct vcpu *v)
-{
-	return svm_vcpu(v)->vmcb->cpl;
-}
-
-static bool svm_long_mode(struct vcpu *v)
-{
-	return svm_long_mode_active(svm_vcpu(v));
-}
-
-static uint64_t svm_get_xcr0(struct vcpu *v)
-{
-	return svm_vcpu(v)->xcr0;
-}
-
 static const struct vm_ops svm_ops = {
 	.name = "SVM",
 	.probe = svm_probe,
@@ -284,12 +261,8 @@ static const struct vm_ops svm_ops = {
 	.switch_to = svm_switch_to,
 	.switch_from = svm_switch_from,
 	.regs = svm_regs,
-	.get_cr = svm_get_cr,
-	.get_efer = svm_get_efer,
-	.get_xcr0 = svm_get_xcr0,
+	.get_control = svm_get_control,
 	.get_segment = svm_get_segment,
-	.get_cpl = svm_get_cpl,
-	.long_mode = svm_long_mode,
 	.get_hvm_cpu = svm_get_hvm_cpu,
 	.set_hvm_cpu = svm_set_hvm_cpu,
 	.inject_exception = svm_inject_exception,
