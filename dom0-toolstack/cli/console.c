@@ -8,10 +8,10 @@
 #include "console/console.h"
 #include "xsclient/xsclient.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,8 +71,6 @@ static bool write_all(int fd, const char *data, ssize_t n)
 	while (n > 0) {
 		ssize_t done = write(fd, data, (size_t)n);
 
-		if (done < 0 && errno == EINTR)
-			continue;
 		if (done <= 0)
 			return false;
 		data += done;
@@ -90,7 +88,7 @@ static void copy(int fd)
 	ssize_t n;
 
 	for (;;) {
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
+		if (poll(p, 2, -1) < 0)
 			return;
 		if (p[0].revents) {
 			n = read(fd, buf, sizeof(buf));
@@ -130,6 +128,8 @@ int console_copy(int fd)
 	struct termios old, raw;
 	bool terminal = tcgetattr(STDIN_FILENO, &old) == 0;
 
+	/* A daemon that ends while something is written must not leave the terminal raw. */
+	signal(SIGPIPE, SIG_IGN);
 	if (terminal) {
 		raw = old;
 		cfmakeraw(&raw);

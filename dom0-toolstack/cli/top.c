@@ -4,7 +4,6 @@
 #include "cli/top_table.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -151,9 +150,9 @@ static void draw(struct top *t)
 	while (done < length) {
 		ssize_t n = write(STDOUT_FILENO, text + done, length - done);
 
-		if (n <= 0 && errno != EINTR)
+		if (n <= 0)
 			break;
-		done += n > 0 ? (size_t)n : 0;
+		done += (size_t)n;
 	}
 	free(text);
 }
@@ -204,7 +203,7 @@ static void read_keys(struct top *t)
 	char keys[64];
 	ssize_t n = read(STDIN_FILENO, keys, sizeof(keys));
 
-	if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
+	if (n <= 0)
 		t->ended = true;
 	for (ssize_t i = 0; i < n; i++) {
 		if (keys[i] != KEY_ESCAPE || i + 2 >= n || keys[i + 1] != '[') {
@@ -221,12 +220,12 @@ static void read_keys(struct top *t)
 
 static void on_resize(int signal)
 {
-	(void)signal; /* its arrival ends the wait */
+	(void)signal; /* its arrival ends the wait; reading and writing go on */
 }
 
 static int watch(struct top *t)
 {
-	struct sigaction action = { .sa_handler = on_resize };
+	struct sigaction action = { .sa_handler = on_resize, .sa_flags = SA_RESTART };
 	int rc = 0;
 
 	sigaction(SIGWINCH, &action, NULL);
@@ -268,7 +267,7 @@ static int batch(struct top *t, unsigned long count)
 {
 	int rc = 0;
 
-	for (unsigned long i = 0; i < count && !rc; i++) {
+	for (unsigned long i = 0; i < count; i++) {
 		poll(NULL, 0, (int)t->delay * 1000);
 		rc = sample(t);
 		if (rc)
