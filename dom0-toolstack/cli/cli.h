@@ -52,6 +52,8 @@ const char *domain_name(uint16_t domid);
 int next_option(int argc, char **argv, const char *shorts, bool changes);
 /* Checks that from `least` to `most` arguments are left; exits with the usage else. */
 void need_args(int argc, int least, int most);
+/* Both for a command that has no options of its own. */
+void no_options(int argc, char **argv, bool changes, int least, int most);
 unsigned long need_number(const char *text, unsigned long max);
 /* Sizes as xl takes them: MiB without a suffix; k, m, g, t. Returns KiB. */
 uint64_t need_size(const char *text);

@@ -17,13 +17,6 @@ static bool would_do(const char *what, uint16_t domid)
 	return would("%s %s (domain %u)", what, domain_name(domid), domid);
 }
 
-static void no_options(int argc, char **argv, int least, int most)
-{
-	while (next_option(argc, argv, "", true) != -1)
-		;
-	need_args(argc, least, most);
-}
-
 /* One guest, one call. */
 static int simple(int argc, char **argv, const char *what,
 		  int (*act)(struct life *life, uint16_t domid, struct error *err))
@@ -31,7 +24,7 @@ static int simple(int argc, char **argv, const char *what,
 	struct error err = { 0 };
 	uint16_t domid;
 
-	no_options(argc, argv, 1, 1);
+	no_options(argc, argv, true, 1, 1);
 	domid = need_domain(argv[optind]);
 	if (would_do(what, domid))
 		return EXIT_SUCCESS;
@@ -156,7 +149,7 @@ int cmd_rename(int argc, char **argv)
 	struct error err = { 0 };
 	uint16_t domid;
 
-	no_options(argc, argv, 2, 2);
+	no_options(argc, argv, true, 2, 2);
 	domid = need_domain(argv[optind]);
 	if (would_do("rename", domid))
 		return EXIT_SUCCESS;
@@ -169,7 +162,7 @@ int cmd_sysrq(int argc, char **argv)
 	struct error err = { 0 };
 	uint16_t domid;
 
-	no_options(argc, argv, 2, 2);
+	no_options(argc, argv, true, 2, 2);
 	domid = need_domain(argv[optind]);
 	if (strlen(argv[optind + 1]) != 1)
 		return fail("a SysRq key is one letter");
@@ -186,7 +179,7 @@ int cmd_trigger(int argc, char **argv)
 	uint16_t domid;
 	int rc;
 
-	no_options(argc, argv, 2, 3);
+	no_options(argc, argv, true, 2, 3);
 	domid = need_domain(argv[optind]);
 	while (which < 5 && strcmp(words[which], argv[optind + 1]))
 		which++;
@@ -280,7 +273,7 @@ static int set_memory(int argc, char **argv, bool limit)
 	uint64_t kib;
 	int rc;
 
-	no_options(argc, argv, 2, 2);
+	no_options(argc, argv, true, 2, 2);
 	domid = need_domain(argv[optind]);
 	kib = need_size(argv[optind + 1]);
 	if (would_do(limit ? "set the memory limit of" : "set the memory of", domid))

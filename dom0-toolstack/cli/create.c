@@ -69,9 +69,7 @@ int cmd_config_check(int argc, char **argv)
 	struct domain_config config;
 	const char *file;
 
-	while (next_option(argc, argv, "", false) != -1)
-		;
-	need_args(argc, 1, -1);
+	no_options(argc, argv, false, 1, -1);
 	file = config_file(argc, argv, NULL);
 	read_config(file, argv + optind, argc - optind, &config);
 	printf("%s: good\n", file ? file : "command line");

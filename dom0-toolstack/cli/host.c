@@ -214,9 +214,7 @@ int cmd_debug_keys(int argc, char **argv)
 {
 	int rc;
 
-	while (next_option(argc, argv, "", true) != -1)
-		;
-	need_args(argc, 1, 1);
+	no_options(argc, argv, true, 1, 1);
 	if (would("send the debug keys %s to the core", argv[optind]))
 		return EXIT_SUCCESS;
 	rc = hyper_debug_keys(life_hyper(need_host()), argv[optind]);
@@ -238,9 +236,7 @@ int cmd_getenforce(int argc, char **argv)
 {
 	int rc;
 
-	while (next_option(argc, argv, "", false) != -1)
-		;
-	need_args(argc, 0, 0);
+	no_options(argc, argv, false, 0, 0);
 	rc = hyper_flask_getenforce(life_hyper(need_host()));
 	if (rc == -ENOSYS) {
 		puts("Flask XSM Disabled");
@@ -262,9 +258,7 @@ int cmd_setenforce(int argc, char **argv)
 	bool on;
 	int rc;
 
-	while (next_option(argc, argv, "", true) != -1)
-		;
-	need_args(argc, 1, 1);
+	no_options(argc, argv, true, 1, 1);
 	word = argv[optind];
 	on = !strcmp(word, "1") || !strcasecmp(word, "enforcing");
 	if (!on && strcmp(word, "0") && strcasecmp(word, "permissive"))
@@ -282,9 +276,7 @@ int cmd_loadpolicy(int argc, char **argv)
 	FILE *file;
 	int rc;
 
-	while (next_option(argc, argv, "", true) != -1)
-		;
-	need_args(argc, 1, 1);
+	no_options(argc, argv, true, 1, 1);
 	file = fopen(argv[optind], "re");
 	if (!file)
 		return fail("can't open %s: %s", argv[optind], strerror(errno));
@@ -342,9 +334,7 @@ int cmd_store_quota(int argc, char **argv)
 	char *answer, domid[8] = "";
 	int rc;
 
-	while (next_option(argc, argv, "", true) != -1)
-		;
-	need_args(argc, 0, 3);
+	no_options(argc, argv, true, 0, 3);
 	/* An odd number of words: a domain first. */
 	if ((argc - optind) % 2)
 		snprintf(domid, sizeof(domid), "%u", need_domain(argv[optind++]));

@@ -18,15 +18,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HOST_CONFIG	 "/etc/bulkhead.conf"
-#define SXP_CONFIG	 "/etc/xen/xend-config.sxp"
 #define SXP_MAX		 65536
 #define SHUTDOWN_SECONDS 60
-#define PATIENCE_MS	 30000
 #define POLL_MS		 100
-/* Tests have another place. */
-#ifndef CPU_ONLINE
-#define CPU_ONLINE "/sys/devices/system/cpu/cpu%u/online"
+/* Tests have other places, and less patience. */
+#ifndef HOST_CONFIG
+#define HOST_CONFIG "/etc/bulkhead.conf"
+#define SXP_CONFIG  "/etc/xen/xend-config.sxp"
+#define CPU_ONLINE  "/sys/devices/system/cpu/cpu%u/online"
+#define PATIENCE_MS 30000
 #endif
 /* The balloon stops a little beside its target. */
 #define SLACK_PAGES 512
@@ -263,9 +263,7 @@ int cmd_host_config(int argc, char **argv)
 	struct error err = { 0 };
 	int rc = 0;
 
-	while (next_option(argc, argv, "", true) != -1)
-		;
-	need_args(argc, 0, 1);
+	no_options(argc, argv, true, 0, 1);
 	read_host_config(optind < argc ? argv[optind] : NULL, &config);
 	if (config.memory_kib)
 		printf("Dom0's memory: %llu MiB\n", (unsigned long long)config.memory_kib / 1024);

@@ -157,9 +157,7 @@ int cmd_autostart(int argc, char **argv)
 	struct start *all;
 	int count, rc;
 
-	while (next_option(argc, argv, "", true) != -1)
-		;
-	need_args(argc, 0, 1);
+	no_options(argc, argv, true, 0, 1);
 	read_host_config(NULL, &host);
 	if (optind < argc)
 		snprintf(host.autostart, sizeof(host.autostart), "%s", argv[optind]);

@@ -154,9 +154,7 @@ int cmd_vm_list(int argc, char **argv)
 	char uuid[37];
 	int n;
 
-	while (next_option(argc, argv, "", false) != -1)
-		;
-	need_args(argc, 0, 0);
+	no_options(argc, argv, false, 0, 0);
 	n = chosen(argc, argv, &list);
 	if (json)
 		array = json_object_new_array();
@@ -258,8 +256,7 @@ int cmd_vcpu_list(int argc, char **argv)
 	struct phys_info phys;
 	int n;
 
-	while (next_option(argc, argv, "", false) != -1)
-		;
+	no_options(argc, argv, false, 0, -1);
 	n = chosen(argc, argv, &list);
 	if (hyper_phys_info(life_hyper(need_life()), &phys))
 		return fail("can't ask for the host's CPUs");

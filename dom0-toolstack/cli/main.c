@@ -341,6 +341,12 @@ void need_args(int argc, int least, int most)
 		usage_error();
 }
 
+void no_options(int argc, char **argv, bool changes, int least, int most)
+{
+	(void)next_option(argc, argv, "", changes);
+	need_args(argc, least, most);
+}
+
 unsigned long need_number(const char *text, unsigned long max)
 {
 	char *end;
@@ -407,9 +413,7 @@ int cmd_help(int argc, char **argv)
 {
 	const struct command *command;
 
-	while (next_option(argc, argv, "", false) != -1)
-		;
-	need_args(argc, 0, 1);
+	no_options(argc, argv, false, 0, 1);
 	if (argc > optind) {
 		command = find(argv[optind]);
 		if (!command)

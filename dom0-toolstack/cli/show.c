@@ -103,8 +103,7 @@ int cmd_claims(int argc, char **argv)
 	struct domain_info *list;
 	int n;
 
-	while (next_option(argc, argv, "", false) != -1)
-		;
+	no_options(argc, argv, false, 0, -1);
 	n = chosen(argc, argv, &list);
 	if (json)
 		array = json_object_new_array();
@@ -138,9 +137,7 @@ int cmd_claims(int argc, char **argv)
 
 int cmd_domid(int argc, char **argv)
 {
-	while (next_option(argc, argv, "", false) != -1)
-		;
-	need_args(argc, 1, 1);
+	no_options(argc, argv, false, 1, 1);
 	printf("%u\n", need_domain(argv[optind]));
 	return EXIT_SUCCESS;
 }
@@ -150,9 +147,7 @@ int cmd_domname(int argc, char **argv)
 	char *name;
 	uint16_t domid;
 
-	while (next_option(argc, argv, "", false) != -1)
-		;
-	need_args(argc, 1, 1);
+	no_options(argc, argv, false, 1, 1);
 	domid = (uint16_t)need_number(argv[optind], 0x7fef);
 	if (life_name(need_life(), domid, &name))
 		return fail("%u is an invalid domain identifier (`xl list` shows all)", domid);
