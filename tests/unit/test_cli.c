@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xl on a platform of fakes: every command with its options, its errors, --dry-run and --json; the
- * live view of `xl top` on a terminal. REQ toolstack/1.
+ * xl on a platform of fakes: every command with its options, its errors, --dry-run and --json. REQ
+ * toolstack/1.
  */
 /* Its fail() is a function; cmocka's is a macro. */
 #include "cli/cli.h"
@@ -11,177 +11,13 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <pty.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/wait.h>
-#include <termios.h>
-#include <unistd.h>
 
-#include "life/internal.h"
 #include "support/fake_host.h"
 #include "support/fake_platform.h"
-
-int xl_main(int argc, char **argv);
-
-/* Each command is a process that ends at once: what it leaves to the system is no leak. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-	return "detect_leaks=0";
-}
-
-int life_watch_start(struct error *err)
-{
-	return 0;
-}
-
-static char folder[] = "/tmp/test_cli.XXXXXX";
-static char out[65536], err_out[65536];
-
-static void write_file(const char *name, const char *text)
-{
-	char path[128];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	f = fopen(path, "we");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
-
-static void read_back(FILE *f, char *text, size_t size)
-{
-	rewind(f);
-	text[fread(text, 1, size - 1, f)] = '\0';
-	fclose(f);
-}
-
-/* Splits at blanks; '%' stands for the folder's path, '_' inside a word for nothing special. */
-static int split(char *line, char **words, int max)
-{
-	int n = 0;
-	char *word, *rest = line;
-
-	words[n++] = (char *)"xl";
-	while ((word = strsep(&rest, " ")) && n < max - 1)
-		if (*word)
-			words[n++] = word;
-	words[n] = NULL;
-	return n;
-}
-
-static void expand(const char *line, char *to, size_t size)
-{
-	size_t n = 0;
-
-	for (; *line && n < size - sizeof(folder); line++) {
-		if (*line == '%')
-			n += (size_t)snprintf(to + n, size - n, "%s", folder);
-		else
-			to[n++] = *line;
-	}
-	to[n] = '\0';
-}
-
-/* Runs `xl LINE` in a process of its own; its status. What it printed is in `out` and `err_out`. */
-static int xl(const char *line)
-{
-	FILE *files[2] = { tmpfile(), tmpfile() };
-	char copy[1024], *words[32];
-	int status, n;
-	pid_t child;
-
-	expand(line, copy, sizeof(copy));
-	n = split(copy, words, 32);
-	fflush(stdout);
-	fflush(stderr);
-	child = fork();
-	if (!child) {
-		int null = open("/dev/null", O_RDONLY);
-
-		dup2(null, STDIN_FILENO);
-		dup2(fileno(files[0]), STDOUT_FILENO);
-		dup2(fileno(files[1]), STDERR_FILENO);
-		exit(xl_main(n, words));
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	read_back(files[0], out, sizeof(out));
-	read_back(files[1], err_out, sizeof(err_out));
-	if (!WIFEXITED(status) || strstr(err_out, "AddressSanitizer") ||
-	    strstr(err_out, "runtime error"))
-		fail_msg("xl %s: %s", line, err_out);
-	return WEXITSTATUS(status);
-}
-
-struct expectation {
-	const char *line;
-	int status;
-	const char *said; /* on either output */
-};
-
-static void check(const struct expectation *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		int status = xl(list[i].line);
-
-		if (status != list[i].status ||
-		    (!strstr(out, list[i].said) && !strstr(err_out, list[i].said)))
-			fail_msg("xl %s: status %d, not %d with \"%s\":\n%s%s", list[i].line,
-				 status, list[i].status, list[i].said, out, err_out);
-	}
-}
-#define CHECK(list) check(list, sizeof(list) / sizeof((list)[0]))
-
-static const char web[] = "name = \"web\"\nkernel = \"/boot/k\"\nmemory = 64\nvcpus = 2\n";
-
-static int setup(void **state)
-{
-	char command[64];
-
-	snprintf(command, sizeof(command), "rm -rf %s/*", folder);
-	(void)!system(command);
-	fake_reset();
-	fake_host_reset();
-	fake->obedient = true;
-	fake->domains[0].info.online_vcpus = 2;
-	fake->domains[0].info.max_vcpu_id = 1;
-	fake->domains[0].info.running = true;
-	fake->domains[0].info.cpu_time_ns = 12345678901;
-	fake->domains[0].info.ssidref = 7;
-	fake->domains[0].info.max_pages = UINT64_MAX / 4096;
-	write_file("web.cfg", web);
-	write_file("one.cfg", "name = \"one\"\nkernel = \"/boot/k\"\n");
-	assert_int_equal(xl("create -q %/web.cfg"), 0);
-	fake->domains[1].info.online_vcpus = 1;
-	fake->domains[1].info.blocked = true;
-	return 0;
-}
-
-static int setup_all(void **state)
-{
-	char run[64];
-
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(run, sizeof(run), "%s/.run", folder);
-	setenv("BULKHEAD_RUN", run, 1);
-	return 0;
-}
-
-static int teardown_all(void **state)
-{
-	char command[64];
-
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	return system(command);
-}
+#include "support/run_xl.h"
 
 /* ---- help, usage, what is not offered ---- */
 
@@ -493,7 +329,7 @@ static void test_every_step_fails(void **state)
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		for (uint32_t n = 1; n < 100; n++) {
-			setup(NULL);
+			run_xl_setup(NULL);
 			write_file("host.conf", "dom0_vcpus = 2\nstore_quota = [ \"nodes=7\" ]\n");
 			snprintf(command, sizeof(command), "mkdir %s/auto && cp %s/one.cfg %s/auto",
 				 folder, folder, folder);
@@ -515,15 +351,6 @@ static void test_every_step_fails(void **state)
 }
 
 /* ---- the host's start and end ---- */
-
-static const char *after(const char *text, const char *word)
-{
-	const char *at = strstr(text, word);
-
-	if (!at)
-		fail_msg("\"%s\" is missing or not in order in:\n%s", word, out);
-	return at;
-}
 
 static void test_autostart_and_stop(void **state)
 {
@@ -570,234 +397,20 @@ static void test_autostart_and_stop(void **state)
 	assert_int_equal(xl("autostart %/nowhere"), 0);
 }
 
-static void test_host_config(void **state)
-{
-	static const struct expectation list[] = {
-		{ "host-config -n %/host.conf", 0,
-		  "Dom0's memory: 200 MiB\nDom0's vCPUs: 1\nstore quota: nodes=7\n" },
-		{ "host-config %/host.conf", 0, "Dom0's memory" },
-		{ "host-config -n %/x.sxp", 0, "Dom0's memory: 700 MiB\nDom0's vCPUs: 3\n" },
-		{ "host-config -n %/y.sxp", 0, "" },
-		{ "host-config %/a.conf", 1, "a.conf:1: 'dom0_mme' is none of dom0_mem" },
-		{ "host-config %/b.conf", 1, "b.conf:2: dom0_mem: MiB, or" },
-		{ "host-config %/c.conf", 1, "c.conf:1: dom0_vcpus: a number from 0 to 128" },
-		{ "host-config %/d.conf", 1, "d.conf:1: store_quota: a list" },
-		{ "host-config %/e.conf", 1, "e.conf:1: autostart: one string" },
-		{ "host-config %/f.conf", 1, "domain 0 has room for 1 to 2 vCPUs" },
-		{ "host-config %/g.conf", 1, "the store does not take watches=4" },
-		{ "host-config %/h.conf", 1, "1 to 256 MiB" },
-	};
-
-	write_file("host.conf", "dom0_mem = \"200m\"\ndom0_vcpus = 1\nautostart = \"\"\n"
-				"shutdown_timeout = 5\nstore_quota = [ \"nodes=7\" ]\n");
-	write_file("x.sxp",
-		   "; (domain 0 (memory 1))\n(xend-port 8000)\n"
-		   "(domain 1 (memory 2)) (domain 0 # here\n (x (y)) (memory 700) (vcpus 3))");
-	write_file("y.sxp", "(domain 1 (memory 2))");
-	write_file("a.conf", "dom0_mme = 3\n");
-	write_file("b.conf", "dom0_vcpus = 1\ndom0_mem = \"big\"\n");
-	write_file("c.conf", "dom0_vcpus = 1000\n");
-	write_file("d.conf", "store_quota = \"nodes\"\n");
-	write_file("e.conf", "autostart = [ \"x\" ]\n");
-	write_file("f.conf", "dom0_vcpus = 5\n");
-	write_file("g.conf", "store_quota = \"watches=4\"\n");
-	write_file("h.conf", "dom0_mem = 300\n");
-	fake->balloon = true;
-	CHECK(list);
-	assert_int_equal(fake->domains[0].info.total_pages, 200 * 256);
-	assert_string_equal(fake_read("/local/domain/0/cpu/1/availability"), "offline");
-}
-
-/* ---- the terminal ---- */
-
-struct screen {
-	int terminal;
-	pid_t child;
-	char text[1 << 18];
-	size_t length;
-};
-
-static void screen_start(struct screen *s, const char *line, unsigned short rows,
-			 unsigned short columns)
-{
-	struct winsize size = { .ws_row = rows, .ws_col = columns };
-	char copy[256], *words[32];
-	int n;
-
-	memset(s, 0, sizeof(*s));
-	expand(line, copy, sizeof(copy));
-	n = split(copy, words, 32);
-	fflush(stdout);
-	s->child = forkpty(&s->terminal, NULL, NULL, &size);
-	if (!s->child)
-		exit(xl_main(n, words));
-}
-
-/* Waits until the screen has shown `word` since the last time; fails when it does not. */
-static void screen_shows(struct screen *s, const char *word)
-{
-	static size_t from;
-	size_t rest;
-
-	if (!s->length)
-		from = 0;
-	for (int pieces = 0;; pieces++) {
-		struct pollfd p = { .fd = s->terminal, .events = POLLIN };
-		char *at = memmem(s->text + from, s->length - from, word, strlen(word));
-		ssize_t n;
-
-		if (at) {
-			from = (size_t)(at - s->text);
-			return;
-		}
-		rest = sizeof(s->text) - s->length;
-		n = poll(&p, 1, 20000) > 0 ? read(s->terminal, s->text + s->length, rest) : 0;
-		if (n <= 0 || pieces > 100)
-			fail_msg("\"%s\" is not shown:\n%.*s", word, (int)s->length, s->text);
-		s->length += (size_t)n;
-	}
-}
-
-static void screen_type(struct screen *s, const char *keys)
-{
-	assert_int_equal(write(s->terminal, keys, strlen(keys)), (ssize_t)strlen(keys));
-}
-
-static int screen_end(struct screen *s)
-{
-	int status;
-
-	while (read(s->terminal, s->text, sizeof(s->text)) > 0)
-		;
-	close(s->terminal);
-	assert_int_equal(waitpid(s->child, &status, 0), s->child);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-/* Every picture fits: a line has at most `columns` letters, a picture at most `rows` lines. */
-static void assert_fits(const struct screen *s, unsigned int rows, unsigned int columns)
-{
-	unsigned int line = 1, column = 0;
-
-	for (size_t i = 0; i < s->length; i++) {
-		unsigned int row = 0;
-		int used = 0;
-
-		if (s->text[i] == '\033') {
-			if (sscanf(s->text + i, "\033[%u;1H%n", &row, &used) == 1 && used) {
-				assert_true(row <= rows);
-				line = row;
-				column = 0;
-			} else if (s->text[i + 2] == 'H') {
-				line = 1;
-				column = 0;
-			}
-			while (!strchr("HKhlmJ", s->text[i]))
-				i++;
-		} else if (s->text[i] == '\n') {
-			line++;
-			column = 0;
-		} else if (s->text[i] != '\r') {
-			column++;
-		}
-		assert_true(line <= rows && column <= columns);
-	}
-}
-
-static void test_top_terminal(void **state)
-{
-	static struct screen s;
-	struct winsize size = { .ws_row = 10, .ws_col = 60 };
-
-	for (int i = 2; i < 14; i++) {
-		char line[64];
-
-		snprintf(line, sizeof(line), "create -q %%/one.cfg name=\"guest%d\"", i);
-		assert_int_equal(xl(line), 0);
-	}
-	screen_start(&s, "top", 24, 80);
-	screen_shows(&s, "14 domains: 1 running");
-	screen_shows(&s, "S sort (domid)");
-	screen_type(&s, "s");
-	screen_shows(&s, "S sort (name)");
-	screen_type(&s, "S");
-	screen_shows(&s, "S sort (state)");
-	screen_type(&s, "r");
-	screen_shows(&s, "S sort (state)");
-	screen_type(&s, "d");
-	screen_shows(&s, "Delay (seconds): ");
-	screen_type(&s, "77\b\b");
-	screen_type(&s, "2\r");
-	screen_shows(&s, "S sort (state)");
-	screen_type(&s, "v");
-	screen_shows(&s, "VCPUs(sec):");
-	assert_fits(&s, 24, 80);
-	/* Smaller: the rest is reached by scrolling. */
-	assert_int_equal(ioctl(s.terminal, TIOCSWINSZ, &size), 0);
-	screen_shows(&s, "\033[10;1H");
-	s.length = 0;
-	screen_type(&s, "ss\033[B\033[B\033[A");
-	screen_shows(&s, "S sort (time)");
-	screen_type(&s, "q");
-	screen_shows(&s, "\033[?1049l");
-	assert_fits(&s, 10, 60);
-	assert_int_equal(screen_end(&s), 0);
-
-	screen_start(&s, "top -d 1 -s name", 24, 132);
-	screen_shows(&s, "MAXMEM(%)");
-	screen_shows(&s, "SSID");
-	screen_shows(&s, "no limit");
-	screen_type(&s, "\003");
-	assert_fits(&s, 24, 132);
-	assert_int_equal(screen_end(&s), 0);
-}
-
-/* The stock daemon's way: a pseudo terminal named in the store. */
-static void test_console(void **state)
-{
-	static struct screen s;
-	int guest, end;
-	char name[64], got[64] = "";
-	struct termios raw = { 0 };
-
-	cfmakeraw(&raw);
-	assert_int_equal(openpty(&guest, &end, name, &raw, NULL), 0);
-	fake_write("/local/domain/1/console/tty", name);
-	screen_start(&s, "console web", 24, 80);
-	assert_int_equal(write(guest, "login:", 6), 6);
-	screen_shows(&s, "login:");
-	screen_type(&s, "root\r");
-	assert_true(read(guest, got, 5) > 0);
-	assert_int_equal(got[0], 'r');
-	screen_type(&s, "\035");
-	assert_int_equal(screen_end(&s), 0);
-
-	/* create -c: the console comes with the guest; its end is the command's. */
-	fake_write("/local/domain/2/console/tty", "/dev/none");
-	assert_int_equal(xl("create -q -c %/one.cfg"), 1);
-	assert_non_null(strstr(err_out, "is the console daemon"));
-	assert_false(fake->domains[2].info.paused);
-	close(guest);
-	close(end);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_help, setup),
-		cmocka_unit_test_setup(test_errors_say_what_to_do, setup),
-		cmocka_unit_test_setup(test_lists, setup),
-		cmocka_unit_test_setup(test_json, setup),
-		cmocka_unit_test_setup(test_changes, setup),
-		cmocka_unit_test_setup(test_dry_run, setup),
-		cmocka_unit_test_setup(test_no_policy, setup),
-		cmocka_unit_test_setup(test_hypervisor_fails, setup),
-		cmocka_unit_test_setup(test_every_step_fails, setup),
-		cmocka_unit_test_setup(test_autostart_and_stop, setup),
-		cmocka_unit_test_setup(test_host_config, setup),
-		cmocka_unit_test_setup(test_top_terminal, setup),
-		cmocka_unit_test_setup(test_console, setup),
+		cmocka_unit_test_setup(test_help, run_xl_setup),
+		cmocka_unit_test_setup(test_errors_say_what_to_do, run_xl_setup),
+		cmocka_unit_test_setup(test_lists, run_xl_setup),
+		cmocka_unit_test_setup(test_json, run_xl_setup),
+		cmocka_unit_test_setup(test_changes, run_xl_setup),
+		cmocka_unit_test_setup(test_dry_run, run_xl_setup),
+		cmocka_unit_test_setup(test_no_policy, run_xl_setup),
+		cmocka_unit_test_setup(test_hypervisor_fails, run_xl_setup),
+		cmocka_unit_test_setup(test_every_step_fails, run_xl_setup),
+		cmocka_unit_test_setup(test_autostart_and_stop, run_xl_setup),
 	};
 
-	return cmocka_run_group_tests(tests, setup_all, teardown_all);
+	return cmocka_run_group_tests(tests, run_xl_setup_all, run_xl_teardown_all);
 }

@@ -23,6 +23,7 @@ void fake_host_reset(void)
 	fake_host->engine = 1;
 	fake_host->weight = 256;
 	fake_host->rate = 1000;
+	fake_host->cpus = 2;
 }
 
 static int change(void)
@@ -36,7 +37,7 @@ int hyper_phys_info(struct hyper *h, struct phys_info *out)
 	*out = (struct phys_info) {
 		.threads_per_core = 1,
 		.cores_per_socket = 2,
-		.cpus = 2,
+		.cpus = fake_host->cpus,
 		.max_cpu_id = 1,
 		.nodes = 1,
 		.cpu_khz = 1000123,
@@ -45,6 +46,11 @@ int hyper_phys_info(struct hyper *h, struct phys_info *out)
 		.total_pages = 1 << 20,
 		.free_pages = 1 << 19,
 	};
+	if (fake_host->all_capabilities)
+		out->cap_pv = out->cap_directio = out->cap_shadow = out->cap_iommu_hap_pt_share =
+			out->cap_vmtrace = out->cap_gnttab_v1 = out->cap_gnttab_v2 = true;
+	if (fake_host->no_capabilities)
+		out->cap_hvm = out->cap_hap = false;
 	return fake_host->fail;
 }
 
@@ -66,8 +72,9 @@ int hyper_vcpu_state(struct hyper *h, uint16_t domid, uint32_t vcpu, struct vcpu
 		.running = vcpu == 0,
 		.cpu_time_ns = 1500000000,
 		.cpu = vcpu,
+		.blocked = fake_host->hard != 0,
 	};
-	return 0;
+	return fake_host->vcpu_error;
 }
 
 int hyper_vcpu_affinity_get(struct hyper *h, uint16_t domid, uint32_t vcpu, struct cpu_set *hard,
@@ -76,7 +83,9 @@ int hyper_vcpu_affinity_get(struct hyper *h, uint16_t domid, uint32_t vcpu, stru
 	memset(hard, 0, sizeof(*hard));
 	memset(soft, 0xff, sizeof(*soft));
 	cpu_set_add(hard, vcpu);
-	return 0;
+	if (fake_host->hard)
+		hard->bits[0] = fake_host->hard;
+	return fake_host->affinity_error;
 }
 
 int hyper_vcpu_affinity_set(struct hyper *h, uint16_t domid, uint32_t vcpu,
@@ -191,9 +200,13 @@ int hyper_flask_sid_to_context(struct hyper *h, uint32_t sid, char *context, siz
 int xs_client_control(struct xs_client *client, const char *const *words, size_t count,
 		      char **answer)
 {
-	if (count == 4 && strcmp(words[2], "nodes"))
+	fake_host->wanted[0] = '\0';
+	for (size_t i = 0; i < count; i++)
+		snprintf(fake_host->wanted + strlen(fake_host->wanted),
+			 sizeof(fake_host->wanted) - strlen(fake_host->wanted), "%s ", words[i]);
+	if (count >= 4 && strcmp(words[2], "nodes"))
 		return -EINVAL;
-	fake_host->changes += count == 4;
-	*answer = strdup(count == 4 ? "" : "nodes 1000\nwatches: 128\n");
-	return 0;
+	fake_host->changes += count >= 4;
+	*answer = strdup(count >= 4 ? "" : "nodes 1000\nwatches: 128\nsize = 3 of 7");
+	return *answer ? 0 : -ENOMEM;
 }

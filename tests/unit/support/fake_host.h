@@ -18,6 +18,11 @@ struct fake_host {
 	uint16_t weight, cap;
 	uint32_t rate;
 	uint64_t memory_target_kib; /* of the last guest whose limit was set */
+	unsigned int cpus;
+	uint64_t hard;			/* CPUs of the vCPUs' hard affinity; 0: each vCPU's own */
+	int vcpu_error, affinity_error; /* what asking for these returns */
+	bool all_capabilities, no_capabilities;
+	char wanted[64]; /* the words of the last question about quotas */
 };
 
 extern struct fake_host *fake_host;
