@@ -217,14 +217,14 @@ int xsm_evtchn_status(const struct xsm_label *subj, const struct xsm_label *owne
 	return check(subj, owner, sid ? sid : object_sid(subj, owner), XSM_EVENT__STATUS);
 }
 
-/* The SID under which device model @dm sees its target; the target's own when there is no rule. */
-static uint32_t target_sid(const struct xsm_label *dm, const struct xsm_label *target)
+/* The SID under which @by, itself or its device model, sees @obj; its own when there is no rule. */
+static uint32_t seen_by(const struct xsm_label *by, const struct xsm_label *obj)
 {
-	uint32_t sid = target->sid;
+	uint32_t sid;
 
-	if (xsm_state() && sid_new(target->sid, dm->sid, XSM_CLASS_DOMAIN, RULE_TRANSITION, &sid))
-		sid = target->sid;
-	return sid;
+	if (xsm_state() && !sid_new(obj->sid, by->sid, XSM_CLASS_DOMAIN, RULE_TRANSITION, &sid))
+		return sid;
+	return obj->sid;
 }
 
 static void retarget(struct xsm_label *dm, void *arg)
@@ -232,19 +232,12 @@ static void retarget(struct xsm_label *dm, void *arg)
 	const struct xsm_label *target = arg;
 
 	if (dm->target == target->serial)
-		WRITE_ONCE(dm->target_sid, target_sid(dm, target));
+		WRITE_ONCE(dm->target_sid, seen_by(dm, target));
 }
 
 void xsm_derive(struct xsm_label *label, void *unused)
 {
-	uint32_t self = label->sid;
-
-	(void)unused;
-	/* Without a valid transition it is an object like any other. */
-	if (xsm_state() &&
-	    sid_new(label->sid, label->sid, XSM_CLASS_DOMAIN, RULE_TRANSITION, &self))
-		self = label->sid;
-	WRITE_ONCE(label->self_sid, self);
+	WRITE_ONCE(label->self_sid, seen_by(label, label));
 	xsm_port_each_label(retarget, label);
 }
 
@@ -285,7 +278,7 @@ int xsm_set_target(const struct xsm_label *subj, struct xsm_label *dm,
 		err = avc_check(dm->sid, target->sid, XSM_DOMAIN__SET_TARGET, &a);
 	if (err)
 		return err;
-	dm->target_sid = target_sid(dm, target);
+	dm->target_sid = seen_by(dm, target);
 	WRITE_ONCE(dm->target, target->serial);
 	return 0;
 }

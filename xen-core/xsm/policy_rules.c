@@ -16,20 +16,13 @@ static uint32_t classes(const struct reader *r)
 	return r->p->sym[SYM_CLASSES].nprim;
 }
 
-static uint16_t type_value(struct reader *r)
+/* The number of a symbol of table @of. */
+static uint16_t symbol_value(struct reader *r, enum policy_symbols of)
 {
-	return (uint16_t)read_value(r, types(r), "a rule names a type that does not exist");
-}
-
-static uint16_t role_value(struct reader *r)
-{
-	return (uint16_t)read_value(r, r->p->sym[SYM_ROLES].nprim,
-				    "a rule names a role that does not exist");
-}
-
-static uint16_t class_value(struct reader *r)
-{
-	return (uint16_t)read_value(r, classes(r), "a rule names a class that does not exist");
+	return (uint16_t)read_value(r, r->p->sym[of].nprim,
+				    of == SYM_TYPES   ? "a rule names a type that does not exist"
+				    : of == SYM_ROLES ? "a rule names a role that does not exist"
+						      : "a rule names a class that does not exist");
 }
 
 /* There is room for as many as the rest of the file can have. */
@@ -128,15 +121,15 @@ static void read_roles(struct reader *r)
 	uint32_t n;
 
 	for (n = read_count(r, 12); n-- && !r->failed; add_rule(r, &trans)) {
-		trans.source = role_value(r);
-		trans.target = type_value(r);
-		trans.data = role_value(r);
-		trans.tclass = r->p->version >= 26 ? class_value(r)
+		trans.source = symbol_value(r, SYM_ROLES);
+		trans.target = symbol_value(r, SYM_TYPES);
+		trans.data = symbol_value(r, SYM_ROLES);
+		trans.tclass = r->p->version >= 26 ? symbol_value(r, SYM_CLASSES)
 						   : (uint16_t)r->p->class_of[XSM_CLASS_DOMAIN];
 	}
 	for (n = read_count(r, 8); n-- && !r->failed; add_rule(r, &allow)) {
-		allow.source = role_value(r);
-		allow.target = role_value(r);
+		allow.source = symbol_value(r, SYM_ROLES);
+		allow.target = symbol_value(r, SYM_ROLES);
 	}
 }
 
@@ -149,10 +142,10 @@ static void read_name_transitions(struct reader *r)
 		return;
 	for (n = read_count(r, 21); n-- && !r->failed;) {
 		read_name(r, read32(r));
-		type_value(r);
-		type_value(r);
-		class_value(r);
-		type_value(r);
+		symbol_value(r, SYM_TYPES);
+		symbol_value(r, SYM_TYPES);
+		symbol_value(r, SYM_CLASSES);
+		symbol_value(r, SYM_TYPES);
 	}
 }
 
@@ -172,27 +165,15 @@ static void read_context(struct reader *r, struct context *c)
 
 static void read_ocontext(struct reader *r, struct ocontext *o, uint32_t kind)
 {
+	bool range = kind == OCON_IOPORT || kind == OCON_IOMEM;
+	bool wide = kind == OCON_IOMEM && r->p->version >= 30;
 	size_t at = r->pos;
 
-	switch (kind) {
-	case OCON_ISID:
-	case OCON_PIRQ:
-	case OCON_PCI:
-		o->low = o->high = read32(r);
-		break;
-	case OCON_DEVICETREE: /* there is none on this machine: passed over */
+	if (kind == OCON_DEVICETREE) { /* there is none on this machine: passed over */
 		read_name(r, read32(r));
-		break;
-	case OCON_IOMEM:
-		if (r->p->version >= 30) {
-			o->low = read64(r);
-			o->high = read64(r);
-			break;
-		}
-		/* fall through */
-	default:
-		o->low = read32(r);
-		o->high = read32(r);
+	} else {
+		o->low = wide ? read64(r) : read32(r);
+		o->high = range ? (wide ? read64(r) : read32(r)) : o->low;
 	}
 	if (o->high < o->low)
 		reader_fail_at(r, "a labelled range ends before it starts", at);
@@ -246,9 +227,9 @@ static void read_range_transitions(struct reader *r)
 	for (; n-- && !r->failed; add_rule(r, &rule)) {
 		size_t at = r->pos;
 
-		rule.source = type_value(r);
-		rule.target = type_value(r);
-		rule.tclass = class_value(r);
+		rule.source = symbol_value(r, SYM_TYPES);
+		rule.target = symbol_value(r, SYM_TYPES);
+		rule.tclass = symbol_value(r, SYM_CLASSES);
 		read_range(r, &range[++rule.data]);
 		if (!r->failed && (!r->p->mls || !range_valid(r->p, &range[rule.data])))
 			reader_fail_at(r, "a range transition's range is not valid", at);

@@ -118,13 +118,12 @@ static void read_class(struct reader *r, const char *name, const uint32_t *head)
 	c->constraint = read_constraints(r, c->constraints, EXPR_CONSTRAINT);
 	c->validatetrans = read_count(r, 8);
 	c->validate = read_constraints(r, c->validatetrans, EXPR_VALIDATETRANS);
-	if (r->p->version >= 27) {
+	if (r->p->version >= 28) {
 		c->default_user = read32(r);
 		c->default_role = read32(r);
 		c->default_range = read32(r);
-	}
-	if (r->p->version >= 28)
 		c->default_type = read32(r);
+	}
 	if (c->default_user > 2 || c->default_role > 2 || c->default_type > 2 ||
 	    c->default_range > 6)
 		reader_fail(r, "a class has unknown defaults");
