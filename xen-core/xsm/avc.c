@@ -164,26 +164,6 @@ static void say(uint32_t source, uint32_t target, enum xsm_perm perm, const stru
 		say_rule("needed", source, target, perm);
 }
 
-/* The entry for this question, computed when it is not there. */
-static struct avc_entry *avc_find(uint32_t source, uint32_t target, uint32_t tclass)
-{
-	const struct xsm_state *s = xsm_state();
-	struct avc *avc = this_cpu()->avc;
-	struct avc_entry *e = avc_slot(avc, source, target, tclass);
-
-	avc->lookups++;
-	if (avc_hit(e, source, target, tclass))
-		return e;
-	avc->misses++;
-	*e = (struct avc_entry) {
-		.pair = avc_pair(source, target),
-		.when = avc_pair(tclass, s->seq),
-		.av = xsm_decide(s, source, target, tclass),
-	};
-	e->quiet = xsm_log_uses ? 0 : e->av.allowed & ~e->av.auditallow;
-	return e;
-}
-
 /* flask=uses: that a rule was needed, once for each time that it comes into a cache. */
 static void note_use(struct avc_entry *e, uint32_t source, uint32_t target, enum xsm_perm perm)
 {
@@ -195,26 +175,41 @@ static void note_use(struct avc_entry *e, uint32_t source, uint32_t target, enum
 	say_rule("used", source, target, perm);
 }
 
+/* The entry for this question, computed when it is not there. */
+static const struct avc_entry *avc_find(uint32_t source, uint32_t target, enum xsm_perm perm)
+{
+	const struct xsm_state *s = xsm_state();
+	struct avc *avc = this_cpu()->avc;
+	struct avc_entry *e = avc_slot(avc, source, target, perm >> 5);
+
+	avc->lookups++;
+	if (!avc_hit(e, source, target, perm >> 5)) {
+		avc->misses++;
+		*e = (struct avc_entry) {
+			.pair = avc_pair(source, target),
+			.when = avc_pair(perm >> 5, s->seq),
+			.av = xsm_decide(s, source, target, perm >> 5),
+		};
+		e->quiet = xsm_log_uses ? 0 : e->av.allowed & ~e->av.auditallow;
+	}
+	if (unlikely(xsm_log_uses) && e->av.allowed >> (perm & 31) & 1)
+		note_use(e, source, target, perm);
+	return e;
+}
+
 int avc_check(uint32_t source, uint32_t target, enum xsm_perm perm, const struct xsm_audit *a)
 {
-	struct avc_entry *e = avc_find(source, target, perm >> 5);
+	const struct avc_entry *e = avc_find(source, target, perm);
 	uint32_t bit = 1U << (perm & 31);
 	bool allowed = e->av.allowed & bit;
 	bool permissive = e->av.permissive || !READ_ONCE(xsm_enforcing);
 
 	if (allowed ? e->av.auditallow & bit : e->av.auditdeny & bit)
 		say(source, target, perm, a, &e->av, permissive);
-	if (unlikely(xsm_log_uses) && allowed)
-		note_use(e, source, target, perm);
 	return allowed || permissive ? 0 : -EPERM;
 }
 
 bool avc_allows(uint32_t source, uint32_t target, enum xsm_perm perm)
 {
-	struct avc_entry *e = avc_find(source, target, perm >> 5);
-	bool allowed = e->av.allowed >> (perm & 31) & 1;
-
-	if (unlikely(xsm_log_uses) && allowed)
-		note_use(e, source, target, perm);
-	return allowed;
+	return avc_find(source, target, perm)->av.allowed >> (perm & 31) & 1;
 }

@@ -101,15 +101,27 @@ static int op_sid_to_context(const struct xsm_label *subj, struct xen_flask_op *
 	return give_text(handle_gva(c->context), &c->size, sid_text(c->sid));
 }
 
-/* BULKHEAD_FLASK_LABELS: the first label from type @sid on that @subj may make domains with. */
+/* BULKHEAD_FLASK_LABELS: the label of the first type after @sid with which @subj may make domains. */
 static int op_labels(const struct xsm_label *subj, struct xen_flask_op *op)
 {
 	struct xen_flask_sid_context *c = &op->u.sid_context;
 	const struct xsm_state *s = xsm_state();
+	const struct policy *p = s->policy;
+	uint32_t create = p->perm_bit[XSM_CLASS_DOMAIN][XSM_DOMAIN__CREATE & 31];
+	struct context label;
+	struct av av;
 	char text[256];
 
-	c->sid = state_next_label(s, subj->sid, c->sid, text, sizeof(text));
-	return c->sid ? give_text(handle_gva(c->context), &c->size, text) : -ENOENT;
+	while (create && c->sid < p->sym[SYM_TYPES].nprim) {
+		if (!context_of_type(p, ++c->sid, &label))
+			continue;
+		policy_access(p, s->cond, &sid_entry(s, subj->sid)->context, &label,
+			      p->class_of[XSM_CLASS_DOMAIN], &av);
+		if (av.allowed & create &&
+		    context_print(p, &label, text, sizeof(text)) < sizeof(text))
+			return give_text(handle_gva(c->context), &c->size, text);
+	}
+	return -ENOENT;
 }
 
 static int op_access(const struct xsm_label *subj, struct xen_flask_op *op)

@@ -294,25 +294,6 @@ int sid_new(uint32_t source, uint32_t target, uint32_t tclass, uint32_t kind, ui
 	return -EPERM;
 }
 
-uint32_t state_next_label(const struct xsm_state *s, uint32_t sid, uint32_t type, char *text,
-			  size_t size)
-{
-	const struct policy *p = s->policy;
-	uint32_t create = p->perm_bit[XSM_CLASS_DOMAIN][XSM_DOMAIN__CREATE & 31];
-	struct context c;
-	struct av av;
-
-	while (create && type < p->sym[SYM_TYPES].nprim) {
-		if (!context_of_type(p, ++type, &c))
-			continue;
-		policy_access(p, s->cond, &sid_entry(s, sid)->context, &c,
-			      p->class_of[XSM_CLASS_DOMAIN], &av);
-		if (av.allowed & create && context_print(p, &c, text, size) < size)
-			return type;
-	}
-	return 0;
-}
-
 static bool same_range(const struct local_ocon *a, const struct local_ocon *b)
 {
 	return a->kind == b->kind && a->low == b->low && a->high == b->high;

@@ -85,12 +85,6 @@ int sid_of_text(const char *text, uint32_t *sid);
 const char *sid_text(uint32_t sid);
 /* New label by a type rule (RULE_TRANSITION …) of our class @tclass. 0, -EPERM, -EINVAL … */
 int sid_new(uint32_t source, uint32_t target, uint32_t tclass, uint32_t kind, uint32_t *sid);
-/*
- * The label of the first type after @type with which the domain labelled @sid may make domains, as
- * text. Returns that type, 0 when there is none.
- */
-uint32_t state_next_label(const struct xsm_state *s, uint32_t sid, uint32_t type, char *text,
-			  size_t size);
 /* Label of hardware: @kind, @number; *@end is how far it goes. 0 or -errno. Without policy: the kind's. */
 int sid_of_hardware(enum ocon_kind kind, uint64_t number, uint64_t *end, uint32_t *sid);
 
