@@ -251,6 +251,33 @@ static void sids_survive_a_policy_without_them(void **state)
 	assert_true(avc_allows(XSM_SID_DOM0, guest, XSM_DOMAIN__PAUSE));
 }
 
+/* Who found a context just before another policy came gets its label by the text, or none. */
+static void a_replaced_policy_gives_no_labels(void **state)
+{
+	struct sidtab *t = calloc(1, sizeof(*t));
+	struct xsm_state stale = { .sids = t };
+	struct policy_error why;
+	uint32_t s, n, had;
+
+	(void)state;
+	start_shipped();
+	had = sid(TENANT);
+	n = xsm_state()->sids->n;
+	assert_int_equal(policy_read(shipped.data, shipped.len, &stale.policy, &why), 0);
+	assert_int_equal(sid_of_context(&stale, &sid_entry(xsm_state(), had)->context, &s), 0);
+	assert_int_equal(s, had);
+	assert_int_equal(xsm_state()->sids->n, n);
+	policy_free(stale.policy);
+	assert_int_equal(policy_read(others[0].data, others[0].len, &stale.policy, &why), 0);
+	assert_int_equal(
+		sid_of_context(&stale, policy_initial_context(stale.policy, XSM_SID_DOM0), &s),
+		-EINVAL);
+	assert_int_equal(xsm_state()->sids->n, n);
+	assert_int_equal(t->n, 0);
+	policy_free(stale.policy);
+	free(t);
+}
+
 static void contexts_are_checked(void **state)
 {
 	static const char *const bad[] = {
@@ -332,6 +359,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(without_memory_the_old_one_stays),
 		cmocka_unit_test(reloading_leaks_nothing),
 		cmocka_unit_test(sids_survive_a_policy_without_them),
+		cmocka_unit_test(a_replaced_policy_gives_no_labels),
 		cmocka_unit_test(contexts_are_checked),
 		cmocka_unit_test(text_of_contexts_is_exact),
 		cmocka_unit_test(labels_have_a_limit),
