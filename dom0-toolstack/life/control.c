@@ -94,6 +94,20 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* Until the store tells of something, or the time is over. */
+static void wait_event(struct life *life, int timeout_ms)
+{
+	char *path, *token;
+	int rc = -ENODEV;
+
+	if (life->store)
+		rc = xs_client_next_event(life->store, timeout_ms, &path, &token);
+	if (!rc)
+		free(path);
+	else if (rc != -EAGAIN)
+		poll(NULL, 0, timeout_ms); /* there is no store, or it went away */
+}
+
 int life_wait(struct life *life, uint16_t domid, int timeout_ms, enum shutdown_reason *reason,
 	      struct error *err)
 {
@@ -112,7 +126,6 @@ int life_wait(struct life *life, uint16_t domid, int timeout_ms, enum shutdown_r
 		xs_client_watch(life->store, "@releaseDomain", token);
 	for (;;) {
 		int64_t left = timeout_ms < 0 ? POLL_MS : end - now_ms();
-		char *path, *which;
 
 		rc = hyper_domain_info(life->hyper, domid, &info);
 		if (rc == -ESRCH ||
@@ -130,11 +143,7 @@ int life_wait(struct life *life, uint16_t domid, int timeout_ms, enum shutdown_r
 			error_errno(err, rc, "domain %u has not shut down", domid);
 			break;
 		}
-		if (!life->store)
-			poll(NULL, 0, left < POLL_MS ? (int)left : POLL_MS);
-		else if (!xs_client_next_event(life->store, left < POLL_MS ? (int)left : POLL_MS,
-					       &path, &which))
-			free(path);
+		wait_event(life, left < POLL_MS ? (int)left : POLL_MS);
 	}
 	if (life->store)
 		xs_client_unwatch(life->store, "@releaseDomain", token);

@@ -224,6 +224,11 @@ static void a_dying_domain_is_not_the_guest(void **state)
 
 /* ---- entries in the store ---- */
 
+static void replace_domain(void)
+{
+	fake->domains[1].info.uuid[0] ^= 0xff;
+}
+
 static void folders_of_domains_that_are_gone_go(void **state)
 {
 	char uuid[37], path[64];
@@ -327,11 +332,34 @@ static void without_a_store_there_are_no_names(void **state)
 	assert_int_equal(store_remove_domain(blind, 1, NULL), 0);
 	assert_int_equal(store_remove_domain(life, 0, NULL), 0);
 	assert_string_equal(fake_read("/local/domain/1/name"), "one");
+	fake->steps = 0;
+	assert_int_equal(life_wait(blind, 1, 100, NULL, &err), -ETIMEDOUT);
+	assert_true(fake->steps < 10); /* it waits, it does not run in circles */
 	/* Without a target in the store, what the hypervisor says stands for it. */
 	assert_int_equal(life_get_memory(blind, 1, &target, NULL, &err), 0);
 	assert_int_equal(target, 65536);
 	assert_int_equal(life_rename(blind, 1, "two", &err), -ENODEV);
 	life_close(blind);
+}
+
+/* Who waits for a guest's end goes on when the store goes away, and leaves the processor alone. */
+static void a_wait_outlives_the_store(void **state)
+{
+	enum shutdown_reason reason;
+
+	create("one");
+	fake->events = 2;
+	assert_int_equal(life_wait(life, 1, 0, &reason, &err), -ETIMEDOUT);
+	fake->store_broken = true;
+	fake->steps = 0;
+	assert_int_equal(life_wait(life, 1, 100, &reason, &err), -ETIMEDOUT);
+	assert_non_null(strstr(err.text, "domain 1 has not shut down"));
+	assert_true(fake->steps < 10);
+	/* Its number is another's by now: the guest is gone. */
+	fake->hook_at = fake->steps + 3;
+	fake->hook = replace_domain;
+	assert_int_equal(life_wait(life, 1, -1, &reason, &err), 0);
+	assert_int_equal(reason, SHUTDOWN_REASON_NONE);
 }
 
 static void dom0_without_vcpus_has_no_cpu_entries(void **state)
@@ -363,6 +391,7 @@ int main(void)
 		TEST(a_folder_that_can_t_be_removed_is_not_said_to_be),
 		TEST(a_new_domain_begins_with_nothing),
 		TEST(without_a_store_there_are_no_names),
+		TEST(a_wait_outlives_the_store),
 		TEST(dom0_without_vcpus_has_no_cpu_entries),
 	};
 

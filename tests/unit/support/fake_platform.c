@@ -455,6 +455,8 @@ int xs_client_unwatch(struct xs_client *client, const char *path, const char *to
 
 int xs_client_next_event(struct xs_client *client, int timeout_ms, char **path, char **token)
 {
+	if (fake->store_broken)
+		return -EIO;
 	if (fake->store_gone) {
 		fake->store_gone = false;
 		return -EIO;

@@ -37,6 +37,7 @@ struct fake_platform {
 	void (*hook)(void);
 	pid_t session;	     /* of whoever opened the hypervisor last */
 	unsigned int events; /* of the store that wait to be taken */
+	bool store_broken;   /* no look for events succeeds */
 	bool store_gone;     /* the next look for events says so, once */
 	uint16_t next_domid;
 	uint32_t builds; /* that were completed */
