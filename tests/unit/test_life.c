@@ -478,13 +478,15 @@ static void disks_have_numbers(void **state)
 		const char *name;
 		int number;
 	} cases[] = {
-		{ "xvda", 51712 },    { "xvda1", 51713 },    { "xvdb", 51728 },
-		{ "xvdp15", 51967 },  { "xvdq", 268439552 }, { "xvda16", 268435472 },
-		{ "hda", 768 },	      { "hdb", 832 },	     { "hdc", 5632 },
-		{ "sda", 2048 },      { "sda1", 2049 },	     { "sdb", 2064 },
-		{ "hde", -EINVAL },   { "xvd", -EINVAL },    { "xvd1", -EINVAL },
-		{ "xvda0", -EINVAL }, { "sda16", -EINVAL },  { "vda", -EINVAL },
-		{ "", -EINVAL },      { "xvda1x", -EINVAL },
+		{ "xvda", 51712 },	{ "xvda1", 51713 },    { "xvdb", 51728 },
+		{ "xvdp15", 51967 },	{ "xvdq", 268439552 }, { "xvda16", 268435472 },
+		{ "hda", 768 },		{ "hdb", 832 },	       { "hdc", 5632 },
+		{ "sda", 2048 },	{ "sda1", 2049 },      { "sdb", 2064 },
+		{ "hde", -EINVAL },	{ "xvd", -EINVAL },    { "xvd1", -EINVAL },
+		{ "xvda0", -EINVAL },	{ "sda16", -EINVAL },  { "vda", -EINVAL },
+		{ "", -EINVAL },	{ "xvda1x", -EINVAL }, { "xvda255", 268435711 },
+		{ "xvda256", -EINVAL }, { "xvda+1", -EINVAL }, { "xvdA", -EINVAL },
+		{ "xvdaa", 268442112 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

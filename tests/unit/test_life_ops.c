@@ -457,7 +457,7 @@ static void with_devices(struct domain_config *c)
 	c->disks = calloc(2, sizeof(*c->disks));
 	c->disks[0].target = strdup("/dev/vg/guest");
 	c->disks[0].vdev = strdup("xvda");
-	c->disks[0].readwrite = true;
+	c->disks[0].readwrite = c->disks[0].removable = c->disks[0].no_discard = true;
 	c->disks[0].backend = DISK_BACKEND_QDISK;
 	c->disks[0].script = strdup("block-special");
 	c->disks[1].vdev = strdup("xvdb");
@@ -488,6 +488,9 @@ static void devices_are_described_at_both_ends(void **state)
 			    "/dev/vg/guest");
 	assert_string_equal(fake_read("/local/domain/1/backend/vbd/2/51712/mode"), "w");
 	assert_string_equal(fake_read("/local/domain/1/backend/vbd/2/51728/device-type"), "cdrom");
+	assert_string_equal(fake_read("/local/domain/1/backend/vbd/2/51712/removable"), "1");
+	assert_string_equal(fake_read("/local/domain/1/backend/vbd/2/51712/discard-enable"), "0");
+	assert_string_equal(fake_read("/local/domain/1/backend/vbd/2/51728/removable"), "1");
 	assert_string_equal(fake_read("/local/domain/1/backend/vif/2/0/bridge"), "xenbr0");
 	assert_string_equal(fake_read("/local/domain/1/backend/vif/2/0/rate"), "1000,50");
 	assert_string_equal(fake_read("/local/domain/1/backend/vif/2/1/mac"), "00:16:3e:01:02:03");
