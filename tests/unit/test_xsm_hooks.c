@@ -91,6 +91,45 @@ static void built_in_rules_hold_without_policy(void **state)
 	assert_int_equal(xsm_domain(&stub, &guest, XSM_HVM__DM), -EPERM);
 }
 
+/* The questions that are not one permission of one class. */
+static void built_in_rules_for_channels_and_hardware(void **state)
+{
+	uint32_t s = 99;
+
+	(void)state;
+	assert_int_equal(start("late", true), 0);
+	assert_int_equal(xsm_domain_create(NULL, 0, true, 0, &dom0), 0);
+	make(&guest, 1, NULL);
+	make(&other, 2, NULL);
+	make(&stub, 3, NULL);
+	assert_int_equal(xsm_set_target(&dom0, &stub, &guest), 0);
+	assert_true(xsm_may_see(&dom0, &guest));
+	assert_false(xsm_may_see(&guest, &other));
+	/* A port of one's own or of one's target; Dom0 may make any. */
+	assert_int_equal(xsm_evtchn_unbound(&guest, &guest, &other, &s), 0);
+	assert_int_equal(s, XSM_SID_UNLABELED);
+	assert_int_equal(xsm_evtchn_unbound(&stub, &guest, &stub, &s), 0);
+	assert_int_equal(xsm_evtchn_unbound(&dom0, &guest, &dom0, &s), 0);
+	assert_int_equal(xsm_evtchn_unbound(&guest, &other, &guest, &s), -EPERM);
+	assert_int_equal(xsm_evtchn_interdomain(&guest, &other, s, &s), 0);
+	assert_int_equal(xsm_evtchn_send(&guest, s), 0);
+	assert_int_equal(xsm_evtchn_status(&guest, &guest, s), 0);
+	assert_int_equal(xsm_evtchn_status(&stub, &guest, s), 0);
+	assert_int_equal(xsm_evtchn_status(&guest, &other, s), -EPERM);
+	/* Dom0 gives hardware, to a domain; who has a device may use all of it. */
+	assert_int_equal(xsm_resource(&dom0, &guest, XSM_IRQ, 5, 5, XSM_RESOURCE__ADD_IRQ), 0);
+	assert_int_equal(xsm_resource(&guest, &guest, XSM_IRQ, 5, 5, XSM_RESOURCE__ADD_IRQ),
+			 -EPERM);
+	assert_int_equal(xsm_resource(&dom0, NULL, XSM_IRQ, 5, 5, XSM_RESOURCE__REMOVE_IRQ),
+			 -EPERM);
+	assert_int_equal(xsm_resource(&dom0, &guest, XSM_IRQ, 6, 5, XSM_RESOURCE__ADD_IRQ),
+			 -EINVAL);
+	assert_int_equal(xsm_pci_config(&guest, 0x18, 0x10, 0x13, true), 0);
+	host_log_clear();
+	xsm_dump();
+	assert_non_null(strstr(host_log(), "no policy: built-in rules"));
+}
+
 static void boot_options_are_obeyed(void **state)
 {
 	uint8_t bad[64] = { 0x8c, 0xff, 0x7c, 0xf9, 8,	 0,   0,   0,
@@ -244,6 +283,59 @@ static void hardware_has_labels(void **state)
 		xsm_resource(&dom0, &driver, XSM_PCI, 0x18, 0x18, XSM_RESOURCE__REMOVE_DEVICE), 0);
 	assert_int_equal(ocontext(&dom0, false, OCON_PCI, 0x18, 0x18, NULL), 0);
 	assert_int_equal(ocontext(&dom0, false, OCON_PCI, 0x18, 0x18, NULL), -ENOENT);
+}
+
+/* What a user of hardware needs depends on the IOMMU that there is; base addresses are "setup". */
+static void hardware_is_used_through_an_iommu(void **state)
+{
+	(void)state;
+	start_guests();
+	assert_int_equal(ocontext(&dom0, true, OCON_PCI, 0x18, 0x18, "system_u:object_r:nic_t"), 0);
+	host_log_clear();
+	xsm_set_iommu(XSM_IOMMU_NOINTREMAP);
+	assert_int_equal(xsm_pci_config(&driver, 0x18, 0, 3, false), -EPERM);
+	assert_non_null(strstr(host_log(), "use_iommu_nointremap"));
+	assert_non_null(strstr(host_log(), "device=0000:00:03.0"));
+	xsm_set_iommu(XSM_IOMMU_NONE);
+	assert_int_equal(xsm_pci_config(&driver, 0x18, 0, 3, false), -EPERM);
+	xsm_set_iommu(XSM_IOMMU_FULL);
+	assert_int_equal(xsm_pci_config(&driver, 0x18, 0, 3, false), 0);
+	assert_int_equal(xsm_pci_config(&driver, 0x18, 0, 0xf, true), 0);
+	assert_int_equal(xsm_pci_config(&driver, 0x18, 0x28, 0x2b, true), 0);
+	/* Of another label: neither reading nor moving it. */
+	host_log_clear();
+	assert_int_equal(xsm_pci_config(&guest, 0x18, 0, 0x10, true), -EPERM);
+	assert_non_null(strstr(host_log(), "setup"));
+	assert_int_equal(ocontext(&dom0, false, OCON_PCI, 0x18, 0x18, NULL), 0);
+	/* What is denied is named: an interrupt, ports, frames. */
+	host_log_clear();
+	assert_int_equal(xsm_resource(&dom0, &driver, XSM_IRQ, 5, 5, XSM_RESOURCE__ADD_IRQ),
+			 -EPERM);
+	assert_non_null(strstr(host_log(), "irq=0x5-0x5"));
+	assert_int_equal(
+		xsm_resource(&dom0, &driver, XSM_IOPORT, 0x60, 0x64, XSM_RESOURCE__ADD_IOPORT),
+		-EPERM);
+	assert_non_null(strstr(host_log(), "ioport=0x60-0x64"));
+}
+
+static void dump_tells_what_is_in_force(void **state)
+{
+	(void)state;
+	start_guests();
+	host_log_clear();
+	xsm_dump();
+	assert_non_null(strstr(host_log(), "FLASK: enforcing, policy version"));
+	assert_non_null(strstr(host_log(), "CPU0: "));
+	xsm_enforcing = false;
+	host_log_clear();
+	xsm_dump();
+	assert_non_null(strstr(host_log(), "FLASK: permissive"));
+	/* Nobody is hidden in permissive mode. */
+	assert_true(xsm_may_see(&guest, &other));
+	xsm_enforcing = true;
+	assert_false(xsm_may_see(&guest, &other));
+	assert_int_equal(xsm_domain_create(&dom0, 9, false, 4711, &other), -EINVAL);
+	make(&other, 2, LABEL("hvm_guest_t"));
 }
 
 static void every_part_of_a_range_is_checked(void **state)
@@ -517,11 +609,14 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		/* First: once there is a policy, there is no way back. */
 		cmocka_unit_test(built_in_rules_hold_without_policy),
+		cmocka_unit_test(built_in_rules_for_channels_and_hardware),
 		cmocka_unit_test(boot_options_are_obeyed),
 		cmocka_unit_test(domains_see_themselves_and_their_target),
 		cmocka_unit_test(creation_is_checked),
 		cmocka_unit_test(event_channels_have_labels),
 		cmocka_unit_test(hardware_has_labels),
+		cmocka_unit_test(hardware_is_used_through_an_iommu),
+		cmocka_unit_test(dump_tells_what_is_in_force),
 		cmocka_unit_test(every_part_of_a_range_is_checked),
 		cmocka_unit_test(sealing_takes_everything_away),
 		cmocka_unit_test(only_dom0_uses_the_hypercall),

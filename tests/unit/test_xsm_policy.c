@@ -164,29 +164,70 @@ static void ask_everything(void)
 			}
 }
 
-static void damaged_ones_are_refused_or_harmless(void **state)
+/* One to three changed bits, @times; returns how many of them were refused. */
+static unsigned int damage(const struct file *f, unsigned int times)
 {
-	uint8_t *bad = malloc(shipped.len);
-	unsigned int i, refused = 0;
+	uint8_t *bad = malloc(f->len);
+	unsigned int refused = 0;
 	uint32_t r = 12345;
 
-	(void)state;
-	for (i = 0; i < 100000; i++) {
+	for (unsigned int i = 0; i < times; i++) {
 		unsigned int n = 1 + i % 3;
 
-		memcpy(bad, shipped.data, shipped.len);
+		memcpy(bad, f->data, f->len);
 		while (n--) {
 			r = r * 1664525 + 1013904223;
-			bad[(r >> 8) % shipped.len] ^= (uint8_t)(1U << (r >> 5 & 7));
+			bad[(r >> 8) % f->len] ^= (uint8_t)(1U << (r >> 5 & 7));
 		}
-		if (load(bad, shipped.len))
+		if (load(bad, f->len))
 			refused++;
 		else
 			ask_everything();
 	}
 	free(bad);
-	assert_int_not_equal(refused, 0);
+	return refused;
+}
+
+static void damaged_ones_are_refused_or_harmless(void **state)
+{
+	(void)state;
+	assert_int_not_equal(damage(&shipped, 100000), 0);
+	/* With levels and categories too, and of the older version. */
+	for (unsigned int i = 0; i < n_others; i++)
+		assert_int_not_equal(damage(&others[i], 2000), 0);
 	start_shipped();
+	assert_shipped();
+}
+
+/* Words of the header: each is known, and what is wrong with it is said. */
+static void headers_are_checked(void **state)
+{
+	static const struct {
+		size_t at;
+		uint32_t value;
+		const char *why;
+	} words[] = {
+		{ 0, 0, "not a binary policy" },
+		{ 8, 0, "not a binary policy" },
+		{ 16, 25, "neither 24 nor 30" },
+		{ 16, 31, "neither 24 nor 30" },
+		{ 20, 8, "unknown flags" },
+		{ 20, 6, "unknown flags" },
+		{ 24, 9, "another number of symbol" },
+		{ 28, 3, "another number of object context" },
+	};
+	uint8_t *bad = malloc(shipped.len);
+
+	(void)state;
+	start_shipped();
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		memcpy(bad, shipped.data, shipped.len);
+		memcpy(bad + words[i].at, &words[i].value, 4);
+		host_log_clear();
+		assert_int_equal(load(bad, shipped.len), -EINVAL);
+		assert_non_null(strstr(host_log(), words[i].why));
+	}
+	free(bad);
 	assert_shipped();
 }
 
@@ -356,6 +397,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(longer_is_refused),
 		cmocka_unit_test(damaged_ones_are_refused_or_harmless),
+		cmocka_unit_test(headers_are_checked),
 		cmocka_unit_test(without_memory_the_old_one_stays),
 		cmocka_unit_test(reloading_leaks_nothing),
 		cmocka_unit_test(sids_survive_a_policy_without_them),
