@@ -66,6 +66,7 @@ REFUSED = {
     'GNTTABOP_dump_table': ('-ENOSYS', 'Debug key g.'),
     'HVMOP_altp2m': ('-EOPNOTSUPP', 'No alternative guest-physical maps.'),
     'HVMOP_guest_request_vm_event': ('-EOPNOTSUPP', 'No introspection.'),
+    'HVMOP_pagetable_dying': ('-EINVAL', 'A hint for shadow paging. As Xen with nested paging.'),
     'HVMOP_xentrace': ('-EOPNOTSUPP', 'No trace buffers.'),
     'HVMOP_set_mem_access': ('-EOPNOTSUPP', 'No introspection.'),
     'HVMOP_get_mem_access': ('-EOPNOTSUPP', 'No introspection.'),

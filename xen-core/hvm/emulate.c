@@ -50,30 +50,20 @@ static uint64_t result_flags(uint64_t result, unsigned int size)
 	return flags;
 }
 
-/* Carry and overflow of @dst + @src + @carry = @result. */
-static uint64_t add_flags(uint64_t dst, uint64_t src, uint64_t result, unsigned int size)
+/*
+ * Carry, overflow and adjust flags of @a + @b = @sum, with or without a carry in. What is subtracted has the
+ * flags of the sum that undoes it: result + src = dst.
+ */
+static uint64_t carry_flags(uint64_t a, uint64_t b, uint64_t sum, unsigned int size)
 {
 	/* The carries out of each bit, from the operands and the result. */
-	uint64_t carries = (dst & src) | ((dst | src) & ~result), flags = 0;
+	uint64_t carries = (a & b) | ((a | b) & ~sum), flags = 0;
 
 	if (carries & sign_bit(size))
 		flags |= FLAG_CF;
 	if (carries & 8)
 		flags |= FLAG_AF;
-	if ((dst ^ result) & (src ^ result) & sign_bit(size))
-		flags |= FLAG_OF;
-	return flags;
-}
-
-static uint64_t sub_flags(uint64_t dst, uint64_t src, uint64_t result, unsigned int size)
-{
-	uint64_t borrows = (~dst & src) | ((~dst | src) & result), flags = 0;
-
-	if (borrows & sign_bit(size))
-		flags |= FLAG_CF;
-	if (borrows & 8)
-		flags |= FLAG_AF;
-	if ((dst ^ src) & (dst ^ result) & sign_bit(size))
+	if ((a ^ sum) & (b ^ sum) & sign_bit(size))
 		flags |= FLAG_OF;
 	return flags;
 }
@@ -88,13 +78,13 @@ uint64_t emulate_alu(enum insn_op op, uint64_t dst, uint64_t src, unsigned int s
 	case OP_ADC:
 	case OP_ADD:
 		result = dst + src + (op == OP_ADC ? carry : 0);
-		set = add_flags(dst, src, result, size);
+		set = carry_flags(dst, src, result, size);
 		break;
 	case OP_SBB:
 	case OP_SUB:
 	case OP_CMP:
 		result = dst - src - (op == OP_SBB ? carry : 0);
-		set = sub_flags(dst, src, result, size);
+		set = carry_flags(result, src, dst, size);
 		break;
 	case OP_OR:
 		result = dst | src;
@@ -110,16 +100,16 @@ uint64_t emulate_alu(enum insn_op op, uint64_t dst, uint64_t src, unsigned int s
 		return ~dst & mask(size);
 	case OP_NEG:
 		result = 0 - dst;
-		set = sub_flags(0, dst, result, size);
+		set = carry_flags(result, dst, 0, size);
 		break;
 	case OP_INC:
 		result = dst + 1;
-		set = add_flags(dst, 1, result, size) & ~FLAG_CF;
+		set = carry_flags(dst, 1, result, size) & ~FLAG_CF;
 		keep = carry;
 		break;
 	case OP_DEC:
 		result = dst - 1;
-		set = sub_flags(dst, 1, result, size) & ~FLAG_CF;
+		set = carry_flags(result, 1, dst, size) & ~FLAG_CF;
 		keep = carry;
 		break;
 	case OP_MOVSX:

@@ -90,17 +90,6 @@ static long op_mem_type(gva_t arg)
 	return guest_write(arg, &op, sizeof(op)) ? -EFAULT : 0;
 }
 
-/* A hint for shadow paging, which is not used here. */
-static long op_pagetable_dying(gva_t arg)
-{
-	struct xen_hvm_pagetable_dying op;
-	struct domain *d;
-
-	if (guest_read(&op, arg, sizeof(op)))
-		return -EFAULT;
-	return target(op.domid, XSM_HVM__HVMCTL, &d);
-}
-
 static long op_get_time(gva_t arg)
 {
 	struct xen_hvm_get_time op = { .now = system_time() };
@@ -129,12 +118,12 @@ long hvm_op(unsigned int cmd, gva_t arg)
 		return op_upcall_vector(arg);
 	case HVMOP_get_mem_type:
 		return op_mem_type(arg);
-	case HVMOP_pagetable_dying:
-		return op_pagetable_dying(arg);
 	case HVMOP_get_time:
 		return op_get_time(arg);
 	case HVMOP_flush_tlbs:
 		return op_flush_tlbs(arg);
+	case HVMOP_pagetable_dying:
+		return -EINVAL; /* as on Xen without shadow paging: Linux asks once, and no more */
 	case HVMOP_xentrace:
 	case HVMOP_guest_request_vm_event:
 	case HVMOP_altp2m:

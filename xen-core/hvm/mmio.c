@@ -29,9 +29,6 @@
 #define ATTR_LONG    (1u << 9)
 #define ATTR_DEFAULT (1u << 10)
 
-/* So many elements at most of a repeated string instruction in one exit: a fraction of a millisecond. */
-#define STRING_STEPS 512
-
 /* One access that is being emulated. */
 struct access {
 	struct vcpu *v;
@@ -214,35 +211,31 @@ enum {
 	RDI = 7
 };
 
-/*
- * One element. @mmio_source says on which side nested paging refused; the other side is memory.
- * false: it is not.
- */
-static bool string_step(struct access *a, bool mmio_source, int64_t step)
+/* One element. @write says on which side nested paging refused; the other side is memory. false: it is not. */
+static bool string_element(struct access *a, bool write)
 {
 	const struct insn *i = &a->insn;
+	int64_t step = a->regs->rflags & FLAG_DF ? -(int64_t)i->size : i->size;
 	struct insn pointer = { .address_size = i->address_size,
-				.base = RSI,
+				.base = write ? RSI : RDI,
 				.index = INSN_NO_REG };
 	uint64_t value = 0, other = 0;
 
-	if (i->op == OP_MOVS) {
-		pointer.base = mmio_source ? RDI : RSI;
-		other = linear_address(a, mmio_source ? SEG_ES : i->segment,
+	if (i->op == OP_MOVS)
+		other = linear_address(a, write ? i->segment : SEG_ES,
 				       emulate_offset(a->regs, &pointer));
-	}
-	if (mmio_source) {
-		value = read_at(a->v, a->gpa, i->size);
-		if (i->op == OP_LODS)
-			emulate_set_reg(a->regs, i, value);
-		else if (guest_write((gva_t) { other }, &value, i->size))
-			return false;
-	} else {
+	if (write) {
 		if (i->op == OP_STOS)
 			value = emulate_get_reg(a->regs, i);
 		else if (guest_read(&value, (gva_t) { other }, i->size))
 			return false;
 		write_at(a->v, a->gpa, i->size, value);
+	} else {
+		value = read_at(a->v, a->gpa, i->size);
+		if (i->op == OP_LODS)
+			emulate_set_reg(a->regs, i, value);
+		else if (guest_write((gva_t) { other }, &value, i->size))
+			return false;
 	}
 	if (i->op != OP_STOS)
 		advance(a, RSI, step);
@@ -252,37 +245,23 @@ static bool string_step(struct access *a, bool mmio_source, int64_t step)
 }
 
 /*
- * Runs elements until the count is 0, the page ends or STRING_STEPS are done; when some are left
- * rip stays, and the guest executes the instruction again. *@done: the instruction is complete.
+ * A repeated instruction does one element, and stays where it is when there are more: the guest executes it
+ * again, and nested paging names what the next one is about. *@done: it is complete.
  */
 static bool string_operation(struct access *a, bool write, bool *done)
 {
-	const struct insn *i = &a->insn;
-	int64_t step = a->regs->rflags & FLAG_DF ? -(int64_t)i->size : i->size;
-	struct insn count = { .reg = RCX, .reg_size = i->address_size };
+	struct insn count = { .reg = RCX, .reg_size = a->insn.address_size };
 
-	*done = true;
-	if ((i->op == OP_STOS && !write) || (i->op == OP_LODS && write))
+	if (write ? a->insn.op == OP_LODS : a->insn.op == OP_STOS)
 		return false;
-	if (!i->rep)
-		return string_step(a, !write, step);
-	for (unsigned int steps = 0; emulate_get_reg(a->regs, &count); steps++) {
-		uint64_t page = a->gpa.v & PAGE_MASK, last = a->gpa.v + i->size - 1;
-
-		/* Beyond the page the mapping is another one: let nested paging name it. */
-		if (steps && (steps >= STRING_STEPS || (last & PAGE_MASK) != page)) {
-			*done = false;
-			return true;
-		}
-		if (!string_step(a, !write, step))
+	if (!a->insn.rep)
+		return string_element(a, write);
+	if (emulate_get_reg(a->regs, &count)) {
+		if (!string_element(a, write))
 			return false;
 		advance(a, RCX, -1);
-		a->gpa.v += step;
-		if ((a->gpa.v & PAGE_MASK) != page) {
-			*done = !emulate_get_reg(a->regs, &count);
-			return true;
-		}
 	}
+	*done = !emulate_get_reg(a->regs, &count);
 	return true;
 }
 

@@ -14,81 +14,64 @@ enum {
 	ONCE = 8,  /* once it is not 0 it stays what it is */
 };
 
-static const uint8_t rights[HVM_NR_PARAMS] = {
-	[HVM_PARAM_CALLBACK_IRQ] = SELF_SETS | SELF_READS | TOOLS,
-	[HVM_PARAM_STORE_PFN] = SELF_READS | TOOLS,
-	[HVM_PARAM_STORE_EVTCHN] = SELF_SETS | SELF_READS | TOOLS,
-	[HVM_PARAM_IOREQ_PFN] = TOOLS | ONCE,
-	[HVM_PARAM_BUFIOREQ_PFN] = TOOLS | ONCE,
-	[HVM_PARAM_VIRIDIAN] = TOOLS | ONCE,
-	[HVM_PARAM_TIMER_MODE] = TOOLS,
-	[HVM_PARAM_HPET_ENABLED] = TOOLS,
-	[HVM_PARAM_IDENT_PT] = TOOLS,
-	[HVM_PARAM_ACPI_S_STATE] = TOOLS,
-	[HVM_PARAM_VM86_TSS] = SELF_SETS | SELF_READS | TOOLS,
-	[HVM_PARAM_VPT_ALIGN] = TOOLS,
-	[HVM_PARAM_CONSOLE_PFN] = SELF_READS | TOOLS,
-	[HVM_PARAM_CONSOLE_EVTCHN] = SELF_SETS | SELF_READS | TOOLS,
-	[HVM_PARAM_ACPI_IOPORTS_LOCATION] = SELF_SETS | SELF_READS | TOOLS,
-	[HVM_PARAM_PAGING_RING_PFN] = TOOLS,
-	[HVM_PARAM_MONITOR_RING_PFN] = TOOLS,
-	[HVM_PARAM_SHARING_RING_PFN] = TOOLS,
-	[HVM_PARAM_TRIPLE_FAULT_REASON] = TOOLS,
-	[HVM_PARAM_IOREQ_SERVER_PFN] = TOOLS | ONCE,
-	[HVM_PARAM_NR_IOREQ_SERVER_PAGES] = TOOLS | ONCE,
-	[HVM_PARAM_VM_GENERATION_ID_ADDR] = SELF_SETS | SELF_READS | TOOLS,
-	[HVM_PARAM_ALTP2M] = SELF_READS | TOOLS | ONCE,
-	[HVM_PARAM_X87_FIP_WIDTH] = SELF_SETS | SELF_READS | TOOLS,
-	[HVM_PARAM_VM86_TSS_SIZED] = SELF_SETS | SELF_READS | TOOLS,
-	[HVM_PARAM_MCA_CAP] = TOOLS | ONCE,
+#define ANY UINT64_MAX
+#define OFF 0 /* what is not offered can only be switched off */
+
+static const struct {
+	uint8_t rights;
+	uint64_t max; /* the highest value that can be set */
+} params[HVM_NR_PARAMS] = {
+	[HVM_PARAM_CALLBACK_IRQ] = { SELF_SETS | SELF_READS | TOOLS, ANY },
+	[HVM_PARAM_STORE_PFN] = { SELF_READS | TOOLS, ANY },
+	[HVM_PARAM_STORE_EVTCHN] = { SELF_SETS | SELF_READS | TOOLS, ANY },
+	[HVM_PARAM_IOREQ_PFN] = { TOOLS | ONCE, ANY },
+	[HVM_PARAM_BUFIOREQ_PFN] = { TOOLS | ONCE, ANY },
+	[HVM_PARAM_VIRIDIAN] = { TOOLS | ONCE, OFF },
+	[HVM_PARAM_TIMER_MODE] = { TOOLS, HVMPTM_one_missed_tick_pending },
+	[HVM_PARAM_HPET_ENABLED] = { TOOLS, ANY },
+	[HVM_PARAM_IDENT_PT] = { TOOLS, ANY },
+	[HVM_PARAM_ACPI_S_STATE] = { TOOLS, OFF },
+	[HVM_PARAM_VM86_TSS] = { SELF_SETS | SELF_READS | TOOLS, UINT32_MAX },
+	[HVM_PARAM_VPT_ALIGN] = { TOOLS, ANY },
+	[HVM_PARAM_CONSOLE_PFN] = { SELF_READS | TOOLS, ANY },
+	[HVM_PARAM_CONSOLE_EVTCHN] = { SELF_SETS | SELF_READS | TOOLS, ANY },
+	[HVM_PARAM_ACPI_IOPORTS_LOCATION] = { SELF_SETS | SELF_READS | TOOLS, 1 },
+	[HVM_PARAM_PAGING_RING_PFN] = { TOOLS, ANY },
+	[HVM_PARAM_MONITOR_RING_PFN] = { TOOLS, ANY },
+	[HVM_PARAM_SHARING_RING_PFN] = { TOOLS, ANY },
+	[HVM_PARAM_TRIPLE_FAULT_REASON] = { TOOLS, SHUTDOWN_MAX },
+	[HVM_PARAM_IOREQ_SERVER_PFN] = { TOOLS | ONCE, ANY },
+	[HVM_PARAM_NR_IOREQ_SERVER_PAGES] = { TOOLS | ONCE, 64 },
+	[HVM_PARAM_VM_GENERATION_ID_ADDR] = { SELF_SETS | SELF_READS | TOOLS, ANY },
+	[HVM_PARAM_ALTP2M] = { SELF_READS | TOOLS | ONCE, OFF },
+	[HVM_PARAM_X87_FIP_WIDTH] = { SELF_SETS | SELF_READS | TOOLS, 8 },
+	[HVM_PARAM_VM86_TSS_SIZED] = { SELF_SETS | SELF_READS | TOOLS, ANY },
+	[HVM_PARAM_MCA_CAP] = { TOOLS | ONCE, OFF },
 };
 
 static int allowed(const struct domain *d, uint32_t index, uint8_t self)
 {
-	if (index >= HVM_NR_PARAMS || !rights[index])
+	if (index >= HVM_NR_PARAMS || !params[index].rights)
 		return -EINVAL; /* out of range, deprecated, or a hole */
-	if (d == current_domain() && !(rights[index] & self))
+	if (d == current_domain() && !(params[index].rights & self))
 		return -EPERM;
 	return 0;
 }
 
-/*
- * The task-state segment for real mode on old Intel CPUs: kept for the tools, used by nobody. The
- * older parameter is the newer one with a size of 128 bytes.
- */
+/* Real mode's task-state segment, which old Intel CPUs need: kept for the tools, used by nobody. */
 #define VM86_TSS_MIN 104u
-#define VM86_TSS_MAX (VM86_TSS_MIN + 0x100 / 8 + 0x10000 / 8 + 1)
 
-static uint64_t bounded_tss(uint64_t value)
-{
-	if (value >> 32 > VM86_TSS_MAX)
-		value = (uint32_t)value | (uint64_t)VM86_TSS_MAX << 32;
-	return value;
-}
-
-/* Could @value be given to the parameter? What is not offered can only be switched off. */
 static bool valid(uint32_t index, uint64_t value)
 {
+	if (value > params[index].max)
+		return false;
 	switch (index) {
-	case HVM_PARAM_TIMER_MODE:
-		return value <= HVMPTM_one_missed_tick_pending;
-	case HVM_PARAM_TRIPLE_FAULT_REASON:
-		return value <= SHUTDOWN_MAX;
 	case HVM_PARAM_X87_FIP_WIDTH:
 		return value == 0 || value == 4 || value == 8;
-	case HVM_PARAM_VM86_TSS:
-		return value <= UINT32_MAX;
 	case HVM_PARAM_VM86_TSS_SIZED:
 		return value >> 32 >= VM86_TSS_MIN;
 	case HVM_PARAM_NR_IOREQ_SERVER_PAGES:
-		return value > 0 && value <= 64;
-	case HVM_PARAM_ACPI_IOPORTS_LOCATION:
-		return value <= 1;
-	case HVM_PARAM_VIRIDIAN:
-	case HVM_PARAM_ALTP2M:
-	case HVM_PARAM_MCA_CAP:
-	case HVM_PARAM_ACPI_S_STATE:
-		return value == 0;
+		return value > 0;
 	default:
 		return true;
 	}
@@ -117,14 +100,9 @@ int hvm_param_set(struct domain *d, uint32_t index, uint64_t value)
 		return rc;
 	if (!valid(index, value))
 		return -EINVAL;
-	if (index == HVM_PARAM_VM86_TSS) {
-		index = HVM_PARAM_VM86_TSS_SIZED;
-		value |= value ? 128UL << 32 : 0;
-	} else if (index == HVM_PARAM_VM86_TSS_SIZED) {
-		value = bounded_tss(value);
-	}
 	spin_lock(&d->lock);
-	if ((rights[index] & ONCE) && d->hvm_params[index] && d->hvm_params[index] != value) {
+	if ((params[index].rights & ONCE) && d->hvm_params[index] &&
+	    d->hvm_params[index] != value) {
 		rc = -EEXIST;
 	} else {
 		d->hvm_params[index] = value;
@@ -146,10 +124,7 @@ int hvm_param_get(struct domain *d, uint32_t index, uint64_t *value)
 	if (rc)
 		return rc;
 	spin_lock(&d->lock);
-	if (index == HVM_PARAM_VM86_TSS)
-		*value = (uint32_t)d->hvm_params[HVM_PARAM_VM86_TSS_SIZED];
-	else
-		*value = d->hvm_params[index];
+	*value = d->hvm_params[index];
 	spin_unlock(&d->lock);
 	return 0;
 }

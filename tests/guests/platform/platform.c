@@ -265,6 +265,7 @@ static long param(int op, domid_t domid, uint32_t index, uint64_t value)
 static void check_hvm_op(void)
 {
 	struct xen_hvm_evtchn_upcall_vector upcall = { .vcpu = 0, .vector = 0x0f };
+	struct xen_hvm_pagetable_dying dying = { .domid = DOMID_SELF };
 
 	CHECK_EQ("param-get-callback",
 		 param(HVMOP_get_param, DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, 0), 0);
@@ -294,6 +295,7 @@ static void check_hvm_op(void)
 		 -ENOENT);
 	CHECK_EQ("upcall-bad-pointer",
 		 HYPERCALL2(hvm_op, HVMOP_set_evtchn_upcall_vector, BAD_ADDRESS), -EFAULT);
+	CHECK_EQ("pagetable-dying", HYPERCALL2(hvm_op, HVMOP_pagetable_dying, &dying), -EINVAL);
 	CHECK_EQ("flush-tlbs-argument", HYPERCALL2(hvm_op, HVMOP_flush_tlbs, 8), -EINVAL);
 	CHECK_EQ("flush-tlbs", HYPERCALL2(hvm_op, HVMOP_flush_tlbs, 0), 0);
 }
