@@ -194,6 +194,8 @@ long vcpu_op(unsigned int cmd, unsigned int vcpuid, gva_t arg);
 /* domain/vcpu.c: a new vCPU's timers; and their end, once it can't run any more. */
 void vcpu_time_init(struct vcpu *v);
 void vcpu_time_stop(struct vcpu *v);
+/* @v begins to run on this CPU: periodic timers, its local APIC's too, that rested go on. */
+void vcpu_timers_resume(struct vcpu *v);
 
 /*
  * The clock that the guest reads: writes @v's vcpu_time_info if it is stale (v->time_stale) or the

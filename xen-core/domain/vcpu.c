@@ -26,19 +26,34 @@ static void singleshot_fired(void *data)
 	evtchn_raise_virq_vcpu(data, VIRQ_TIMER);
 }
 
+/* For the tick after the one at @last. Ticks that were missed are not made up for. */
+static void periodic_arm(struct vcpu *v, uint64_t last)
+{
+	uint64_t period = READ_ONCE(v->periodic_period), now = system_time();
+
+	if (period)
+		timer_set(&v->periodic, v->processor,
+			  last + period > now ? last + period : now + period);
+}
+
+/* As the local APIC's (hvm/vlapic_timer.c), it rests after a tick for a vCPU that does not run. */
 static void periodic_fired(void *data)
 {
 	struct vcpu *v = data;
-	uint64_t period = READ_ONCE(v->periodic_period), now = system_time(), next;
+	uint64_t due = v->periodic.expires;
 
-	if (!period)
+	if (!READ_ONCE(v->periodic_period))
 		return;
 	evtchn_raise_virq_vcpu(v, VIRQ_TIMER);
-	next = v->periodic.expires + period;
-	/* Ticks that were missed are not made up for. */
-	if (next <= now)
-		next = now + period;
-	timer_set(&v->periodic, v->processor, next);
+	if (vcpu_is_running(v))
+		periodic_arm(v, due);
+}
+
+void vcpu_timers_resume(struct vcpu *v)
+{
+	if (!timer_armed(&v->periodic))
+		periodic_arm(v, v->periodic.expires);
+	vlapic_timer_resume(v);
 }
 
 static void poll_fired(void *data)

@@ -6,7 +6,6 @@
 #include "x86/loop.h"
 #include "domain/domain.h"
 #include "hvm/hvm.h"
-#include "hvm/vlapic.h"
 #include "lib/bitops.h"
 #include "lib/console.h"
 #include "mm/frame.h"
@@ -64,7 +63,7 @@ static void switch_vcpu(struct vcpu *prev, struct vcpu *next)
 	}
 	if (next) {
 		vm_ops->switch_to(next);
-		vlapic_timer_resume(next);
+		vcpu_timers_resume(next);
 		vcpu_time_publish(next);
 		vcpu_runstate_publish(next);
 	}
