@@ -580,11 +580,10 @@ static void init_and_startup_of_a_running_vcpu(void **state)
 	/* It has not left its CPU yet: the start waits for that, the sender does not. */
 	ipi(0, 2, 6 << 8 | 0x12);
 	assert_int_equal(fake_state[1].sipi, 0x11);
-	fake_advance(1000000);
+	vlapic_left_cpu(V(0)); /* another one has */
 	assert_int_equal(fake_state[1].sipi, 0x11);
-	assert_int_equal(fake_timers_armed(), 1);
 	V(1)->running = false;
-	fake_advance(1000000);
+	vlapic_left_cpu(V(1));
 	assert_int_equal(fake_state[1].sipi, 0x12);
 	assert_true(V(1)->initialised);
 	assert_false(test_bit(PAUSE_DOWN, &V(1)->pause_flags));
@@ -601,16 +600,16 @@ static void startup_that_is_overtaken(void **state)
 	enable(0);
 	V(1)->running = true; /* going down */
 	ipi(0, 2, 6 << 8 | 0x12);
-	assert_int_equal(fake_timers_armed(), 1);
 	V(1)->initialised = true; /* VCPUOP_initialise came first */
-	fake_advance(1000000);
+	V(1)->running = false;
+	vlapic_left_cpu(V(1));
 	assert_int_equal(fake_state[1].sipi, -1);
-	assert_int_equal(fake_timers_armed(), 0);
+	V(1)->running = true;
 	V(1)->initialised = false;
 	ipi(0, 2, 6 << 8 | 0x13);
 	fake_domain.state = DOMAIN_DYING;
 	V(1)->running = false;
-	fake_advance(1000000);
+	vlapic_left_cpu(V(1));
 	assert_int_equal(fake_state[1].sipi, -1);
 	/* INIT withdraws a start-up that waits. */
 	fake_domain.state = DOMAIN_ALIVE;
@@ -618,7 +617,7 @@ static void startup_that_is_overtaken(void **state)
 	ipi(0, 2, 6 << 8 | 0x14);
 	ipi(0, 2, 5 << 8 | 1 << 14);
 	V(1)->running = false;
-	fake_advance(1000000);
+	vlapic_left_cpu(V(1));
 	assert_int_equal(fake_state[1].sipi, -1);
 }
 

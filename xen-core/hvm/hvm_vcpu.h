@@ -60,7 +60,6 @@ struct vlapic {
 	uint8_t nmi;
 	uint32_t startup;    /* SIPI_PENDING | vector; atomic */
 	bool reset_at_start; /* INIT stopped a vCPU that ran: the start-up IPI finds a fresh APIC */
-	struct timer startup_timer;
 };
 
 #define SIPI_PENDING 0x100u
@@ -100,7 +99,6 @@ void vlapic_timer_stop(struct vcpu *v);
 
 /* vlapic_ipi.c: acts on what was written to the ICR. */
 void vlapic_send_ipi(struct vcpu *v, uint32_t icr_low, uint32_t dest);
-void vlapic_ipi_init(struct vcpu *v);
 
 /* Records an error (bit of ESR) and raises the LVT error interrupt. */
 void vlapic_error(struct vcpu *v, uint32_t bit);

@@ -70,7 +70,6 @@ int vlapic_init(struct vcpu *v)
 	v->vlapic = &h->lapic;
 	spin_init(&h->lapic.timer_lock, LOCK_VCPU);
 	vlapic_timer_init(v);
-	vlapic_ipi_init(v);
 	h->lapic.base = APIC_DEFAULT_BASE | APIC_BASE_ENABLE | (v->id == 0 ? APIC_BASE_BSP : 0);
 	hvm_mtrr_reset(&h->mtrr);
 	vlapic_reset(v);
@@ -85,7 +84,6 @@ void vlapic_free(struct vcpu *v)
 		return;
 	h = hvm_vcpu(v);
 	timer_kill(&h->lapic.timer);
-	timer_kill(&h->lapic.startup_timer);
 	v->vlapic = NULL;
 	xfree(h);
 }

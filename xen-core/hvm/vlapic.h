@@ -41,6 +41,9 @@ void vlapic_timer_resume(struct vcpu *v);
 /* v->tsc_offset has changed: a deadline that is set stands for another time. */
 void vlapic_tsc_moved(struct vcpu *v);
 
+/* @v has left this CPU: a start-up IPI may wait for that. */
+void vlapic_left_cpu(struct vcpu *v);
+
 /* Posts an edge interrupt @vector and unblocks the vCPU. From any CPU. */
 void vlapic_set_irq(struct vcpu *v, uint8_t vector);
 

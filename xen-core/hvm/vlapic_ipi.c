@@ -3,13 +3,12 @@
  * Inter-processor interrupts: destinations of the ICR, and INIT and start-up IPIs.
  *
  * INIT stops the target as VCPUOP_down does; its state is reset when the start-up IPI comes.
- * That must wait until the target has left its CPU. The sender never spins for that (two vCPUs
- * that start each other would do so for ever): a timer tries again. LOCK_DOMAIN serialises
- * start-ups with VCPUOP_initialise.
+ * That must wait until the target has left its CPU, which starts it then: the sender says that it
+ * wants it (l->startup) before it looks whether the target runs, and the CPU looks for that after
+ * it has left. LOCK_DOMAIN serialises start-ups with VCPUOP_initialise.
  */
 #include "hvm/hvm_vcpu.h"
 #include "lib/bitops.h"
-#include "x86/time.h"
 
 #define ICR_VECTOR(icr)	   ((icr)&0xff)
 #define ICR_DELIVERY(icr)  (((icr) >> 8) & 7)
@@ -33,8 +32,6 @@ enum {
 	TO_ALL,
 	TO_OTHERS
 };
-
-#define STARTUP_RETRY_NS 50000
 
 static bool match_logical(const struct vlapic *l, uint32_t dest)
 {
@@ -76,17 +73,14 @@ static bool match(const struct vcpu *from, const struct vcpu *v, uint32_t icr, u
 static void try_start(struct vcpu *v)
 {
 	struct vlapic *l = v->vlapic;
-	bool started = false;
-	uint32_t startup;
+	uint32_t startup = 0;
 
 	spin_lock(&v->domain->lock);
-	startup = __atomic_load_n(&l->startup, __ATOMIC_ACQUIRE);
-	if (!(startup & SIPI_PENDING) || v->initialised || domain_is_dying(v->domain)) {
-		l->startup = 0;
-	} else if (vcpu_is_running(v)) {
-		timer_set(&l->startup_timer, this_cpu()->id, system_time() + STARTUP_RETRY_NS);
-	} else {
-		l->startup = 0;
+	if (!vcpu_is_running(v))
+		startup = __atomic_exchange_n(&l->startup, 0, __ATOMIC_SEQ_CST);
+	if (v->initialised || domain_is_dying(v->domain))
+		startup = 0;
+	if (startup) {
 		/* One that never ran keeps what was posted to it: Linux sets up its upcall before. */
 		if (l->reset_at_start)
 			vlapic_reset(v);
@@ -95,21 +89,16 @@ static void try_start(struct vcpu *v)
 		v->initialised = true;
 		clear_bit(PAUSE_DOWN, &v->pause_flags);
 		clear_bit(PAUSE_BLOCKED, &v->pause_flags);
-		started = true;
 	}
 	spin_unlock(&v->domain->lock);
-	if (started)
+	if (startup)
 		vcpu_wake(v);
 }
 
-static void startup_again(void *data)
+void vlapic_left_cpu(struct vcpu *v)
 {
-	try_start(data);
-}
-
-void vlapic_ipi_init(struct vcpu *v)
-{
-	timer_init(&v->vlapic->startup_timer, startup_again, v);
+	if (unlikely(__atomic_load_n(&v->vlapic->startup, __ATOMIC_SEQ_CST)))
+		try_start(v);
 }
 
 /* Stops @v until a start-up IPI. */
@@ -135,7 +124,7 @@ static void startup_ipi(struct vcpu *v, uint8_t vector)
 	/* One that runs, or was brought up otherwise, ignores it; so does one with a start-up under way. */
 	if (READ_ONCE(v->initialised))
 		return;
-	__atomic_store_n(&v->vlapic->startup, SIPI_PENDING | vector, __ATOMIC_RELEASE);
+	__atomic_store_n(&v->vlapic->startup, SIPI_PENDING | vector, __ATOMIC_SEQ_CST);
 	try_start(v);
 }
 

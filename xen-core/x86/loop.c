@@ -6,6 +6,7 @@
 #include "x86/loop.h"
 #include "domain/domain.h"
 #include "hvm/hvm.h"
+#include "hvm/vlapic.h"
 #include "lib/bitops.h"
 #include "lib/console.h"
 #include "mm/frame.h"
@@ -58,6 +59,7 @@ static void switch_vcpu(struct vcpu *prev, struct vcpu *next)
 	if (prev) {
 		vm_ops->switch_from(prev);
 		sched_switched_from(prev);
+		vlapic_left_cpu(prev);
 		if (prev->domain->is_shutting_down)
 			domain_check_shutdown(prev->domain);
 	}
