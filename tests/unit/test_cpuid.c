@@ -335,7 +335,7 @@ static void set_refused(void **state)
 	assert_int_equal(set(two, 1), -EEXIST);
 }
 
-/* Every sub-leaf of 0xd that there can be: taken as in Xen, and those that no guest has shown to none. */
+/* Every sub-leaf of 0xd that there can be is taken, as in Xen; what no guest has is shown to none. */
 static void set_all_subleaves(void **state)
 {
 	static xen_cpuid_leaf_t l[63];

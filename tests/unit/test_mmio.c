@@ -45,8 +45,8 @@ static bool run_code(const char *code, size_t n, uint64_t gpa, bool write)
 	} while (0)
 
 /*
- * REQ DESIGN 6 (no long stretches): a repeated string instruction does one element of @step bytes in each
- * exit, and is complete when none is left.
+ * REQ DESIGN 6 (no long stretches): a repeated string instruction does one element of @step bytes in
+ * each exit, and is complete when none is left.
  */
 static void repeat(const char *code, uint64_t gpa, bool write, int step)
 {

@@ -732,8 +732,8 @@ static void timer_shortest_period(void **state)
 }
 
 /*
- * REQ core/7: of a vCPU that does not run, one tick comes (it may wake it), whatever the guest has masked
- * or left pending. When it runs again the timer goes on, in phase.
+ * REQ core/7: of a vCPU that does not run, one tick comes (it may wake it), whatever the guest has
+ * masked or left pending. When it runs again the timer goes on, in phase.
  */
 static void timer_of_a_vcpu_that_does_not_run(void **state)
 {

@@ -29,11 +29,12 @@ static void singleshot_fired(void *data)
 /* For the tick after the one at @last. Ticks that were missed are not made up for. */
 static void periodic_arm(struct vcpu *v, uint64_t last)
 {
-	uint64_t period = READ_ONCE(v->periodic_period), now = system_time();
+	uint64_t period = READ_ONCE(v->periodic_period), now;
 
-	if (period)
-		timer_set(&v->periodic, v->processor,
-			  last + period > now ? last + period : now + period);
+	if (!period)
+		return;
+	now = system_time();
+	timer_set(&v->periodic, v->processor, last + period > now ? last + period : now + period);
 }
 
 /* As the local APIC's (hvm/vlapic_timer.c), it rests after a tick for a vCPU that does not run. */

@@ -200,7 +200,10 @@ enum form {
 #define BY_OPCODE 0xfe /* bits 5:3 of the opcode */
 #define BY_GROUP  0xfd /* ModRM's reg field */
 
-/* The first that fits counts. The lowest bit of the opcode says whether operands are bytes. */
+/*
+ * The first that fits counts; what is met often comes first. The lowest bit of the opcode says
+ * whether operands are bytes.
+ */
 static const struct opcode {
 	uint8_t escaped; /* after 0x0f */
 	uint8_t mask, value;
@@ -208,10 +211,10 @@ static const struct opcode {
 	uint8_t sub;
 	bool to_reg;
 } opcodes[] = {
+	{ 0, 0xff, 0xf4, ALONE, INSN_HLT, 0, false },
 	{ 1, 0xff, 0xa2, ALONE, INSN_CPUID, 0, false },
 	{ 1, 0xff, 0x32, ALONE, INSN_RDMSR, 0, false },
 	{ 1, 0xff, 0x30, ALONE, INSN_WRMSR, 0, false },
-	{ 0, 0xff, 0xf4, ALONE, INSN_HLT, 0, false },
 	{ 1, 0xff, 0x08, ALONE, INSN_INVD, 0, false },
 	{ 1, 0xff, 0x09, ALONE, INSN_WBINVD, 0, false },
 	{ 1, 0xff, 0x01, ALONE_3, INSN_XSETBV, 0xd1, false },

@@ -51,8 +51,8 @@ static uint64_t result_flags(uint64_t result, unsigned int size)
 }
 
 /*
- * Carry, overflow and adjust flags of @a + @b = @sum, with or without a carry in. What is subtracted has the
- * flags of the sum that undoes it: result + src = dst.
+ * Carry, overflow and adjust flags of @a + @b = @sum, with or without a carry in. What is
+ * subtracted has the flags of the sum that undoes it: result + src = dst.
  */
 static uint64_t carry_flags(uint64_t a, uint64_t b, uint64_t sum, unsigned int size)
 {

@@ -40,8 +40,8 @@ enum {
 #define VLAPIC_WORDS   (VLAPIC_VECTORS / BITS_PER_LONG)
 
 /*
- * Only the vCPU itself changes its registers, with these exceptions: @irr, @esr_pending, @nmi and @startup
- * are atomic and written from any CPU; the timer's fields and registers are guarded by
+ * Only the vCPU itself changes its registers, with these exceptions: @irr, @esr_pending, @nmi and
+ * @startup are atomic and written from any CPU; the timer's fields and registers are guarded by
  * @timer_lock, because the timer may fire on another CPU than the vCPU's.
  */
 struct vlapic {

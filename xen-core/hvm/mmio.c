@@ -211,7 +211,10 @@ enum {
 	RDI = 7
 };
 
-/* One element. @write says on which side nested paging refused; the other side is memory. false: it is not. */
+/*
+ * One element. @write says on which side nested paging refused; the other side is memory. false:
+ * it is not.
+ */
 static bool string_element(struct access *a, bool write)
 {
 	const struct insn *i = &a->insn;
@@ -245,8 +248,8 @@ static bool string_element(struct access *a, bool write)
 }
 
 /*
- * A repeated instruction does one element, and stays where it is when there are more: the guest executes it
- * again, and nested paging names what the next one is about. *@done: it is complete.
+ * A repeated instruction does one element, and stays where it is when there are more: the guest
+ * executes it again, and nested paging names what the next one is about. *@done: it is complete.
  */
 static bool string_operation(struct access *a, bool write, bool *done)
 {

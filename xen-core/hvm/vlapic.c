@@ -93,7 +93,7 @@ uint32_t vlapic_id(const struct vcpu *v)
 	return VLAPIC_ID(v->id);
 }
 
-/* Of the mode it has come to. In x2APIC mode the logical id is made of the other: cluster, bit within. */
+/* Of its mode. In x2APIC mode the logical id is made of the other: cluster, bit within. */
 static void set_ids(struct vcpu *v)
 {
 	uint32_t *reg = v->vlapic->reg, id = vlapic_id(v);

@@ -53,8 +53,8 @@ static uint64_t next_period(const struct vlapic *l, uint64_t now)
 }
 
 /*
- * A periodic timer goes on while its vCPU runs, in time that is charged to its domain. When it fires for
- * one that does not run, the interrupt waits (and may have woken the vCPU) or was masked; further
+ * A periodic timer goes on while its vCPU runs, in time that is charged to its domain. When it fires
+ * for one that does not run, the interrupt waits (and may have woken the vCPU) or was masked; further
  * ticks would change nothing until the vCPU runs again, but cost others' time.
  */
 static void fire(void *data)
