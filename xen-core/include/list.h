@@ -33,11 +33,6 @@ static inline void list_add(struct list_head *n, struct list_head *at)
 	at->next = n;
 }
 
-static inline void list_add_tail(struct list_head *n, struct list_head *head)
-{
-	list_add(n, head->prev);
-}
-
 /* Unlinks @n and leaves it an empty list, so that list_empty(@n) tells whether it is linked. */
 static inline void list_del(struct list_head *n)
 {
@@ -52,11 +47,5 @@ static inline void list_del(struct list_head *n)
 #define list_for_each_entry(pos, head, member)                                             \
 	for (pos = list_entry((head)->next, typeof(*pos), member); &pos->member != (head); \
 	     pos = list_entry(pos->member.next, typeof(*pos), member))
-
-#define list_for_each_entry_safe(pos, tmp, head, member)              \
-	for (pos = list_entry((head)->next, typeof(*pos), member),    \
-	    tmp = list_entry(pos->member.next, typeof(*pos), member); \
-	     &pos->member != (head);                                  \
-	     pos = tmp, tmp = list_entry(pos->member.next, typeof(*pos), member))
 
 #endif

@@ -4,7 +4,7 @@
 #include "lib/printk.h"
 #include "x86/cpu.h"
 
-#ifdef LOCK_DEBUG
+#if LOCK_DEBUG
 
 static struct {
 	uint32_t ranks;		   /* a bit for each rank of which a lock is held */

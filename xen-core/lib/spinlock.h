@@ -43,20 +43,13 @@ static inline void spin_init(struct spinlock *l, enum lock_rank rank)
 	*l = (struct spinlock)SPINLOCK_INIT((uint8_t)rank);
 }
 
-#ifdef LOCK_DEBUG
+#ifndef LOCK_DEBUG
+#define LOCK_DEBUG 0
+#endif
+
+/* Debug builds: keep the ranks that this CPU holds, and panic when they are not in order. */
 void spin_debug_acquire(struct spinlock *l, bool same_rank);
 void spin_debug_release(struct spinlock *l);
-#else
-static inline void spin_debug_acquire(struct spinlock *l, bool same_rank)
-{
-	(void)l;
-	(void)same_rank;
-}
-static inline void spin_debug_release(struct spinlock *l)
-{
-	(void)l;
-}
-#endif
 
 static inline void spin_lock_ticket(struct spinlock *l)
 {
@@ -68,14 +61,16 @@ static inline void spin_lock_ticket(struct spinlock *l)
 
 static inline void spin_lock(struct spinlock *l)
 {
-	spin_debug_acquire(l, false);
+	if (LOCK_DEBUG)
+		spin_debug_acquire(l, false);
 	spin_lock_ticket(l);
 }
 
 /* Takes a second lock of the same rank; the caller keeps the order given in the table above. */
 static inline void spin_lock_nested(struct spinlock *l)
 {
-	spin_debug_acquire(l, true);
+	if (LOCK_DEBUG)
+		spin_debug_acquire(l, true);
 	spin_lock_ticket(l);
 }
 
@@ -86,13 +81,15 @@ static inline bool spin_trylock(struct spinlock *l)
 	if (!__atomic_compare_exchange_n(&l->next, &expect, (uint16_t)(owner + 1), false,
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return false;
-	spin_debug_acquire(l, true);
+	if (LOCK_DEBUG)
+		spin_debug_acquire(l, true);
 	return true;
 }
 
 static inline void spin_unlock(struct spinlock *l)
 {
-	spin_debug_release(l);
+	if (LOCK_DEBUG)
+		spin_debug_release(l);
 	__atomic_store_n(&l->owner, (uint16_t)(l->owner + 1), __ATOMIC_RELEASE);
 }
 
