@@ -186,6 +186,19 @@ static void taken_back_first(void **state)
 	assert_int_equal(guest_write(va(LENT, 0), &word, 4), 0);
 	take_back();
 	assert_int_equal(guest_write(va(LENT, 0), &word, 4), -EFAULT);
+	/* A list and its argument are looked up once each, however often they take turns. */
+	lend(P2M_GRANT_RW);
+	lookups = 0;
+	for (unsigned int i = 0; i < 10; i++) {
+		assert_int_equal(guest_read(&word, va(OWN, 4 * i), 4), 0);
+		assert_int_equal(guest_read(&word, va(LENT, 4 * i), 4), 0);
+	}
+	assert_int_equal(lookups, 2);
+	/* One for reading is not good for writing, and is replaced by the one that is. */
+	assert_int_equal(guest_write(va(OWN, 0), &word, 4), 0);
+	assert_int_equal(guest_read(&word, va(OWN, 0), 4), 0);
+	assert_int_equal(lookups, 3);
+	take_back();
 	/* Void at the next exit in any case. */
 	assert_int_equal(guest_write(va(OWN, 0), &word, 4), 0);
 	lookups = 0;

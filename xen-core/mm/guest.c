@@ -52,13 +52,58 @@ static void copy_frame(mfn_t mfn, unsigned int offset, void *buf, size_t len, bo
 	window_close(p);
 }
 
-static struct target translate(gva_t va, bool write, gfn_t *gfn);
+/*
+ * A translation found during this exit: the guest cannot tell from a TLB that has not been flushed
+ * yet. The exit number tells whether it is still of this exit. When the domain lost a mapping
+ * meanwhile (a grant that another vCPU unmapped) it is void, as a TLB's would be.
+ */
+struct translation {
+	uint64_t exit, page, tlb_epoch;
+	struct vcpu *vcpu;
+	gfn_t gfn;
+	struct target target;
+	bool writable;
+};
+
+/* Those of each CPU, by the lowest bits of the page's number: an argument, and lists that it names. */
+static struct translation translations[MAX_CPUS][4];
+
+/* Where @va of the current vCPU leads to; NULL: nowhere, or not for writing. */
+static const struct translation *translate(gva_t va, bool write)
+{
+	struct cpu *cpu = this_cpu();
+	struct vcpu *v = cpu->current;
+	uint64_t page = va.v >> PAGE_SHIFT;
+	struct translation *t = &translations[cpu->id][page % ARRAY_SIZE(translations[0])];
+	uint64_t tlb_epoch = __atomic_load_n(&v->domain->p2m.tlb_epoch, __ATOMIC_SEQ_CST);
+	struct guest_control st;
+	struct target target;
+	gpa_t gpa;
+
+	if (t->exit == cpu->exits && t->tlb_epoch == tlb_epoch && t->vcpu == v && t->page == page &&
+	    (!write || t->writable))
+		return t;
+	vm_ops->get_control(v, &st);
+	if (guest_walk(v->domain, &st, va, write, &gpa))
+		return NULL;
+	target = guest_frame(v->domain, gpa_to_gfn(gpa), write);
+	if (mfn_eq(target.mfn, MFN_INVALID))
+		return NULL;
+	*t =
+		(struct translation) { cpu->exits,	page,	tlb_epoch, v,
+				       gpa_to_gfn(gpa), target, write };
+	return t;
+}
 
 /* Where a copy goes: to a virtual address of the current vCPU, or a guest-physical one of @d. */
 static struct target copy_target(struct domain *d, bool virt, uint64_t at, bool write)
 {
-	return virt ? translate((gva_t) { at }, write, NULL)
-		    : guest_frame(d, gpa_to_gfn((gpa_t) { at }), write);
+	const struct translation *t;
+
+	if (!virt)
+		return guest_frame(d, gpa_to_gfn((gpa_t) { at }), write);
+	t = translate((gva_t) { at }, write);
+	return t ? t->target : (struct target) { MFN_INVALID, false };
 }
 
 static int copy(struct domain *d, bool virt, uint64_t at, void *buf, size_t len, bool write)
@@ -106,69 +151,18 @@ int guest_phys_write(struct domain *d, gpa_t dst, const void *src, size_t len)
 	return copy(d, false, dst.v, (void *)src, len, true);
 }
 
-/*
- * Translations found during this exit: the guest cannot tell from a TLB that has not been flushed
- * yet. One per CPU; the exit number tells whether it is still of this exit. When the domain lost a
- * mapping meanwhile (a grant that another vCPU unmapped) it is void, as a TLB's would be.
- */
-static struct {
-	uint64_t exit, page, tlb_epoch;
-	struct vcpu *vcpu;
-	gfn_t gfn;
-	struct target target;
-	bool writable;
-} last_translation[MAX_CPUS];
-
-static struct target translate(gva_t va, bool write, gfn_t *gfn_out)
-{
-	struct cpu *cpu = this_cpu();
-	struct vcpu *v = cpu->current;
-	typeof(&last_translation[0]) last = &last_translation[cpu->id];
-	uint64_t tlb_epoch = __atomic_load_n(&v->domain->p2m.tlb_epoch, __ATOMIC_SEQ_CST);
-	const struct target none = { MFN_INVALID, false };
-	struct guest_control st;
-	struct target t;
-	gpa_t gpa;
-
-	if (last->exit == cpu->exits && last->tlb_epoch == tlb_epoch && last->vcpu == v &&
-	    last->page == va.v >> PAGE_SHIFT && (!write || last->writable)) {
-		if (gfn_out)
-			*gfn_out = last->gfn;
-		return last->target;
-	}
-	vm_ops->get_control(v, &st);
-	if (guest_walk(v->domain, &st, va, write, &gpa))
-		return none;
-	t = guest_frame(v->domain, gpa_to_gfn(gpa), write);
-	if (mfn_eq(t.mfn, MFN_INVALID))
-		return none;
-	*last = (typeof(*last)) { cpu->exits, va.v >> PAGE_SHIFT, tlb_epoch, v, gpa_to_gfn(gpa), t,
-				  write };
-	if (gfn_out)
-		*gfn_out = last->gfn;
-	return t;
-}
-
-static int pin_frame(struct domain *d, gfn_t gfn, mfn_t *mfn)
-{
-	*mfn = p2m_ram(&d->p2m, gfn);
-	if (mfn_eq(*mfn, MFN_INVALID) || !frame_ref(*mfn, d))
-		return -EFAULT;
-	return 0;
-}
-
-static int area_pin(struct domain *d, struct guest_area *area, gfn_t first, gfn_t second,
+/* Pins the RAM at @gfn, and at the second of them where the area goes on there. */
+static int area_pin(struct domain *d, struct guest_area *area, const gfn_t gfn[2],
 		    unsigned int offset, size_t size)
 {
-	int rc = pin_frame(d, first, &area->mfn[0]);
+	unsigned int pages = offset + size > PAGE_SIZE ? 2 : 1;
 
-	if (rc)
-		return rc;
-	if (offset + size > PAGE_SIZE) {
-		rc = pin_frame(d, second, &area->mfn[1]);
-		if (rc) {
-			frame_unref(area->mfn[0]);
-			return rc;
+	for (unsigned int i = 0; i < pages; i++) {
+		area->mfn[i] = p2m_ram(&d->p2m, gfn[i]);
+		if (mfn_eq(area->mfn[i], MFN_INVALID) || !frame_ref(area->mfn[i], d)) {
+			if (i)
+				frame_unref(area->mfn[0]);
+			return -EFAULT;
 		}
 	}
 	area->offset = (uint16_t)offset;
@@ -178,26 +172,27 @@ static int area_pin(struct domain *d, struct guest_area *area, gfn_t first, gfn_
 
 int guest_area_pin(struct domain *d, struct guest_area *area, gpa_t gpa, size_t size)
 {
+	const gfn_t gfn[2] = { gpa_to_gfn(gpa) };
 	unsigned int offset = gpa.v & ~PAGE_MASK;
 
-	if (offset + size > PAGE_SIZE)
-		return -EINVAL;
-	return area_pin(d, area, gpa_to_gfn(gpa), GFN_INVALID, offset, size);
+	return offset + size > PAGE_SIZE ? -EINVAL : area_pin(d, area, gfn, offset, size);
 }
 
 int guest_area_pin_va(struct guest_area *area, gva_t va, size_t size)
 {
 	unsigned int offset = va.v & ~PAGE_MASK;
-	gfn_t first, second = GFN_INVALID;
+	gfn_t gfn[2];
 
 	if (size > PAGE_SIZE)
 		return -EINVAL;
-	if (mfn_eq(translate(va, true, &first).mfn, MFN_INVALID))
-		return -EFAULT;
-	if (offset + size > PAGE_SIZE &&
-	    mfn_eq(translate(gva_add(va, PAGE_SIZE - offset), true, &second).mfn, MFN_INVALID))
-		return -EFAULT;
-	return area_pin(current_domain(), area, first, second, offset, size);
+	for (unsigned int i = 0; i * PAGE_SIZE < offset + size; i++) {
+		const struct translation *t = translate(gva_add(va, i * PAGE_SIZE), true);
+
+		if (!t)
+			return -EFAULT;
+		gfn[i] = t->gfn;
+	}
+	return area_pin(current_domain(), area, gfn, offset, size);
 }
 
 void guest_area_unpin(struct guest_area *area)

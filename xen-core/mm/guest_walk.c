@@ -30,34 +30,29 @@ static const struct walk_format format_long = { 4, 9, 8, 9, 3 };
 static const struct walk_format format_pae = { 3, 9, 8, 2, 2 };
 static const struct walk_format format_32 = { 2, 10, 4, 10, 2 };
 
-/* Reads the entry at @gpa; with @set, ors those bits in if it has not changed meanwhile. */
+/*
+ * Reads the entry at @gpa; with @set, ors those bits into it if it has not changed meanwhile. They and
+ * the present bit are in the half that all formats have.
+ */
 static int entry_access(struct domain *d, gpa_t gpa, unsigned int size, uint64_t *entry,
-			uint64_t set)
+			uint32_t set)
 {
 	mfn_t mfn = p2m_ram(&d->p2m, gpa_to_gfn(gpa));
-	char *p;
+	char *page, *e;
 
 	if (mfn_eq(mfn, MFN_INVALID))
 		return -EFAULT;
-	p = (char *)window_open(mfn) + (gpa.v & ~PAGE_MASK);
-	if (size == 8) {
-		uint64_t *e = (uint64_t *)p, old = *entry;
+	page = window_open(mfn);
+	e = page + (gpa.v & ~PAGE_MASK);
+	if (set) {
+		uint32_t old = (uint32_t)*entry;
 
-		if (set)
-			__atomic_compare_exchange_n(e, &old, old | set, false, __ATOMIC_RELAXED,
-						    __ATOMIC_RELAXED);
-		else
-			*entry = READ_ONCE(*e);
+		__atomic_compare_exchange_n((uint32_t *)e, &old, old | set, false, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED);
 	} else {
-		uint32_t *e = (uint32_t *)p, old = (uint32_t)*entry;
-
-		if (set)
-			__atomic_compare_exchange_n(e, &old, old | (uint32_t)set, false,
-						    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-		else
-			*entry = READ_ONCE(*e);
+		*entry = size == 8 ? READ_ONCE(*(uint64_t *)e) : READ_ONCE(*(uint32_t *)e);
 	}
-	window_close((char *)((uint64_t)p & PAGE_MASK));
+	window_close(page);
 	return 0;
 }
 
