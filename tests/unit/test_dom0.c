@@ -37,7 +37,8 @@ static struct domain dom0;
 static struct vcpu vcpu0, *vcpu_table[MAX_VCPUS];
 static struct xen_domctl_createdomain created;
 static struct hvm_hw_cpu entered;
-static uint64_t free_frames, ram, limit;
+struct frame_counts frame_counts;
+static uint64_t ram, limit;
 static unsigned int windows, vcpus_made, online, wallclock_updates, unpaused;
 static bool no_memory, no_large;
 
@@ -146,11 +147,6 @@ void p2m_set_limit(struct p2m *p2m, uint64_t pages)
 	limit = pages;
 }
 
-uint64_t frames_free(void)
-{
-	return free_frames;
-}
-
 unsigned int smp_cpus_wanted(void)
 {
 	return online;
@@ -234,7 +230,7 @@ static int setup(void **state)
 	no_memory = no_large = false;
 	ram = 0;
 	online = 2;
-	free_frames = 16 * GIB / PAGE_SIZE;
+	frame_counts.free = 16 * GIB / PAGE_SIZE;
 	f.loader = module(0, LOADER_SIZE, "");
 	f.kernel = module(MIB, 5 * PAGE_SIZE + 77, "console=hvc0");
 	f.initrd = module(2 * MIB, 300000, "");
@@ -450,9 +446,9 @@ static void too_little_memory_is_refused(void **state)
 	assert_null(build(&f->image));
 	/* What is kept for guests and the core is not Dom0's. */
 	options.dom0_mem.size = 64 * MIB;
-	free_frames = 64 * MIB / PAGE_SIZE;
+	frame_counts.free = 64 * MIB / PAGE_SIZE;
 	assert_null(build(&f->image));
-	free_frames = GIB / PAGE_SIZE;
+	frame_counts.free = GIB / PAGE_SIZE;
 	no_memory = true;
 	assert_null(build(&f->image));
 }

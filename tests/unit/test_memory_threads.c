@@ -107,15 +107,18 @@ void *core_pages_alloc(unsigned int order)
 	return mfn_eq(mfn, MFN_INVALID) ? NULL : core_va(mfn);
 }
 
-void core_pages_free(void *va, unsigned int order)
+void core_pages_free(void *va)
 {
+	mfn_t mfn = core_va_to_mfn(va);
+	unsigned int order = frame_get_record(mfn)->order;
+
 	for (uint64_t i = 0; i < 1UL << order; i++)
-		frame_free_core(mfn_add(core_va_to_mfn(va), i));
+		frame_free(mfn_add(mfn, i));
 }
 
 void core_page_retire(mfn_t mfn)
 {
-	(void)mfn;
+	frame_free(mfn);
 }
 
 void *shared_page_alloc(struct domain *owner)
@@ -489,7 +492,7 @@ static void nothing_is_used_or_lost(void **state)
 	}
 	frames_boot(table, FRAMES);
 	frames_boot_add((mfn_t) { 1 }, (mfn_t) { FRAMES });
-	free = frames_free();
+	free = frame_counts.free;
 	build(&domain[0], 0);
 	build(&domain[1], 1);
 	for (unsigned int i = 0; i < CPUS; i++)
@@ -511,7 +514,7 @@ static void nothing_is_used_or_lost(void **state)
 		;
 	assert_int_equal(heap_used(), 0);
 	/* The heap keeps some empty pages of its size classes. */
-	assert_true(frames_free() + 16 >= free);
+	assert_true(frame_counts.free + 16 >= free);
 }
 
 int main(void)

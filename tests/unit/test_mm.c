@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/errno.h"
+#include "mm/core_pages.h"
 #include "mm/frame.h"
 #include "mm/guest_walk.h"
 #include "mm/heap.h"
@@ -42,20 +43,20 @@ static mfn_t guest_frame(struct domain *d)
 
 static void frames_come_back_zeroed(void **state)
 {
-	uint64_t before = frames_free();
+	uint64_t before = frame_counts.free;
 	mfn_t mfn;
 
 	(void)state;
 	assert_int_equal(frame_alloc_guest(d1, 9, &mfn), 0);
 	assert_int_equal(mfn.v % 512, 0);
 	assert_int_equal(d1->tot_pages, 512);
-	assert_int_equal(frames_free(), before - 512);
+	assert_int_equal(frame_counts.free, before - 512);
 	memset(arena_frame(mfn), 0xaa, 512 * PAGE_SIZE);
 	for (unsigned int i = 0; i < 512; i++)
 		frame_unref(mfn_add(mfn, i));
 	assert_int_equal(d1->tot_pages, 0);
 	reap_all();
-	assert_int_equal(frames_free(), before);
+	assert_int_equal(frame_counts.free, before);
 	/* Merged again, and scrubbed. */
 	assert_int_equal(frame_alloc_guest(d2, 9, &mfn), 0);
 	for (unsigned int i = 0; i < 512 * PAGE_SIZE; i++)
@@ -64,21 +65,21 @@ static void frames_come_back_zeroed(void **state)
 
 static void limbo_lasts_until_the_grace_period_ends(void **state)
 {
-	uint64_t before = frames_free();
+	uint64_t before = frame_counts.free;
 	mfn_t mfn = guest_frame(d1);
 
 	(void)state;
 	arena_grace = false;
 	*(uint64_t *)arena_frame(mfn) = 42;
 	frame_unref(mfn);
-	assert_int_equal(frames_limbo(), 1);
+	assert_int_equal(frame_counts.limbo, 1);
 	assert_true(frames_reap(10));
-	assert_int_equal(frames_free(), before - 1);
+	assert_int_equal(frame_counts.free, before - 1);
 	assert_int_equal(*(uint64_t *)arena_frame(mfn), 42);
 	assert_false(frame_ref(mfn, d1));
 	arena_grace = true;
 	reap_all();
-	assert_int_equal(frames_free(), before);
+	assert_int_equal(frame_counts.free, before);
 	assert_int_equal(*(uint64_t *)arena_frame(mfn), 0);
 }
 
@@ -115,7 +116,7 @@ static void references_keep_a_frame(void **state)
 	assert_true(frame_ref(mfn, d1));
 	assert_false(frame_ref(mfn, d2));
 	assert_false(frame_ref((mfn_t) { ARENA_FRAMES }, d1));
-	assert_int_equal(frame_owner(mfn), 1);
+	assert_int_equal(frame_get_record(mfn)->owner, 1);
 	frame_unref(mfn);
 	assert_int_equal(d1->tot_pages, 1);
 	frame_get_record(mfn)->refs = 0x7fffffff;
@@ -123,7 +124,7 @@ static void references_keep_a_frame(void **state)
 	frame_get_record(mfn)->refs = 1;
 	frame_unref(mfn);
 	assert_int_equal(d1->tot_pages, 0);
-	assert_int_equal(frame_owner(mfn), DOMID_INVALID);
+	assert_int_equal(frame_get_record(mfn)->kind, FRAME_LIMBO);
 	assert_int_equal(d1->refs, 1);
 }
 
@@ -150,7 +151,7 @@ static void limits_hold(void **state)
 
 static void claims_are_kept_for_the_claimant(void **state)
 {
-	uint64_t all = frames_free();
+	uint64_t all = frame_counts.free;
 	mfn_t mfn;
 	unsigned int n = 0;
 
@@ -162,25 +163,25 @@ static void claims_are_kept_for_the_claimant(void **state)
 	assert_int_equal(frames_claim(d1, 100), -EINVAL);
 	d1->max_pages = ~0UL;
 	assert_int_equal(frames_claim(d1, 100), 0);
-	assert_int_equal(frames_claimed(), 100);
+	assert_int_equal(frame_counts.claimed, 100);
 	while (frame_alloc_guest(d2, 0, &mfn) == 0)
 		n++;
 	assert_int_equal(n, all - 100);
 	for (unsigned int i = 0; i < 100; i++)
 		guest_frame(d1);
-	assert_int_equal(frames_claimed(), 0);
+	assert_int_equal(frame_counts.claimed, 0);
 	assert_int_equal(frame_alloc_guest(d1, 0, &mfn), -ENOMEM);
 	/* Giving a claim back. */
 	frame_unref(mfn);
 	reap_all();
 	assert_int_equal(frames_claim(d1, d1->tot_pages + 1), 0);
 	assert_int_equal(frames_claim(d1, 0), 0);
-	assert_int_equal(frames_claimed(), 0);
+	assert_int_equal(frame_counts.claimed, 0);
 	/* Destruction has given it back: no claim comes after that. */
 	d1->state = DOMAIN_DYING;
 	assert_int_equal(frames_claim(d1, d1->tot_pages + 1), -EINVAL);
 	assert_int_equal(frames_claim(d1, 0), 0);
-	assert_int_equal(frames_claimed(), 0);
+	assert_int_equal(frame_counts.claimed, 0);
 }
 
 static void short_memory_is_reaped_first(void **state)
@@ -192,10 +193,10 @@ static void short_memory_is_reaped_first(void **state)
 	while (frame_alloc_guest(d1, 0, &mfn) == 0)
 		last = mfn;
 	frame_unref(last);
-	assert_int_equal(frames_limbo(), 1);
+	assert_int_equal(frame_counts.limbo, 1);
 	assert_int_equal(frame_alloc_guest(d1, 0, &mfn), 0);
 	assert_int_equal(mfn.v, last.v);
-	assert_true(mfn_eq(frame_alloc_raw(), MFN_INVALID));
+	assert_true(mfn_eq(frame_alloc_core(0), MFN_INVALID));
 }
 
 /* Random orders and frees keep the sums, and no frame is handed out twice. */
@@ -204,7 +205,7 @@ static void random_allocations(void **state)
 	static mfn_t held[512];
 	static unsigned int order[512];
 	static uint8_t used[ARENA_FRAMES];
-	uint64_t before = frames_free();
+	uint64_t before = frame_counts.free;
 	unsigned int n = 0;
 
 	(void)state;
@@ -237,7 +238,7 @@ static void random_allocations(void **state)
 		for (uint64_t i = 0; i < 1UL << order[n]; i++)
 			frame_unref(mfn_add(held[n], i));
 	reap_all();
-	assert_int_equal(frames_free(), before);
+	assert_int_equal(frame_counts.free, before);
 }
 
 /* ---- heap ---- */
@@ -270,7 +271,7 @@ static void heap_pieces(void **state)
 	xfree(NULL);
 	assert_int_equal(heap_used(), before);
 	reap_all();
-	frames = frames_free();
+	frames = frame_counts.free;
 	p[0] = xzalloc(100000);
 	assert_non_null(p[0]);
 	for (unsigned int i = 0; i < 100000; i++)
@@ -278,7 +279,7 @@ static void heap_pieces(void **state)
 	assert_int_equal(heap_used(), before + 131072);
 	xfree(p[0]);
 	reap_all();
-	assert_int_equal(frames_free(), frames);
+	assert_int_equal(frame_counts.free, frames);
 	assert_null(xmalloc(1UL << 30));
 }
 
@@ -326,10 +327,10 @@ static void clean_memory_stays_clean(void **state)
 	while (frame_alloc_guest(d1, 9, &mfn) == 0)
 		zeroed = arena_opened;
 	assert_int_equal(zeroed % 512, 0);
-	assert_true(frames_free() < 512 * 2);
+	assert_true(frame_counts.free < 512 * 2);
 	while (frame_alloc_guest(d1, 0, &mfn) == 0)
 		;
-	assert_int_equal(frames_free(), 0);
+	assert_int_equal(frame_counts.free, 0);
 }
 
 /* ---- p2m ---- */
@@ -585,7 +586,7 @@ static void p2m_releases_at_once(void **state)
 
 static void p2m_teardown_in_steps(void **state)
 {
-	uint64_t before = frames_free();
+	uint64_t before = frame_counts.free;
 	unsigned int steps = 0;
 	mfn_t mfn;
 
@@ -610,7 +611,7 @@ static void p2m_teardown_in_steps(void **state)
 	assert_int_equal(p2m_take(&d1->p2m, (gfn_t) { 3 }, (mfn_t) { 3 }, P2M_RAM), -ESRCH);
 	reap_all();
 	/* The root was allocated before the count was taken. */
-	assert_int_equal(frames_free(), before + 1);
+	assert_int_equal(frame_counts.free, before + 1);
 }
 
 /* ---- guest page tables ---- */

@@ -225,7 +225,7 @@ static void start_core(void)
 	start_hardware();
 	frames_boot((struct frame *)FRAME_TABLE_VA, max_mfn);
 	add_memory();
-	printk("%lu MiB of memory\n", frames_total() >> (20 - PAGE_SHIFT));
+	printk("%lu MiB of memory\n", frame_counts.total >> (20 - PAGE_SHIFT));
 	if (acpi_info.nodes & (acpi_info.nodes - 1))
 		printk(KERN_WARNING "SRAT: several nodes; their memory is used as one\n");
 	percpu_ready = true;

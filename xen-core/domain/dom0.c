@@ -75,7 +75,7 @@ static int populate(struct domain *d, uint64_t start, uint64_t end)
 /* What dom0_mem= asks for, within what there is. */
 static uint64_t memory_size(void)
 {
-	uint64_t available = frames_free() * PAGE_SIZE, size = DEFAULT_DOM0;
+	uint64_t available = frame_counts.free * PAGE_SIZE, size = DEFAULT_DOM0;
 	uint64_t reserve = max(available / 16, 64 * MIB);
 
 	if (options.dom0_mem.size != ~0UL)

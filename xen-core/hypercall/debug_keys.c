@@ -19,7 +19,8 @@ static void show_memory(void)
 	struct domain *d;
 
 	printk("Frames: %lu, free %lu, to be scrubbed %lu, claimed %lu; heap: %lu bytes\n",
-	       frames_total(), frames_free(), frames_limbo(), frames_claimed(), heap_used());
+	       frame_counts.total, frame_counts.free, frame_counts.limbo, frame_counts.claimed,
+	       heap_used());
 	for_each_domain (d)
 		printk("d%u: %lu of %lu pages, %lu claimed, %lu pages of tables\n", d->id,
 		       d->tot_pages, d->max_pages, d->claimed_pages, d->p2m.table_pages);

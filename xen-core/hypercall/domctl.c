@@ -89,7 +89,7 @@ static long domctl_max_mem(struct op_call *call)
 
 	pages = min(pages, (uint64_t)UINT32_MAX);
 	WRITE_ONCE(call->d->max_pages, pages);
-	p2m_set_limit(&call->d->p2m, min(pages, frames_total()));
+	p2m_set_limit(&call->d->p2m, min(pages, frame_counts.total));
 	return 0;
 }
 

@@ -206,7 +206,7 @@ long domctl_paging_mempool_size(struct op_call *call)
 	}
 	if (*size & ~PAGE_MASK)
 		return -EINVAL;
-	if (pages > frames_total())
+	if (pages > frame_counts.total)
 		return -ENOMEM;
 	WRITE_ONCE(call->d->p2m.table_limit, max(pages, now));
 	return 0;

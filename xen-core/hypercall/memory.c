@@ -97,7 +97,7 @@ static long query(struct op_call *call)
 	case XENMEM_maximum_gpfn:
 		return (long)READ_ONCE(call->d->p2m.max_gfn);
 	case XENMEM_maximum_ram_page:
-		return (long)frames_total();
+		return (long)frame_counts.total;
 	default:
 		return 0; /* nothing is shared */
 	}

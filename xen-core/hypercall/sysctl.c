@@ -67,11 +67,11 @@ static long sysctl_physinfo(struct op_call *call)
 	info->cpu_khz = (uint32_t)tsc_khz();
 	info->capabilities =
 		XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap | XEN_SYSCTL_PHYSCAP_gnttab_v1;
-	info->total_pages = frames_total();
-	info->free_pages = frames_free();
-	info->scrub_pages = frames_limbo();
-	info->outstanding_pages = frames_claimed();
-	info->max_mfn = frames_max().v;
+	info->total_pages = frame_counts.total;
+	info->free_pages = frame_counts.free;
+	info->scrub_pages = frame_counts.limbo;
+	info->outstanding_pages = frame_counts.claimed;
+	info->max_mfn = frame_counts.max_mfn;
 	for (unsigned int i = 0; i < ARRAY_SIZE(info->hw_cap); i++)
 		info->hw_cap[i] =
 			cpu_policy_feature_word(cpu_policy_system(XEN_SYSCTL_cpu_policy_host), i);
@@ -144,8 +144,8 @@ static long sysctl_numainfo(struct op_call *call)
 	long rc = wanted && !ni->num_nodes ? -ENOBUFS : 0;
 
 	if (wanted && !rc) {
-		struct xen_sysctl_meminfo mem = { frames_total() << PAGE_SHIFT,
-						  frames_free() << PAGE_SHIFT };
+		struct xen_sysctl_meminfo mem = { frame_counts.total << PAGE_SHIFT,
+						  frame_counts.free << PAGE_SHIFT };
 		uint32_t distance = NODE_DISTANCE_LOCAL;
 
 		if (ni->meminfo.p && guest_write_elem(ni->meminfo, 0, &mem))

@@ -17,7 +17,6 @@ static struct {
 	struct spinlock lock;
 	void *free; /* linked through their first words */
 	unsigned int count;
-	uint64_t used;
 } pool = { .lock = SPINLOCK_INIT(LOCK_HEAP) };
 
 void *core_va(mfn_t mfn)
@@ -30,68 +29,63 @@ mfn_t core_va_to_mfn(const void *va)
 	return maddr_to_mfn((maddr_t) { (uint64_t)va - CORE_BASE });
 }
 
-uint64_t core_pages_used(void)
+/* Under the lock: takes 2^@order pages' mappings away, as far as there are any, and frees them. */
+static void unmap_pages(mfn_t mfn, unsigned int order)
 {
-	return READ_ONCE(pool.used);
+	for (uint64_t i = 0; i < 1UL << order; i++) {
+		core_unmap(mfn_add(mfn, i));
+		frame_free(mfn_add(mfn, i));
+	}
 }
 
 /* Under the lock. */
 static void *map_new(unsigned int order)
 {
 	mfn_t mfn = frame_alloc_core(order);
-	uint64_t n = 1UL << order, i;
 
 	if (mfn_eq(mfn, MFN_INVALID))
 		return NULL;
-	for (i = 0; i < n; i++)
-		if (core_map(mfn_add(mfn, i)))
-			break;
-	if (i == n)
-		return core_va(mfn);
-	while (i--)
-		core_unmap(mfn_add(mfn, i));
-	for (i = 0; i < n; i++)
-		frame_free_core(mfn_add(mfn, i));
-	return NULL;
+	for (uint64_t i = 0; i < 1UL << order; i++) {
+		if (core_map(mfn_add(mfn, i))) {
+			unmap_pages(mfn, order);
+			return NULL;
+		}
+	}
+	return core_va(mfn);
 }
 
 void *core_pages_alloc(unsigned int order)
 {
-	void *va = NULL;
-	bool clean = true;
+	bool reused;
+	void *va;
 
 	spin_lock(&pool.lock);
-	if (order == 0 && pool.free) {
+	reused = order == 0 && pool.free;
+	if (reused) {
 		va = pool.free;
 		pool.free = *(void **)va;
 		pool.count--;
-		clean = false;
 	} else {
 		va = map_new(order);
 	}
-	if (va)
-		pool.used += PAGE_SIZE << order;
 	spin_unlock(&pool.lock);
-	if (va && !clean)
+	if (reused)
 		memset(va, 0, PAGE_SIZE);
 	return va;
 }
 
-void core_pages_free(void *va, unsigned int order)
+void core_pages_free(void *va)
 {
 	mfn_t mfn = core_va_to_mfn(va);
+	unsigned int order = frame_get_record(mfn)->order;
 
 	spin_lock(&pool.lock);
-	pool.used -= PAGE_SIZE << order;
 	if (order == 0 && pool.count < POOL_MAX) {
 		*(void **)va = pool.free;
 		pool.free = va;
 		pool.count++;
 	} else {
-		for (uint64_t i = 0; i < 1UL << order; i++) {
-			core_unmap(mfn_add(mfn, i));
-			frame_free_core(mfn_add(mfn, i));
-		}
+		unmap_pages(mfn, order);
 	}
 	spin_unlock(&pool.lock);
 }
@@ -118,7 +112,6 @@ void shared_page_free(void *va)
 void core_page_retire(mfn_t mfn)
 {
 	spin_lock(&pool.lock);
-	pool.used -= PAGE_SIZE;
-	core_unmap(mfn);
+	unmap_pages(mfn, 0);
 	spin_unlock(&pool.lock);
 }

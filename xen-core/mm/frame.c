@@ -25,12 +25,13 @@
 static struct frame *frame_table;
 static uint64_t frame_table_end;
 
+struct frame_counts frame_counts;
+
 static struct {
 	struct spinlock lock;
 	uint32_t head[2][ORDERS]; /* clean, dirty: first frame of the first free block, 0: none */
-	uint64_t total, free, limbo, claimed;
-	uint32_t limbo_new;  /* frames that came since limbo_wait was filled, linked by next */
-	uint32_t limbo_wait; /* frames whose grace period ends with stamp */
+	uint32_t limbo_new;	  /* frames that came since limbo_wait was filled, linked by next */
+	uint32_t limbo_wait;	  /* frames whose grace period ends with stamp */
 	uint64_t stamp;
 } mem;
 
@@ -41,24 +42,8 @@ struct frame *frame_get_record(mfn_t mfn)
 	return &frame_table[mfn.v];
 }
 
-uint16_t frame_owner(mfn_t mfn)
+void frame_list_push(uint32_t *head, uint64_t mfn)
 {
-	struct frame *f = frame_get_record(mfn);
-
-	return f && (f->kind == FRAME_GUEST || f->kind == FRAME_SHARED) ? f->owner : DOMID_INVALID;
-}
-
-static uint32_t *list_of(uint8_t order)
-{
-	return &mem.head[order & ORDER_DIRTY ? 1 : 0][order & ~ORDER_DIRTY];
-}
-
-/* Under the lock. @order with ORDER_DIRTY where it applies. */
-static void list_push(uint64_t mfn, uint8_t order)
-{
-	uint32_t *head = list_of(order);
-
-	frame_table[mfn].order = order;
 	frame_table[mfn].prev = 0;
 	frame_table[mfn].next = *head;
 	if (*head)
@@ -66,23 +51,40 @@ static void list_push(uint64_t mfn, uint8_t order)
 	*head = (uint32_t)mfn;
 }
 
-static void list_remove(uint64_t mfn)
+void frame_list_remove(uint32_t *head, uint64_t mfn)
 {
-	struct frame *f = &frame_table[mfn];
+	const struct frame *f = &frame_table[mfn];
 
 	if (f->prev)
 		frame_table[f->prev].next = f->next;
 	else
-		*list_of(f->order) = f->next;
+		*head = f->next;
 	if (f->next)
 		frame_table[f->next].prev = f->prev;
-	f->order = ORDER_NONE;
+}
+
+/* Where free blocks of @order are, with ORDER_DIRTY where it applies. */
+static uint32_t *list_of(uint8_t order)
+{
+	return &mem.head[order & ORDER_DIRTY ? 1 : 0][order & ~ORDER_DIRTY];
+}
+
+static void block_push(uint64_t mfn, uint8_t order)
+{
+	frame_table[mfn].order = order;
+	frame_list_push(list_of(order), mfn);
+}
+
+static void block_remove(uint64_t mfn)
+{
+	frame_list_remove(list_of(frame_table[mfn].order), mfn);
+	frame_table[mfn].order = ORDER_NONE;
 }
 
 /* Under the lock. Merges with free buddies. */
 static void block_free(uint64_t mfn, uint8_t order, uint8_t dirty)
 {
-	mem.free += 1UL << order;
+	frame_counts.free += 1UL << order;
 	for (; order < FRAME_MAX_ORDER; order++) {
 		uint64_t buddy = mfn ^ (1UL << order);
 		struct frame *b = frame_get_record((mfn_t) { buddy });
@@ -92,11 +94,11 @@ static void block_free(uint64_t mfn, uint8_t order, uint8_t dirty)
 		    (other != dirty && order >= ORDER_MIXED))
 			break;
 		dirty |= other;
-		list_remove(buddy);
+		block_remove(buddy);
 		frame_table[mfn].order = ORDER_NONE;
 		mfn &= ~(1UL << order);
 	}
-	list_push(mfn, order | dirty);
+	block_push(mfn, order | dirty);
 }
 
 /* Under the lock: the first frame of a free block of at least @order, clean if there is one; or 0. */
@@ -119,12 +121,12 @@ static uint64_t block_alloc(uint8_t order, uint8_t *dirty)
 		return 0;
 	o = frame_table[mfn].order & ~ORDER_DIRTY;
 	*dirty = frame_table[mfn].order & ORDER_DIRTY;
-	list_remove(mfn);
+	block_remove(mfn);
 	while (o > order) {
 		o--;
-		list_push(mfn + (1UL << o), o | *dirty);
+		block_push(mfn + (1UL << o), o | *dirty);
 	}
-	mem.free -= 1UL << order;
+	frame_counts.free -= 1UL << order;
 	return mfn;
 }
 
@@ -142,6 +144,7 @@ void frames_boot(struct frame *table, uint64_t max_mfn)
 	spin_init(&mem.lock, LOCK_FRAMES);
 	frame_table = table;
 	frame_table_end = min(max_mfn, 1UL << 32);
+	frame_counts = (struct frame_counts) { .max_mfn = frame_table_end - 1 };
 }
 
 void frames_boot_add(mfn_t start, mfn_t end)
@@ -153,7 +156,7 @@ void frames_boot_add(mfn_t start, mfn_t end)
 						  .owner = DOMID_INVALID,
 						  .order = ORDER_NONE };
 	if (last > mfn)
-		mem.total += last - mfn;
+		frame_counts.total += last - mfn;
 	while (mfn < last) {
 		uint8_t order = (uint8_t)min(__builtin_ctzl(mfn), FRAME_MAX_ORDER);
 
@@ -165,21 +168,26 @@ void frames_boot_add(mfn_t start, mfn_t end)
 }
 
 /*
- * Takes 2^@order frames out of the free lists and marks them @kind, @owner, with one reference.
- * @own_claim: how much of what is claimed the caller may use. Zeroed. 0: none.
+ * Takes 2^@order frames out of the free lists, zeroed, with one reference, for @d (which may use what
+ * it has claimed) or, with NULL, for the core. 0: none.
  */
-static uint64_t frames_take(unsigned int order, enum frame_kind kind, uint16_t owner,
-			    uint64_t own_claim)
+static uint64_t frames_try(unsigned int order, struct domain *d)
 {
-	uint64_t n = 1UL << order, mfn = 0;
+	uint64_t n = 1UL << order, claim, mfn = 0;
 	uint8_t dirty = 0;
 
 	spin_lock(&mem.lock);
-	if (mem.free + own_claim >= mem.claimed + n)
+	claim = d ? d->claimed_pages : 0;
+	if (frame_counts.free + claim >= frame_counts.claimed + n)
 		mfn = block_alloc((uint8_t)order, &dirty);
+	if (mfn && claim) {
+		d->claimed_pages -= min(claim, n);
+		frame_counts.claimed -= min(claim, n);
+	}
 	for (uint64_t i = 0; mfn && i < n; i++)
-		frame_table[mfn + i] =
-			(struct frame) { .refs = 1, .owner = owner, .kind = (uint8_t)kind };
+		frame_table[mfn + i] = (struct frame) { .refs = 1,
+							.owner = d ? d->id : DOMID_INVALID,
+							.kind = d ? FRAME_GUEST : FRAME_CORE };
 	spin_unlock(&mem.lock);
 	for (uint64_t i = 0; mfn && dirty && i < n; i++)
 		frame_zero((mfn_t) { mfn + i });
@@ -188,31 +196,21 @@ static uint64_t frames_take(unsigned int order, enum frame_kind kind, uint16_t o
 	return mfn;
 }
 
-/* As frames_take; when short of memory, first frees what the core only keeps for speed. */
-static uint64_t frames_take_hard(unsigned int order, enum frame_kind kind, uint16_t owner,
-				 uint64_t own_claim)
+/* As frames_try; when there are none, what waits to be scrubbed is freed first. */
+static mfn_t frames_take(unsigned int order, struct domain *d)
 {
-	uint64_t mfn = frames_take(order, kind, owner, own_claim);
+	uint64_t mfn = frames_try(order, d);
 
-	if (!mfn && mem.limbo) {
+	if (!mfn && frame_counts.limbo) {
 		frames_reap(512);
-		mfn = frames_take(order, kind, owner, own_claim);
+		mfn = frames_try(order, d);
 	}
-	return mfn;
-}
-
-mfn_t frame_alloc_raw(void)
-{
-	uint64_t mfn = frames_take(0, FRAME_CORE, DOMID_INVALID, 0);
-
 	return mfn ? (mfn_t) { mfn } : MFN_INVALID;
 }
 
 mfn_t frame_alloc_core(unsigned int order)
 {
-	uint64_t mfn = frames_take_hard(order, FRAME_CORE, DOMID_INVALID, 0);
-
-	return mfn ? (mfn_t) { mfn } : MFN_INVALID;
+	return frames_take(order, NULL);
 }
 
 static void domain_uncharge(struct domain *d, uint64_t n)
@@ -236,24 +234,17 @@ static int domain_charge(struct domain *d, uint64_t n)
 
 int frame_alloc_guest(struct domain *d, unsigned int order, mfn_t *mfn)
 {
-	uint64_t n = 1UL << order, first;
-	int rc = domain_charge(d, n);
+	int rc = domain_charge(d, 1UL << order);
+	mfn_t first;
 
 	if (rc)
 		return rc;
-	first = frames_take_hard(order, FRAME_GUEST, d->id, d->claimed_pages);
-	if (!first) {
-		domain_uncharge(d, n);
+	first = frames_take(order, d);
+	if (mfn_eq(first, MFN_INVALID)) {
+		domain_uncharge(d, 1UL << order);
 		return -ENOMEM;
 	}
-	if (d->claimed_pages) {
-		spin_lock(&mem.lock);
-		uint64_t used = min(d->claimed_pages, n);
-		d->claimed_pages -= used;
-		mem.claimed -= used;
-		spin_unlock(&mem.lock);
-	}
-	*mfn = (mfn_t) { first };
+	*mfn = first;
 	return 0;
 }
 
@@ -273,13 +264,13 @@ bool frame_ref(mfn_t mfn, const struct domain *owner)
 	return true;
 }
 
-static void limbo_add(uint64_t mfn)
+void frame_free(mfn_t mfn)
 {
 	spin_lock(&mem.lock);
-	frame_table[mfn].kind = FRAME_LIMBO;
-	frame_table[mfn].next = mem.limbo_new;
-	mem.limbo_new = (uint32_t)mfn;
-	mem.limbo++;
+	frame_table[mfn.v].kind = FRAME_LIMBO;
+	frame_table[mfn.v].next = mem.limbo_new;
+	mem.limbo_new = (uint32_t)mfn.v;
+	frame_counts.limbo++;
 	this_cpu()->freed++;
 	spin_unlock(&mem.lock);
 }
@@ -295,18 +286,12 @@ void frame_unref(mfn_t mfn)
 	if (f->kind == FRAME_GUEST) {
 		owner = domain_lookup(f->owner);
 		BUG_ON(!owner);
-		limbo_add(mfn.v);
+		frame_free(mfn);
 		domain_uncharge(owner, 1);
 	} else {
 		/* A shared frame that nobody maps any more: its core mapping goes as well. */
 		core_page_retire(mfn);
-		limbo_add(mfn.v);
 	}
-}
-
-void frame_free_core(mfn_t mfn)
-{
-	limbo_add(mfn.v);
 }
 
 /* Under the lock: the next frame whose grace period is over, or 0. */
@@ -331,7 +316,7 @@ bool frames_reap(unsigned int max)
 	struct cpu *cpu = this_cpu();
 	uint64_t mfn;
 
-	if (!READ_ONCE(mem.limbo)) {
+	if (!READ_ONCE(frame_counts.limbo)) {
 		cpu->freed = 0;
 		return false;
 	}
@@ -345,37 +330,12 @@ bool frames_reap(unsigned int max)
 		spin_lock(&mem.lock);
 		frame_table[mfn].kind = FRAME_FREE;
 		frame_table[mfn].owner = DOMID_INVALID;
-		mem.limbo--;
+		frame_counts.limbo--;
 		block_free(mfn, 0, 0);
 		cpu->freed -= cpu->freed != 0;
 		spin_unlock(&mem.lock);
 	}
-	return READ_ONCE(mem.limbo) != 0;
-}
-
-mfn_t frames_max(void)
-{
-	return (mfn_t) { frame_table_end - 1 };
-}
-
-uint64_t frames_total(void)
-{
-	return mem.total;
-}
-
-uint64_t frames_free(void)
-{
-	return READ_ONCE(mem.free);
-}
-
-uint64_t frames_limbo(void)
-{
-	return READ_ONCE(mem.limbo);
-}
-
-uint64_t frames_claimed(void)
-{
-	return READ_ONCE(mem.claimed);
+	return READ_ONCE(frame_counts.limbo) != 0;
 }
 
 int frames_claim(struct domain *d, uint64_t pages)
@@ -384,7 +344,7 @@ int frames_claim(struct domain *d, uint64_t pages)
 	int rc = 0;
 
 	spin_lock(&mem.lock);
-	mem.claimed -= d->claimed_pages;
+	frame_counts.claimed -= d->claimed_pages;
 	d->claimed_pages = 0;
 	/* As Xen: a claim is of a total; what the domain has already counts. 0 gives it back. */
 	if (pages > d->tot_pages)
@@ -392,11 +352,11 @@ int frames_claim(struct domain *d, uint64_t pages)
 	/* Destruction gives claims back once: under the lock, none comes after that. */
 	if (pages > d->max_pages || (pages && domain_is_dying(d)))
 		rc = -EINVAL;
-	else if (mem.claimed + need > mem.free + mem.limbo)
+	else if (frame_counts.claimed + need > frame_counts.free + frame_counts.limbo)
 		rc = -ENOMEM;
 	else {
 		d->claimed_pages = need;
-		mem.claimed += need;
+		frame_counts.claimed += need;
 	}
 	spin_unlock(&mem.lock);
 	return rc;

@@ -51,9 +51,6 @@ bool frame_ref(mfn_t mfn, const struct domain *owner);
 /* Drops a reference; with the last, the frame goes to limbo and its owner is uncharged. */
 void frame_unref(mfn_t mfn);
 
-/* One zeroed frame of the core that is not mapped anywhere (page tables). MFN_INVALID: none. */
-mfn_t frame_alloc_raw(void);
-
 /*
  * Boot: the frame table is at @table for frames below @max_mfn. Then each range of usable memory
  * is added (not scrubbed yet: frames are zeroed when they are handed out).
@@ -61,15 +58,12 @@ mfn_t frame_alloc_raw(void);
 void frames_boot(struct frame *table, uint64_t max_mfn);
 void frames_boot_add(mfn_t start, mfn_t end);
 
-/* Owner of a guest or shared frame, or DOMID_INVALID (0x7FF4). */
-uint16_t frame_owner(mfn_t mfn);
-
 /*
  * Core memory: 2^@order frames mapped at core_va() of the first, zeroed. For FRAME_SHARED, @owner
  * is charged nothing and must outlive it. Returns NULL when there is none.
  */
 void *core_pages_alloc(unsigned int order);
-void core_pages_free(void *va, unsigned int order);
+void core_pages_free(void *va);
 void *shared_page_alloc(struct domain *owner);
 /* Drops the core's reference; the frame is freed when no mapping of it is left. */
 void shared_page_free(void *va);
@@ -78,15 +72,17 @@ void shared_page_free(void *va);
 void *core_va(mfn_t mfn);
 mfn_t core_va_to_mfn(const void *va);
 
-/* Numbers for xl info, in frames; and the highest frame of memory. */
-mfn_t frames_max(void);
-uint64_t frames_total(void);
-uint64_t frames_free(void);  /* ready to be allocated */
-uint64_t frames_limbo(void); /* freed, not scrubbed yet */
+/* Numbers for xl info, in frames: to be read at any time, written by the allocator alone. */
+extern struct frame_counts {
+	uint64_t total;
+	uint64_t free;	  /* ready to be allocated */
+	uint64_t limbo;	  /* freed, not scrubbed yet */
+	uint64_t claimed; /* promised to domains, not theirs yet */
+	uint64_t max_mfn; /* the highest frame of memory */
+} frame_counts;
 
 /* Memory promised to @d (XENMEM_claim_pages). -ENOMEM when there is not that much unclaimed. */
 int frames_claim(struct domain *d, uint64_t pages);
-uint64_t frames_claimed(void);
 
 /* Scrubs and frees up to @max frames of limbo whose grace period is over; true: there are more. */
 bool frames_reap(unsigned int max);

@@ -28,38 +28,26 @@ static struct frame *record(uint64_t mfn)
 	return frame_get_record((mfn_t) { mfn });
 }
 
+static size_t class_size(unsigned int class)
+{
+	return 1UL << (MIN_SHIFT + class);
+}
+
 static unsigned int page_class(const struct frame *f)
 {
 	return f->refs >> 16;
 }
 
-static void partial_push(unsigned int class, uint32_t mfn)
+/* Bytes of each piece of a page, or of the pages that are one piece. */
+static size_t piece_size(const struct frame *f)
 {
-	struct frame *f = record(mfn);
-
-	f->prev = 0;
-	f->next = heap.partial[class];
-	if (f->next)
-		record(f->next)->prev = mfn;
-	heap.partial[class] = mfn;
-}
-
-static void partial_remove(unsigned int class, uint32_t mfn)
-{
-	struct frame *f = record(mfn);
-
-	if (f->prev)
-		record(f->prev)->next = f->next;
-	else
-		heap.partial[class] = f->next;
-	if (f->next)
-		record(f->next)->prev = f->prev;
+	return page_class(f) == CLASS_LARGE ? PAGE_SIZE << f->order : class_size(page_class(f));
 }
 
 /* A new page of @class, all pieces free, on the partial list. */
 static bool slab_grow(unsigned int class)
 {
-	size_t size = 1UL << (MIN_SHIFT + class);
+	size_t size = class_size(class);
 	unsigned int pieces = PAGE_SIZE / size;
 	char *page = core_pages_alloc(0);
 	struct frame *f;
@@ -72,14 +60,13 @@ static bool slab_grow(unsigned int class)
 	f->refs = class << 16;
 	f->owner = 0;
 	spin_lock(&heap.lock);
-	partial_push(class, (uint32_t)core_va_to_mfn(page).v);
+	frame_list_push(&heap.partial[class], core_va_to_mfn(page).v);
 	spin_unlock(&heap.lock);
 	return true;
 }
 
 static void *slab_take(unsigned int class)
 {
-	size_t size = 1UL << (MIN_SHIFT + class);
 	uint32_t mfn;
 	struct frame *f;
 	char *p = NULL;
@@ -88,50 +75,50 @@ static void *slab_take(unsigned int class)
 	mfn = heap.partial[class];
 	if (mfn) {
 		f = record(mfn);
-		p = (char *)core_va((mfn_t) { mfn }) + f->owner * size;
+		p = (char *)core_va((mfn_t) { mfn }) + f->owner * class_size(class);
 		f->owner = *(uint16_t *)p;
 		f->refs++;
 		if (f->owner == NO_PIECE)
-			partial_remove(class, mfn);
-		heap.used += size;
+			frame_list_remove(&heap.partial[class], mfn);
 	}
 	spin_unlock(&heap.lock);
+	return p;
+}
+
+static void *slab_alloc(size_t size)
+{
+	unsigned int class = 0;
+	void *p;
+
+	while (class_size(class) < size)
+		class ++;
+	do
+		p = slab_take(class);
+	while (!p && slab_grow(class));
 	return p;
 }
 
 static void *large_alloc(size_t size)
 {
 	unsigned int order = 0;
-	void *p;
+	void *p = NULL;
 
-	while (order < MAX_ORDER && (PAGE_SIZE << order) < size)
+	while (order < MAX_ORDER && PAGE_SIZE << order < size)
 		order++;
-	if ((PAGE_SIZE << order) < size)
-		return NULL;
-	p = core_pages_alloc(order);
-	if (!p)
-		return NULL;
-	struct frame *f = record(core_va_to_mfn(p).v);
-	f->refs = CLASS_LARGE << 16;
-	f->order = (uint8_t)order;
-	spin_lock(&heap.lock);
-	heap.used += PAGE_SIZE << order;
-	spin_unlock(&heap.lock);
+	if (PAGE_SIZE << order >= size)
+		p = core_pages_alloc(order);
+	if (p)
+		record(core_va_to_mfn(p).v)->refs = CLASS_LARGE << 16;
 	return p;
 }
 
 void *xmalloc(size_t size)
 {
-	unsigned int class = 0;
-	void *p;
+	void *p = size > class_size(CLASSES - 1) ? large_alloc(size) : slab_alloc(size);
 
-	if (size > 1UL << (MIN_SHIFT + CLASSES - 1))
-		return large_alloc(size);
-	while ((1UL << (MIN_SHIFT + class)) < size)
-		class ++;
-	do
-		p = slab_take(class);
-	while (!p && slab_grow(class));
+	if (p)
+		__atomic_add_fetch(&heap.used, piece_size(record(core_va_to_mfn(p).v)),
+				   __ATOMIC_RELAXED);
 	return p;
 }
 
@@ -144,27 +131,25 @@ void *xzalloc(size_t size)
 	return p;
 }
 
-static void slab_free(void *p, struct frame *f, uint32_t mfn)
+static void slab_free(void *p, struct frame *f, uint64_t mfn)
 {
-	unsigned int class = page_class(f);
-	size_t size = 1UL << (MIN_SHIFT + class);
+	uint32_t *partial = &heap.partial[page_class(f)];
 	size_t offset = (uintptr_t)p & ~PAGE_MASK;
 	bool empty;
 
-	BUG_ON(class >= CLASSES || offset % size || !(f->refs & 0xffff));
+	BUG_ON(page_class(f) >= CLASSES || offset % piece_size(f) || !(f->refs & 0xffff));
 	spin_lock(&heap.lock);
-	heap.used -= size;
 	if (f->owner == NO_PIECE)
-		partial_push(class, mfn);
+		frame_list_push(partial, mfn);
 	*(uint16_t *)p = f->owner;
-	f->owner = (uint16_t)(offset / size);
+	f->owner = (uint16_t)(offset / piece_size(f));
 	f->refs--;
 	empty = !(f->refs & 0xffff);
 	if (empty)
-		partial_remove(class, mfn);
+		frame_list_remove(partial, mfn);
 	spin_unlock(&heap.lock);
 	if (empty)
-		core_pages_free((void *)((uintptr_t)p & PAGE_MASK), 0);
+		core_pages_free((void *)((uintptr_t)p & PAGE_MASK));
 }
 
 void xfree(void *p)
@@ -177,14 +162,11 @@ void xfree(void *p)
 	mfn = core_va_to_mfn(p);
 	f = frame_get_record(mfn);
 	BUG_ON(!f || f->kind != FRAME_CORE);
-	if (page_class(f) != CLASS_LARGE) {
-		slab_free(p, f, (uint32_t)mfn.v);
-		return;
-	}
-	spin_lock(&heap.lock);
-	heap.used -= PAGE_SIZE << f->order;
-	spin_unlock(&heap.lock);
-	core_pages_free(p, f->order);
+	__atomic_sub_fetch(&heap.used, piece_size(f), __ATOMIC_RELAXED);
+	if (page_class(f) == CLASS_LARGE)
+		core_pages_free(p);
+	else
+		slab_free(p, f, mfn.v);
 }
 
 size_t heap_used(void)

@@ -91,7 +91,7 @@ static uint64_t *table_alloc(struct p2m *p2m)
 
 static void table_free_now(struct epoch_node *node)
 {
-	core_pages_free(node, 0);
+	core_pages_free(node);
 }
 
 /*
@@ -199,7 +199,7 @@ static void drop_leaf(uint64_t e, unsigned int level)
 	if (entry_type(e) == P2M_MMIO_DIRECT)
 		return;
 	if (entry_type(e) == P2M_FOREIGN) {
-		owner = domain_lookup(frame_owner(entry_mfn(e)));
+		owner = domain_lookup(frame_get_record(entry_mfn(e))->owner);
 		BUG_ON(!owner); /* the mapping holds a reference */
 		__atomic_sub_fetch(&owner->foreign_frames, 1, __ATOMIC_RELAXED);
 	}

@@ -4,6 +4,7 @@
 #include "lib/errno.h"
 #include "lib/printk.h"
 #include "lib/string.h"
+#include "mm/core_pages.h"
 #include "mm/frame.h"
 #include "mm/window.h"
 #include "x86/regs.h"
@@ -129,7 +130,8 @@ static mfn_t core_table(uint64_t va)
 	for (unsigned int level = 3; level > 1 && !mfn_eq(table, MFN_INVALID); level--) {
 		uint64_t *t = window_open(table), *e = &t[pt_index(va, level)];
 
-		table = *e & PTE_P ? maddr_to_mfn((maddr_t) { *e & PTE_ADDR }) : frame_alloc_raw();
+		table = *e & PTE_P ? maddr_to_mfn((maddr_t) { *e & PTE_ADDR })
+				   : frame_alloc_core(0);
 		if (!(*e & PTE_P) && !mfn_eq(table, MFN_INVALID))
 			*e = mfn_to_maddr(table).v | PTE_P | PTE_W | PTE_A;
 		window_close(t);

@@ -361,30 +361,9 @@ void *xmalloc(size_t size)
 	return xzalloc(size);
 }
 
-uint64_t frames_total(void)
-{
-	return 1000000;
-}
-
-uint64_t frames_free(void)
-{
-	return 500000;
-}
-
-uint64_t frames_limbo(void)
-{
-	return 5;
-}
-
-uint64_t frames_claimed(void)
-{
-	return 7;
-}
-
-mfn_t frames_max(void)
-{
-	return (mfn_t) { 0x100000 };
-}
+struct frame_counts frame_counts = {
+	.total = 1000000, .free = 500000, .limbo = 5, .claimed = 7, .max_mfn = 0x100000
+};
 
 void p2m_set_limit(struct p2m *p2m, uint64_t max_pages)
 {

@@ -88,15 +88,18 @@ void *core_pages_alloc(unsigned int order)
 	return mfn_eq(mfn, MFN_INVALID) ? NULL : core_va(mfn);
 }
 
-void core_pages_free(void *va, unsigned int order)
+void core_pages_free(void *va)
 {
+	mfn_t mfn = core_va_to_mfn(va);
+	unsigned int order = frame_get_record(mfn)->order;
+
 	for (uint64_t i = 0; i < 1UL << order; i++)
-		frame_free_core(mfn_add(core_va_to_mfn(va), i));
+		frame_free(mfn_add(mfn, i));
 }
 
 void core_page_retire(mfn_t mfn)
 {
-	(void)mfn;
+	frame_free(mfn);
 }
 
 void epoch_defer(struct epoch_node *node, void (*fn)(struct epoch_node *node))

@@ -141,9 +141,9 @@ static void svm_vcpu_free(struct vcpu *v)
 	if (!sv)
 		return;
 	if (sv->vmcb)
-		core_pages_free(sv->vmcb, 0);
+		core_pages_free(sv->vmcb);
 	if (sv->fpu)
-		core_pages_free(sv->fpu, 0);
+		core_pages_free(sv->fpu);
 	memset(sv, 0, sizeof(*sv));
 	xfree(sv);
 	v->vm = NULL;
