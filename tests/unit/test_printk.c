@@ -98,7 +98,7 @@ static void test_integers(void **state)
 		same("%ld|%lu|%lx|%zd", v, v, v, v);
 		same("%lld|%llu|%llx|%zu", (long long)v, (long long)v, (long long)v, v);
 		same("%5d|%05d|%1d|%12ld|%020ld", (int)v, (int)v, (int)v, v, v);
-		same("%8x|%08x|%#x|%#10x|%#010x|%#lx", (int)v, (int)v, (int)v, (int)v, (int)v, v);
+		same("%8x|%08x|%010lx|%20lx|0x%lx", (int)v, (int)v, v, v, v);
 	}
 }
 

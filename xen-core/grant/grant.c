@@ -216,7 +216,7 @@ static void dump_domain(const struct domain *d, const struct grant_table *gt)
 		const struct grant_active *act = grant_active(gt, ref);
 
 		if (grant_in_use(act))
-			printk("  ref %u: d%u reads %u, writes %u, gfn %#x\n", ref, act->domid,
+			printk("  ref %u: d%u reads %u, writes %u, gfn 0x%x\n", ref, act->domid,
 			       act->readers, act->writers, READ_ONCE(grant_shared(gt, ref)->frame));
 	}
 }

@@ -38,7 +38,7 @@ static void show_domains(void)
 		       states[d->state], d->is_shut_down ? ", shut down" : "", d->refs,
 		       d->pause_count, d->controller_pauses, evtchn_in_use(d));
 		for_each_vcpu (d, v, i)
-			printk("  v%u: CPU %u%s%s, pause flags %#lx count %d, state %d\n", v->id,
+			printk("  v%u: CPU %u%s%s, pause flags 0x%lx count %d, state %d\n", v->id,
 			       v->processor, v->running ? " running" : "",
 			       v->initialised ? "" : " not initialised", v->pause_flags,
 			       v->pause_count, v->runstate.state);

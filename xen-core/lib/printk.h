@@ -7,7 +7,7 @@
 #include "types.h"
 
 /*
- * printf-like: %d %u %x %c %s %%, with flags 0 and # (x), width, the lengths l, ll and z, and a
+ * printf-like: %d %u %x %c %s %%, with the flag 0, width, the lengths l, ll and z, and a
  * precision for %s. Returns the length that the whole output has (as vsnprintf of C11).
  */
 int vsnprintk(char *buf, size_t size, const char *fmt, va_list ap)

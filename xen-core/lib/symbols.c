@@ -47,7 +47,7 @@ static void print_address(uint64_t address)
 	const char *name = symbol_lookup(address, &offset);
 
 	if (name)
-		printk(KERN_ERR "   [<%016lx>] %s+%#lx\n", address, name, offset);
+		printk(KERN_ERR "   [<%016lx>] %s+0x%lx\n", address, name, offset);
 	else
 		printk(KERN_ERR "   [<%016lx>]\n", address);
 }

@@ -11,7 +11,7 @@ struct out {
 
 /* What stands between the per cent sign and the conversion. */
 struct spec {
-	bool zero, alt;
+	bool zero;	      /* padded with zeros */
 	bool wide;	      /* the argument has 64 bits */
 	int width, precision; /* precision -1: none */
 };
@@ -41,9 +41,9 @@ static void emit_string(struct out *o, const struct spec *s, const char *str)
 		emit(o, *str++);
 }
 
-/* @value's digits in @base after @sign ("", "-", "0x"), as wide as @s says. */
+/* @value's digits in @base, after a minus for a negative one, as wide as @s says. */
 static void emit_number(struct out *o, const struct spec *s, uint64_t value, unsigned int base,
-			const char *sign)
+			bool negative)
 {
 	char tmp[24];
 	int n = 0, pad;
@@ -51,10 +51,9 @@ static void emit_number(struct out *o, const struct spec *s, uint64_t value, uns
 	do
 		tmp[n++] = "0123456789abcdef"[value % base];
 	while (value /= base);
-	pad = s->width - n - (int)strlen(sign);
+	pad = s->width - n - negative;
 	emit_n(o, ' ', s->zero ? 0 : pad);
-	while (*sign)
-		emit(o, *sign++);
+	emit_n(o, '-', negative);
 	emit_n(o, '0', s->zero ? pad : 0);
 	while (n)
 		emit(o, tmp[--n]);
@@ -73,8 +72,7 @@ static struct spec parse_spec(const char **fmt, va_list *ap)
 {
 	struct spec s = { .precision = -1 };
 
-	for (; **fmt == '0' || **fmt == '#'; ++*fmt)
-		*(**fmt == '0' ? &s.zero : &s.alt) = true;
+	s.zero = **fmt == '0';
 	s.width = parse_int(fmt);
 	if (**fmt == '.') {
 		++*fmt;
@@ -111,13 +109,12 @@ int vsnprintk(char *buf, size_t size, const char *fmt, va_list args)
 		case 'd':
 			value = (uint64_t)(s.wide ? va_arg(ap, long) : va_arg(ap, int));
 			negative = (int64_t)value < 0;
-			emit_number(&o, &s, negative ? -value : value, 10, negative ? "-" : "");
+			emit_number(&o, &s, negative ? -value : value, 10, negative);
 			break;
 		case 'u':
 		case 'x':
 			value = s.wide ? va_arg(ap, unsigned long) : va_arg(ap, unsigned int);
-			emit_number(&o, &s, value, *fmt == 'u' ? 10 : 16,
-				    s.alt && value ? "0x" : "");
+			emit_number(&o, &s, value, *fmt == 'u' ? 10 : 16, false);
 			break;
 		case 'c':
 			emit(&o, (char)va_arg(ap, int));

@@ -215,7 +215,7 @@ static bool table_open(struct view *v, uint64_t addr, const char *signature)
 		return false;
 	if (checksum_ok(v))
 		return true;
-	printk(KERN_WARNING "ACPI: table at %#lx has a bad checksum\n", addr);
+	printk(KERN_WARNING "ACPI: table at 0x%lx has a bad checksum\n", addr);
 	return false;
 }
 
