@@ -47,10 +47,13 @@ static void test_entry(void **state)
 	assert_int_equal(run(), -ENOSYS);
 	begin(0x80000001, 1);
 	assert_int_equal(run(), -ENOSYS);
-	/* A second one at the same time tries again from the guest. */
+	/* A second one at the same time tries again from the guest; who may not is told at once. */
 	begin(XEN_DOMCTL_pausedomain, 1);
 	spin_lock(&domctl_lock);
 	assert_int_equal(run(), -ERESTART_CALL);
+	fake_xsm_deny = XSM_DOMAIN__PAUSE;
+	assert_int_equal(run(), -EPERM);
+	fake_xsm_deny = 0;
 	spin_unlock(&domctl_lock);
 	assert_int_equal(control_log.paused, 0);
 	assert_int_equal(run(), 0);

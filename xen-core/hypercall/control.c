@@ -41,13 +41,12 @@ static int op_not_offered(const struct op_table *table, uint64_t nr)
 	return -ENOSYS;
 }
 
-static long op_run(const struct op_table *table, uint64_t nr, struct op_call *call)
+/* Finds @call's domain, asks the policy, and looks at what the operation may not be used on. */
+static long op_judge(const struct op_table *table, uint64_t nr, struct op_call *call)
 {
-	const struct op_entry *op = op_find(table, nr);
-	long rc;
+	const struct op_entry *op = call->op;
+	long rc = table->find ? table->find(call) : 0;
 
-	call->op = op;
-	rc = table->find ? table->find(call) : 0;
 	if (rc)
 		return rc;
 	if (!op)
@@ -60,8 +59,14 @@ static long op_run(const struct op_table *table, uint64_t nr, struct op_call *ca
 		return -EINVAL;
 	if ((op->flags & OP_ALIVE) && domain_is_dying(call->d))
 		return -EINVAL;
-	rc = op->act(call);
-	if ((op->flags & OP_OUT) && guest_write(call->arg, &call->u, call->size))
+	return 0;
+}
+
+static long op_do(struct op_call *call)
+{
+	long rc = call->op->act(call);
+
+	if ((call->op->flags & OP_OUT) && guest_write(call->arg, &call->u, call->size))
 		return -EFAULT;
 	return rc;
 }
@@ -88,11 +93,18 @@ long op_dispatch(const struct op_table *table, struct hypercall_args *args)
 		call.start = args->a[0] >> table->nr_bits;
 		nr = args->a[0] & ((1UL << table->nr_bits) - 1);
 	}
-	if (table->lock && !spin_trylock(table->lock))
+	call.op = op_find(table, nr);
+	/* Before the lock: who has no right to an operation keeps nobody else from it. */
+	rc = op_judge(table, nr, &call);
+	if (rc || !table->lock)
+		return rc ? rc : op_do(&call);
+	if (!spin_trylock(table->lock))
 		return -ERESTART_CALL;
-	rc = op_run(table, nr, &call);
-	if (table->lock)
-		spin_unlock(table->lock);
+	/* The domain may have changed until the lock was taken. */
+	rc = op_judge(table, nr, &call);
+	if (!rc)
+		rc = op_do(&call);
+	spin_unlock(table->lock);
 	return rc;
 }
 
