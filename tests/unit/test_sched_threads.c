@@ -124,11 +124,7 @@ bool evtchn_upcall_pending(const struct vcpu *v)
 		&container_of((struct vcpu *)(uintptr_t)v, struct player, v)->pending,
 		__ATOMIC_SEQ_CST);
 }
-bool evtchn_port_valid(struct domain *d, port_t port)
-{
-	abort();
-}
-bool evtchn_port_pending(struct domain *d, port_t port)
+int evtchn_poll(struct domain *d, const port_t *ports, unsigned int nr)
 {
 	abort();
 }

@@ -106,7 +106,6 @@ struct vcpu {
 
 	uint8_t upcall_vector;	      /* HVMOP_set_evtchn_upcall_vector, 0: the domain's callback */
 	uint32_t virq_port[NR_VIRQS]; /* 0: not bound; owned by event/ */
-	void *evtchn_fifo;	      /* control block and queues (event/fifo.c) */
 	struct vlapic *vlapic;
 	void *vm; /* hardware part: VMCB, FPU state (x86/svm/svm.h) */
 };

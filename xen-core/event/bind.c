@@ -3,11 +3,10 @@
 #include "event/table.h"
 
 /* A remote domain that does not exist is refused as FLASK does: its domid may be another's soon. */
-int bind_unbound(void *arg)
+int bind_unbound(struct domain *cur, void *arg)
 {
 	struct evtchn_alloc_unbound *op = arg;
 	struct domain *d = domain_lookup_self(op->dom), *remote;
-	struct evtchn *chn;
 	uint32_t sid;
 	int rc;
 
@@ -16,47 +15,21 @@ int bind_unbound(void *arg)
 	remote = domain_lookup_self(op->remote_dom);
 	if (!remote)
 		return -EPERM;
-	rc = xsm_evtchn_unbound(&current_domain()->label, &d->label, &remote->label, &sid);
+	rc = xsm_evtchn_unbound(&cur->label, &d->label, &remote->label, &sid);
 	if (rc)
 		return rc;
 	spin_lock(&d->evtchn->lock);
-	rc = evtchn_port_take(d, &chn);
-	if (!rc) {
-		evtchn_port_init(chn, (uint64_t)remote->id << 16 | EVTCHN_UNBOUND, sid, 0);
-		op->port = chn->port;
-	}
+	rc = evtchn_port_bind(d, (uint64_t)remote->id << 16 | EVTCHN_UNBOUND, sid, 0, &op->port);
 	spin_unlock(&d->evtchn->lock);
 	return rc;
 }
 
-/* Both tables are locked. */
-static int bind_interdomain_locked(struct domain *d, struct domain *rd, struct evtchn *rchn,
-				   struct evtchn **out)
-{
-	uint64_t expect = (uint64_t)d->id << 16 | EVTCHN_UNBOUND;
-	struct evtchn *chn;
-	uint32_t sid;
-	int rc;
-
-	if (rchn->binding != expect)
-		return -EINVAL;
-	rc = xsm_evtchn_interdomain(&d->label, &rd->label, rchn->sid, &sid);
-	if (rc)
-		return rc;
-	rc = evtchn_port_take(d, &chn);
-	if (rc)
-		return rc;
-	evtchn_port_init(chn, evtchn_bind_to(rchn), sid, 0);
-	evtchn_port_rebind(rchn, evtchn_bind_to(chn));
-	*out = chn;
-	return 0;
-}
-
-int bind_interdomain(void *arg)
+int bind_interdomain(struct domain *d, void *arg)
 {
 	struct evtchn_bind_interdomain *op = arg;
-	struct domain *d = current_domain(), *rd = domain_lookup_self(op->remote_dom);
+	struct domain *rd = domain_lookup_self(op->remote_dom);
 	struct evtchn *rchn, *chn = NULL;
+	uint32_t sid;
 	int rc;
 
 	if (!rd)
@@ -65,23 +38,27 @@ int bind_interdomain(void *arg)
 	if (!rchn)
 		return -EINVAL;
 	evtchn_lock_tables(d, rd);
-	rc = bind_interdomain_locked(d, rd, rchn, &chn);
+	rc = rchn->binding == ((uint64_t)d->id << 16 | EVTCHN_UNBOUND) ? 0 : -EINVAL;
+	if (!rc)
+		rc = xsm_evtchn_interdomain(&d->label, &rd->label, rchn->sid, &sid);
+	if (!rc)
+		rc = evtchn_port_bind(d, evtchn_bind_to(rchn), sid, 0, &op->local_port);
+	if (!rc) {
+		chn = evtchn_lookup(d->evtchn, op->local_port);
+		evtchn_port_rebind(rchn, evtchn_bind_to(chn));
+	}
 	evtchn_unlock_tables(d, rd);
-	if (rc)
-		return rc;
 	/* Events sent before the port was bound are lost: as the ABI says, one is made up for them. */
-	evtchn_deliver(chn, evtchn_bind_to(rchn));
-	op->local_port = chn->port;
-	return 0;
+	if (!rc)
+		evtchn_deliver(chn, evtchn_bind_to(rchn));
+	return rc;
 }
 
-int bind_virq(void *arg)
+int bind_virq(struct domain *d, void *arg)
 {
 	struct evtchn_bind_virq *op = arg;
-	struct domain *d = current_domain();
-	struct evtchn *chn;
 	struct vcpu *v;
-	int rc;
+	int rc = -EEXIST;
 
 	if (op->virq >= NR_VIRQS || (virq_is_global(op->virq) && op->vcpu != 0))
 		return -EINVAL;
@@ -91,33 +68,23 @@ int bind_virq(void *arg)
 	if (!virq_may_bind(d, op->virq))
 		return -EBUSY;
 	spin_lock(&d->evtchn->lock);
-	rc = v->virq_port[op->virq] ? -EEXIST : evtchn_port_take(d, &chn);
-	if (!rc) {
-		evtchn_port_init(chn,
-				 (uint64_t)op->vcpu << 32 | (uint64_t)op->virq << 16 | EVTCHN_VIRQ,
-				 0, (uint8_t)op->vcpu);
-		op->port = chn->port;
+	if (!v->virq_port[op->virq])
+		rc = evtchn_port_bind(d, virq_binding(v, op->virq), 0, op->vcpu, &op->port);
+	if (!rc)
 		__atomic_store_n(&v->virq_port[op->virq], op->port, __ATOMIC_RELEASE);
-	}
 	spin_unlock(&d->evtchn->lock);
 	return rc;
 }
 
-int bind_ipi(void *arg)
+int bind_ipi(struct domain *d, void *arg)
 {
 	struct evtchn_bind_ipi *op = arg;
-	struct domain *d = current_domain();
-	struct evtchn *chn;
 	int rc;
 
 	if (!domain_vcpu(d, op->vcpu))
 		return -ENOENT;
 	spin_lock(&d->evtchn->lock);
-	rc = evtchn_port_take(d, &chn);
-	if (!rc) {
-		evtchn_port_init(chn, EVTCHN_IPI, 0, (uint8_t)op->vcpu);
-		op->port = chn->port;
-	}
+	rc = evtchn_port_bind(d, EVTCHN_IPI, 0, op->vcpu, &op->port);
 	spin_unlock(&d->evtchn->lock);
 	return rc;
 }

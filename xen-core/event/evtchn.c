@@ -7,11 +7,6 @@
 #include "hypercall/hypercall.h"
 #include "mm/heap.h"
 
-static unsigned int abi_ports(const struct evtchn_table *t)
-{
-	return t->fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS;
-}
-
 void evtchn_lock_tables(struct domain *a, struct domain *b)
 {
 	if (!b || a == b) {
@@ -47,15 +42,17 @@ static int bucket_add(struct domain *d)
 	return 0;
 }
 
-int evtchn_port_take(struct domain *d, struct evtchn **out)
+/* Takes the lowest free port. The table is locked. */
+static int port_take(struct domain *d, struct evtchn **out)
 {
 	struct evtchn_table *t = d->evtchn;
-	unsigned int limit = min(t->max_ports, abi_ports(t));
+	uint32_t limit =
+		t->fifo ? t->max_ports : min(t->max_ports, (uint32_t)EVTCHN_2L_NR_CHANNELS);
 
 	if (domain_is_dying(d))
 		return -EINVAL;
 	for (unsigned int b = t->hint; b * PORTS_PER_BUCKET < limit; b++) {
-		uint64_t free;
+		unsigned long free;
 		unsigned int bit;
 
 		if (b * PORTS_PER_BUCKET >= t->valid && bucket_add(d))
@@ -64,7 +61,7 @@ int evtchn_port_take(struct domain *d, struct evtchn **out)
 			t->hint++;
 		free = ~t->used[b];
 		if (free && t->fifo)
-			free &= ~fifo_busy(d, b);
+			free &= ~fifo_busy(t->fifo, b);
 		if (!free)
 			continue;
 		bit = (unsigned int)__builtin_ctzl(free);
@@ -78,15 +75,22 @@ int evtchn_port_take(struct domain *d, struct evtchn **out)
 	return -ENOSPC;
 }
 
-void evtchn_port_init(struct evtchn *chn, uint64_t binding, uint32_t sid, uint8_t vcpu)
+int evtchn_port_bind(struct domain *d, uint64_t binding, uint32_t sid, uint32_t vcpu, port_t *out)
 {
+	struct evtchn *chn;
+	int rc = port_take(d, &chn);
+
+	if (rc)
+		return rc;
 	evtchn_lock(chn);
 	chn->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
 	chn->saved = 0;
-	chn->vcpu = vcpu;
+	chn->vcpu = (uint8_t)vcpu;
 	WRITE_ONCE(chn->sid, sid);
 	__atomic_store_n(&chn->binding, binding, __ATOMIC_RELEASE);
 	evtchn_unlock(chn);
+	*out = chn->port;
+	return 0;
 }
 
 void evtchn_port_rebind(struct evtchn *chn, uint64_t binding)
@@ -104,7 +108,7 @@ static void port_release(struct evtchn *chn)
 
 	evtchn_lock(chn);
 	if (t->fifo)
-		fifo_clear_pending(d, chn->port);
+		fifo_clear_pending(t->fifo, chn->port);
 	else
 		two_level_clear_pending(d, chn->port);
 	chn->saved = 0;
@@ -165,60 +169,57 @@ int evtchn_close(struct domain *d, port_t port)
 }
 
 /* No domain has physical interrupts: there is no PIRQ that could be named. */
-static int op_bind_pirq(void *arg)
+static int op_bind_pirq(struct domain *cur, void *arg)
 {
+	(void)cur;
 	(void)arg;
 	return -EINVAL;
 }
 
-static int op_close(void *arg)
+static int op_close(struct domain *cur, void *arg)
 {
 	const struct evtchn_close *op = arg;
-	return evtchn_close(current_domain(), op->port);
+	return evtchn_close(cur, op->port);
 }
 
-static int op_send(void *arg)
+static int op_send(struct domain *cur, void *arg)
 {
 	const struct evtchn_send *op = arg;
-	return (int)evtchn_send(current_domain(), op->port);
+	return evtchn_send(cur, op->port);
 }
 
-static int op_unmask(void *arg)
+static int op_unmask(struct domain *cur, void *arg)
 {
 	const struct evtchn_unmask *op = arg;
-	return (int)evtchn_unmask(current_domain(), op->port);
+	return evtchn_unmask(cur, op->port);
 }
 
-static void status_fill(struct evtchn_status *op, const struct evtchn *chn)
+void evtchn_describe(const struct evtchn *chn, struct evtchn_status *out)
 {
-	const struct evtchn *peer;
+	static const uint8_t status[] = {
+		[EVTCHN_FREE] = EVTCHNSTAT_closed,
+		[EVTCHN_RESERVED] = EVTCHNSTAT_closed,
+		[EVTCHN_UNBOUND] = EVTCHNSTAT_unbound,
+		[EVTCHN_INTERDOMAIN] = EVTCHNSTAT_interdomain,
+		[EVTCHN_VIRQ] = EVTCHNSTAT_virq,
+		[EVTCHN_IPI] = EVTCHNSTAT_ipi,
+	};
+	uint64_t binding = READ_ONCE(chn->binding);
+	enum evtchn_state state = evtchn_state(binding);
 
-	switch (evtchn_state(chn->binding)) {
-	case EVTCHN_UNBOUND:
-		op->status = EVTCHNSTAT_unbound;
-		op->u.unbound.dom = (domid_t)(chn->binding >> 16);
-		break;
-	case EVTCHN_INTERDOMAIN:
-		peer = evtchn_peer_of(chn->binding);
-		op->status = EVTCHNSTAT_interdomain;
-		op->u.interdomain.dom = peer->domain->id;
-		op->u.interdomain.port = peer->port;
-		break;
-	case EVTCHN_VIRQ:
-		op->status = EVTCHNSTAT_virq;
-		op->u.virq = (chn->binding >> 16) & 0xffff;
-		break;
-	case EVTCHN_IPI:
-		op->status = EVTCHNSTAT_ipi;
-		break;
-	default:
-		op->status = EVTCHNSTAT_closed;
-		break;
+	out->status = status[state];
+	out->vcpu = chn->vcpu;
+	if (state == EVTCHN_INTERDOMAIN) {
+		out->u.interdomain.dom = evtchn_peer_of(binding)->domain->id;
+		out->u.interdomain.port = evtchn_peer_of(binding)->port;
+	} else if (state == EVTCHN_UNBOUND) {
+		out->u.unbound.dom = (domid_t)(binding >> 16);
+	} else if (state == EVTCHN_VIRQ) {
+		out->u.virq = (binding >> 16) & 0xffff;
 	}
-	op->vcpu = chn->vcpu;
 }
 
-static int op_status(void *arg)
+static int op_status(struct domain *cur, void *arg)
 {
 	struct evtchn_status *op = arg;
 	struct domain *d = domain_lookup_self(op->dom);
@@ -231,17 +232,16 @@ static int op_status(void *arg)
 	if (!chn)
 		return -EINVAL;
 	spin_lock(&d->evtchn->lock);
-	rc = xsm_evtchn_status(&current_domain()->label, &d->label, chn->sid);
+	rc = xsm_evtchn_status(&cur->label, &d->label, chn->sid);
 	if (!rc)
-		status_fill(op, chn);
+		evtchn_describe(chn, op);
 	spin_unlock(&d->evtchn->lock);
 	return rc;
 }
 
-static int op_bind_vcpu(void *arg)
+static int op_bind_vcpu(struct domain *d, void *arg)
 {
 	const struct evtchn_bind_vcpu *op = arg;
-	struct domain *d = current_domain();
 	struct evtchn *chn;
 	uint64_t binding;
 	int rc = -EINVAL;
@@ -263,10 +263,9 @@ static int op_bind_vcpu(void *arg)
 	return rc;
 }
 
-static int op_set_priority(void *arg)
+static int op_set_priority(struct domain *d, void *arg)
 {
 	const struct evtchn_set_priority *op = arg;
-	struct domain *d = current_domain();
 	struct evtchn *chn = evtchn_lookup(d->evtchn, op->port);
 
 	if (!chn)
@@ -281,34 +280,25 @@ static int op_set_priority(void *arg)
 	return 0;
 }
 
-/*
- * Closes up to @budget ports in use from t->closing on; true when there are none left. Concurrent
- * calls help each other.
- */
+/* Closes up to @budget ports in use; true when there are none left. Concurrent calls help each other. */
 static bool close_all(struct domain *d, unsigned int budget)
 {
-	struct evtchn_table *t = d->evtchn;
-	port_t port = READ_ONCE(t->closing);
+	const struct evtchn_table *t = d->evtchn;
+	uint32_t valid = READ_ONCE(t->valid);
+	port_t port = 0;
 
-	for (; port < READ_ONCE(t->valid) && READ_ONCE(t->in_use); port++) {
-		const struct evtchn *chn = evtchn_lookup(t, port);
-
-		if (evtchn_state(READ_ONCE(chn->binding)) <= EVTCHN_RESERVED)
-			continue;
-		if (!budget--) {
-			WRITE_ONCE(t->closing, port);
+	while ((port = find_next_bit(t->used, valid, port + 1)) < valid) {
+		if (!budget--)
 			return false;
-		}
 		evtchn_close(d, port);
 	}
-	WRITE_ONCE(t->closing, 0);
 	return true;
 }
 
-static int op_reset(void *arg)
+static int op_reset(struct domain *cur, void *arg)
 {
 	const struct evtchn_reset *op = arg;
-	struct domain *cur = current_domain(), *d = domain_lookup_self(op->dom);
+	struct domain *d = domain_lookup_self(op->dom);
 	int rc;
 
 	if (!d)
@@ -343,7 +333,7 @@ union evtchn_arg {
 static const struct {
 	uint8_t size;
 	bool writes;
-	int (*fn)(void *arg);
+	int (*fn)(struct domain *cur, void *arg);
 } ops[] = {
 	OP(alloc_unbound, true, bind_unbound),
 	OP(bind_interdomain, true, bind_interdomain),
@@ -370,7 +360,7 @@ long evtchn_op(unsigned int cmd, gva_t arg)
 		return -ENOSYS;
 	if (guest_read(&op, arg, ops[cmd].size))
 		return -EFAULT;
-	rc = ops[cmd].fn(&op);
+	rc = ops[cmd].fn(current_domain(), &op);
 	if (rc == 0 && ops[cmd].writes && guest_write(arg, &op, ops[cmd].size))
 		rc = -EFAULT;
 	return rc;
@@ -389,7 +379,7 @@ int evtchn_init(struct domain *d, uint32_t max_port)
 	buckets = DIV_ROUND_UP(t->max_ports, PORTS_PER_BUCKET);
 	spin_init(&t->lock, LOCK_EVTCHN);
 	t->bucket = xzalloc_array(struct evtchn *, buckets);
-	t->used = xzalloc_array(uint64_t, buckets);
+	t->used = xzalloc_array(unsigned long, buckets);
 	d->evtchn = t;
 	if (!t->bucket || !t->used || bucket_add(d)) {
 		evtchn_free(d);

@@ -42,8 +42,8 @@ int evtchn_set_virq_handler(struct domain *d, uint32_t virq);
  * EVTCHNOP_send and EVTCHNOP_unmask on @port of @d. 0; -EINVAL: no such port, or one that can't
  * be sent on; -EPERM: policy.
  */
-long evtchn_send(struct domain *d, port_t port);
-long evtchn_unmask(struct domain *d, port_t port);
+int evtchn_send(struct domain *d, port_t port);
+int evtchn_unmask(struct domain *d, port_t port);
 
 /*
  * 2-level: an event of @v is pending when its vcpu_info says so. Whether the vCPU has an event to
@@ -52,11 +52,11 @@ long evtchn_unmask(struct domain *d, port_t port);
 bool evtchn_upcall_pending(const struct vcpu *v);
 
 /*
- * SCHEDOP_poll: does @d have @port, and is it pending? A vCPU that is going to wait sets PAUSE_POLL
- * and its poll_port first and asks then; a sender that makes the port pending later wakes it.
+ * SCHEDOP_poll: is one of @ports of @d pending? 1, 0, or -EINVAL for one that it does not have. A
+ * vCPU that is going to wait sets PAUSE_POLL and its poll_port first and asks then; a sender that
+ * makes the port pending later wakes it.
  */
-bool evtchn_port_pending(struct domain *d, port_t port);
-bool evtchn_port_valid(struct domain *d, port_t port);
+int evtchn_poll(struct domain *d, const port_t *ports, unsigned int nr);
 
 /* A vCPU got a new vcpu_info: copies the old one's pending state there, as VCPUOP_register_vcpu_info says. */
 void evtchn_vcpu_info_moved(struct vcpu *v);

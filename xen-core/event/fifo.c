@@ -20,27 +20,26 @@
 #define BUSY	       (1U << EVTCHN_FIFO_BUSY)
 #define LINK_MASK      ((uint32_t)EVTCHN_FIFO_LINK_MASK)
 
-struct evtchn_fifo {
-	uint32_t nr_words;  /* published after the page */
-	uint32_t max_pages; /* as many as the domain's limit of ports needs */
-	struct epoch_node epoch;
-	struct guest_area page[];
-};
-
 struct fifo_vcpu {
 	struct spinlock lock; /* LOCK_VCPU: the tails, and the links that follow from them */
 	struct guest_area control;
 	port_t tail[EVTCHN_FIFO_MAX_QUEUES];
+};
+
+struct evtchn_fifo {
+	uint32_t nr_words; /* published after the page */
+	uint32_t nr_vcpus;
 	struct epoch_node epoch;
+	struct guest_area page[EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE];
+	struct fifo_vcpu vcpu[]; /* of all that the domain may have */
 };
 
 /* The event word of @port, whose page gets a window; NULL when the guest has not given it yet. */
-static event_word_t *word_open(const struct domain *d, port_t port)
+static event_word_t *word_open(const struct evtchn_fifo *f, port_t port)
 {
-	const struct evtchn_fifo *f = d->evtchn->fifo;
 	event_word_t *page;
 
-	if (unlikely(!f || port >= __atomic_load_n(&f->nr_words, __ATOMIC_ACQUIRE)))
+	if (unlikely(port >= __atomic_load_n(&f->nr_words, __ATOMIC_ACQUIRE)))
 		return NULL;
 	page = window_open(f->page[port / WORDS_PER_PAGE].mfn[0]);
 	return page + port % WORDS_PER_PAGE;
@@ -51,31 +50,21 @@ static void word_close(event_word_t *word)
 	window_close((void *)((uintptr_t)word & PAGE_MASK));
 }
 
-static uint32_t word_read(const struct domain *d, port_t port, uint32_t missing)
+unsigned int fifo_flags(const struct evtchn_fifo *f, port_t port)
 {
-	event_word_t *word = word_open(d, port);
-	uint32_t value;
+	event_word_t *word = word_open(f, port);
+	uint32_t value = MASKED;
 
-	if (!word)
-		return missing;
-	value = READ_ONCE(*word);
-	word_close(word);
-	return value;
+	if (word) {
+		value = READ_ONCE(*word);
+		word_close(word);
+	}
+	return (value & PENDING ? PORT_PENDING : 0) | (value & MASKED ? PORT_MASKED : 0);
 }
 
-bool fifo_is_pending(const struct domain *d, port_t port)
+void fifo_clear_pending(const struct evtchn_fifo *f, port_t port)
 {
-	return word_read(d, port, 0) & PENDING;
-}
-
-bool fifo_is_masked(const struct domain *d, port_t port)
-{
-	return word_read(d, port, MASKED) & MASKED;
-}
-
-void fifo_clear_pending(struct domain *d, port_t port)
-{
-	event_word_t *word = word_open(d, port);
+	event_word_t *word = word_open(f, port);
 
 	if (!word)
 		return;
@@ -83,9 +72,9 @@ void fifo_clear_pending(struct domain *d, port_t port)
 	word_close(word);
 }
 
-uint64_t fifo_busy(const struct domain *d, unsigned int index)
+uint64_t fifo_busy(const struct evtchn_fifo *f, unsigned int index)
 {
-	event_word_t *word = word_open(d, index * PORTS_PER_BUCKET);
+	event_word_t *word = word_open(f, index * PORTS_PER_BUCKET);
 	uint64_t busy = 0;
 
 	if (!word)
@@ -98,49 +87,33 @@ uint64_t fifo_busy(const struct domain *d, unsigned int index)
 }
 
 /*
- * Sets the link of *@word to @port while it is LINKED, trying @tries times; *@w is its last value.
- * 1: linked; 0: not LINKED any more; -1: the guest kept changing it.
- */
-static int try_set_link(event_word_t *word, uint32_t *w, port_t port, unsigned int tries)
-{
-	while (tries--) {
-		uint32_t new = (*w & ~(BUSY | LINK_MASK)) | port;
-
-		if (!(*w & LINKED))
-			return 0;
-		if (__atomic_compare_exchange_n(word, w, new, false, __ATOMIC_SEQ_CST,
-						__ATOMIC_SEQ_CST))
-			return 1;
-	}
-	return -1;
-}
-
-/*
  * Appends @port to the queue that ends at @tail. False: that queue has been emptied, @port is its
  * new head. The guest may only mask, unmask, and clear PENDING and LINKED of a linked word, and
- * BUSY keeps it from unmasking: so four tries are enough for a guest that keeps to the rules. One
- * that does not loses its own event.
+ * BUSY, set after the first try, keeps it from unmasking: so four more tries are enough for a guest
+ * that keeps to the rules. One that does not loses its own event.
  */
-static bool set_link(const struct domain *d, port_t tail, port_t port)
+static bool set_link(const struct domain *d, const struct evtchn_fifo *f, port_t tail, port_t port)
 {
-	event_word_t *word = word_open(d, tail);
+	event_word_t *word = word_open(f, tail);
+	unsigned int tries = 0;
+	bool linked = false;
 	uint32_t w;
-	int rc;
 
 	if (!word)
 		return false;
 	w = READ_ONCE(*word);
-	rc = try_set_link(word, &w, port, 1);
-	if (rc < 0) {
-		w = __atomic_or_fetch(word, BUSY, __ATOMIC_SEQ_CST);
-		rc = try_set_link(word, &w, port, 4);
-		if (rc <= 0)
-			__atomic_fetch_and(word, ~BUSY, __ATOMIC_SEQ_CST);
+	while ((w & LINKED) && tries < 5 && !linked) {
+		linked = __atomic_compare_exchange_n(word, &w, (w & ~(BUSY | LINK_MASK)) | port,
+						     false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		if (!linked && !tries++)
+			w = __atomic_or_fetch(word, BUSY, __ATOMIC_SEQ_CST);
 	}
+	if (!linked && tries)
+		__atomic_fetch_and(word, ~BUSY, __ATOMIC_SEQ_CST);
 	word_close(word);
-	if (rc < 0)
+	if (!linked && (w & LINKED))
 		printk_ratelimited(KERN_WARNING "d%u: event port %u not linked\n", d->id, port);
-	return rc != 0;
+	return w & LINKED;
 }
 
 /* Tells the guest that the queue begins at @port. True when its vCPU must be notified. */
@@ -167,16 +140,15 @@ static bool set_head(const struct vcpu *v, const struct guest_area *control, uns
  * tail of another queue, that queue is empty now and must forget it under its own lock, or an
  * event added there would be linked into this queue.
  */
-static struct vcpu *link_event(struct evtchn *chn, event_word_t *word)
+static struct vcpu *link_event(struct evtchn_fifo *f, struct evtchn *chn, event_word_t *word)
 {
 	struct domain *d = chn->domain;
-	struct vcpu *v = d->vcpu[chn->vcpu], *last = d->vcpu[chn->last_vcpu];
-	struct fifo_vcpu *q = v ? v->evtchn_fifo : NULL;
-	struct fifo_vcpu *old = last ? last->evtchn_fifo : NULL;
+	struct vcpu *v = d->vcpu[chn->vcpu];
+	struct fifo_vcpu *q = &f->vcpu[chn->vcpu], *old = &f->vcpu[chn->last_vcpu];
 	unsigned int prio = chn->priority;
 	bool linked;
 
-	if (!q || !old || !q->control.size)
+	if (!READ_ONCE(q->control.size))
 		return NULL; /* the guest must not unmask before it has given the control block */
 	spin_lock(&old->lock);
 	if (__atomic_fetch_or(word, LINKED, __ATOMIC_SEQ_CST) & LINKED) {
@@ -191,7 +163,7 @@ static struct vcpu *link_event(struct evtchn *chn, event_word_t *word)
 	}
 	chn->last_vcpu = chn->vcpu;
 	chn->last_priority = prio & 0xf;
-	linked = q->tail[prio] && set_link(d, q->tail[prio], chn->port);
+	linked = q->tail[prio] && set_link(d, f, q->tail[prio], chn->port);
 	q->tail[prio] = chn->port;
 	if (!linked && !set_head(v, &q->control, prio, chn->port))
 		v = NULL;
@@ -199,9 +171,9 @@ static struct vcpu *link_event(struct evtchn *chn, event_word_t *word)
 	return linked ? NULL : v;
 }
 
-struct vcpu *fifo_set_pending(struct evtchn *chn, bool *newly)
+struct vcpu *fifo_set_pending(struct evtchn_fifo *f, struct evtchn *chn, bool *newly)
 {
-	event_word_t *word = word_open(chn->domain, chn->port);
+	event_word_t *word = word_open(f, chn->port);
 	struct vcpu *notify = NULL;
 	uint32_t old;
 
@@ -212,14 +184,14 @@ struct vcpu *fifo_set_pending(struct evtchn *chn, bool *newly)
 	old = __atomic_fetch_or(word, PENDING, __ATOMIC_SEQ_CST);
 	*newly = !(old & PENDING);
 	if (!(old & (MASKED | LINKED)))
-		notify = link_event(chn, word);
+		notify = link_event(f, chn, word);
 	word_close(word);
 	return notify;
 }
 
-struct vcpu *fifo_unmask(struct evtchn *chn)
+struct vcpu *fifo_unmask(struct evtchn_fifo *f, struct evtchn *chn)
 {
-	event_word_t *word = word_open(chn->domain, chn->port);
+	event_word_t *word = word_open(f, chn->port);
 	struct vcpu *notify = NULL;
 	uint32_t old;
 
@@ -227,59 +199,38 @@ struct vcpu *fifo_unmask(struct evtchn *chn)
 		return NULL;
 	old = __atomic_fetch_and(word, ~MASKED, __ATOMIC_SEQ_CST);
 	if ((old & (PENDING | LINKED)) == PENDING)
-		notify = link_event(chn, word);
+		notify = link_event(f, chn, word);
 	word_close(word);
 	return notify;
-}
-
-static void fifo_vcpu_free(struct epoch_node *node)
-{
-	struct fifo_vcpu *q = container_of(node, struct fifo_vcpu, epoch);
-
-	if (q->control.size)
-		guest_area_unpin(&q->control);
-	xfree(q);
 }
 
 static void fifo_free(struct epoch_node *node)
 {
 	struct evtchn_fifo *f = container_of(node, struct evtchn_fifo, epoch);
 
-	for (unsigned int i = 0; i * WORDS_PER_PAGE < f->nr_words; i++)
+	for (unsigned int i = 0; i < ARRAY_SIZE(f->page); i++)
 		guest_area_unpin(&f->page[i]);
+	for (unsigned int i = 0; i < f->nr_vcpus; i++)
+		guest_area_unpin(&f->vcpu[i].control);
 	xfree(f);
 }
 
 void fifo_destroy(struct domain *d)
 {
 	struct evtchn_fifo *f = d->evtchn->fifo;
-	struct vcpu *v;
-	unsigned int i;
 
 	WRITE_ONCE(d->evtchn->fifo, NULL);
 	if (f)
 		epoch_defer(&f->epoch, fifo_free);
-	for_each_vcpu (d, v, i) {
-		struct fifo_vcpu *q = v->evtchn_fifo;
-
-		if (!q)
-			continue;
-		WRITE_ONCE(v->evtchn_fifo, NULL);
-		epoch_defer(&q->epoch, fifo_vcpu_free);
-	}
 }
 
-static int fifo_vcpu_add(struct domain *d, struct vcpu *v)
+/* Pins @size bytes at @offset of the guest's page @gfn. */
+static int pin(struct domain *d, struct guest_area *area, uint64_t gfn, uint32_t offset,
+	       size_t size)
 {
-	struct fifo_vcpu *q;
-
-	if (v->evtchn_fifo)
-		return 0;
-	q = xzalloc(sizeof(*q));
-	if (!q)
-		return -ENOMEM;
-	spin_init(&q->lock, LOCK_VCPU);
-	__atomic_store_n(&v->evtchn_fifo, q, __ATOMIC_RELEASE);
+	if (gfn >> (64 - PAGE_SHIFT) ||
+	    guest_area_pin(d, area, (gpa_t) { gfn << PAGE_SHIFT | offset }, size))
+		return -EINVAL;
 	return 0;
 }
 
@@ -287,18 +238,12 @@ static int fifo_vcpu_add(struct domain *d, struct vcpu *v)
 static int control_set(struct domain *d, struct fifo_vcpu *q, uint64_t gfn, uint32_t offset)
 {
 	struct guest_area area = { 0 };
-	gpa_t gpa;
 
-	if (q->control.size || gfn >> (64 - PAGE_SHIFT))
+	if (q->control.size || pin(d, &area, gfn, offset, sizeof(struct evtchn_fifo_control_block)))
 		return -EINVAL;
-	gpa = (gpa_t) { gfn << PAGE_SHIFT | offset };
-	if (guest_area_pin(d, &area, gpa, sizeof(struct evtchn_fifo_control_block)))
-		return -EINVAL;
-	/* The size tells others that it is there. */
-	q->control.mfn[0] = area.mfn[0];
-	q->control.mfn[1] = area.mfn[1];
-	q->control.offset = area.offset;
-	__atomic_store_n(&q->control.size, area.size, __ATOMIC_RELEASE);
+	spin_lock(&q->lock);
+	q->control = area;
+	spin_unlock(&q->lock);
 	return 0;
 }
 
@@ -311,33 +256,41 @@ static void save_pending(struct domain *d)
 		struct evtchn *chn = evtchn_lookup(t, port);
 
 		evtchn_lock(chn);
-		if (two_level_is_pending(d, port))
+		if (two_level_flags(d, port) & PORT_PENDING)
 			chn->saved = 1;
 		chn->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
 		evtchn_unlock(chn);
 	}
 }
 
-/* The first control block of @d: makes everything and switches over. The table is locked. */
-static int fifo_start(struct domain *d, struct vcpu *first, uint64_t gfn, uint32_t offset)
+/* Makes what @d needs for the ABI. */
+static struct evtchn_fifo *fifo_create(const struct domain *d)
 {
-	unsigned int pages = DIV_ROUND_UP(d->evtchn->max_ports, WORDS_PER_PAGE), i;
-	struct evtchn_fifo *f;
-	struct vcpu *v;
-	int rc = 0;
+	struct evtchn_fifo *f = xzalloc(sizeof(*f) + d->max_vcpus * sizeof(f->vcpu[0]));
 
-	f = xzalloc(sizeof(*f) + pages * sizeof(f->page[0]));
+	if (!f)
+		return NULL;
+	f->nr_vcpus = d->max_vcpus;
+	for (unsigned int i = 0; i < f->nr_vcpus; i++)
+		spin_init(&f->vcpu[i].lock, LOCK_VCPU);
+	return f;
+}
+
+/* The table is locked. */
+static int init_control(struct domain *d, const struct evtchn_init_control *op)
+{
+	struct evtchn_fifo *f = d->evtchn->fifo;
+	int rc;
+
+	if (f)
+		return control_set(d, &f->vcpu[op->vcpu], op->control_gfn, op->offset);
+	/* The first control block: everything switches over. */
+	f = fifo_create(d);
 	if (!f)
 		return -ENOMEM;
-	f->max_pages = pages;
-	for_each_vcpu (d, v, i)
-		if (!rc)
-			rc = fifo_vcpu_add(d, v);
-	if (!rc)
-		rc = control_set(d, first->evtchn_fifo, gfn, offset);
+	rc = control_set(d, &f->vcpu[op->vcpu], op->control_gfn, op->offset);
 	if (rc) {
 		xfree(f);
-		fifo_destroy(d);
 		return rc;
 	}
 	__atomic_store_n(&d->evtchn->fifo, f, __ATOMIC_SEQ_CST);
@@ -345,34 +298,25 @@ static int fifo_start(struct domain *d, struct vcpu *first, uint64_t gfn, uint32
 	return 0;
 }
 
-int fifo_init_control(void *arg)
+int fifo_init_control(struct domain *d, void *arg)
 {
 	struct evtchn_init_control *op = arg;
-	struct domain *d = current_domain();
-	struct vcpu *v = domain_vcpu(d, op->vcpu);
 	int rc;
 
 	op->link_bits = EVTCHN_FIFO_LINK_BITS;
-	if (!v)
+	if (!domain_vcpu(d, op->vcpu))
 		return -ENOENT;
 	if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || op->offset % 8)
 		return -EINVAL;
 	spin_lock(&d->evtchn->lock);
-	if (!d->evtchn->fifo) {
-		rc = fifo_start(d, v, op->control_gfn, op->offset);
-	} else {
-		rc = fifo_vcpu_add(d, v);
-		if (!rc)
-			rc = control_set(d, v->evtchn_fifo, op->control_gfn, op->offset);
-	}
+	rc = init_control(d, op);
 	spin_unlock(&d->evtchn->lock);
 	return rc;
 }
 
 /* Raises the events of the new page that were sent before it was there. The table is locked. */
-static void raise_saved(struct domain *d, port_t first)
+static void raise_saved(const struct evtchn_table *t, port_t first)
 {
-	const struct evtchn_table *t = d->evtchn;
 	port_t end = min(t->valid, (uint32_t)(first + WORDS_PER_PAGE));
 
 	for (port_t port = first; port < end; port++) {
@@ -388,30 +332,25 @@ static void raise_saved(struct domain *d, port_t first)
 	}
 }
 
-int fifo_expand_array(void *arg)
+int fifo_expand_array(struct domain *d, void *arg)
 {
 	const struct evtchn_expand_array *op = arg;
-	struct domain *d = current_domain();
-	struct guest_area area = { 0 };
+	struct evtchn_table *t = d->evtchn;
 	struct evtchn_fifo *f;
-	unsigned int slot;
-	int rc = 0;
+	int rc;
 
-	spin_lock(&d->evtchn->lock);
-	f = d->evtchn->fifo;
-	slot = f ? f->nr_words / WORDS_PER_PAGE : 0;
+	spin_lock(&t->lock);
+	f = t->fifo;
 	if (!f)
 		rc = -EOPNOTSUPP;
-	else if (slot >= EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE || slot >= f->max_pages)
+	else if (f->nr_words >= t->max_ports)
 		rc = -ENOSPC;
-	else if (op->array_gfn >> (64 - PAGE_SHIFT) ||
-		 guest_area_pin(d, &area, gfn_to_gpa((gfn_t) { op->array_gfn }), PAGE_SIZE))
-		rc = -EINVAL;
+	else
+		rc = pin(d, &f->page[f->nr_words / WORDS_PER_PAGE], op->array_gfn, 0, PAGE_SIZE);
 	if (!rc) {
-		f->page[slot] = area;
 		__atomic_store_n(&f->nr_words, f->nr_words + WORDS_PER_PAGE, __ATOMIC_RELEASE);
-		raise_saved(d, slot * (port_t)WORDS_PER_PAGE);
+		raise_saved(t, f->nr_words - (port_t)WORDS_PER_PAGE);
 	}
-	spin_unlock(&d->evtchn->lock);
+	spin_unlock(&t->lock);
 	return rc;
 }

@@ -5,7 +5,7 @@
 
 /*
  * Wakes the vCPUs of @d that wait in SCHEDOP_poll for @port, or for several ports. The flag goes
- * first, so that a vCPU that starts to wait meanwhile sets it again (evtchn_port_pending).
+ * first, so that a vCPU that starts to wait meanwhile sets it again (evtchn_poll).
  */
 static void wake_pollers(struct domain *d, port_t port)
 {
@@ -35,13 +35,14 @@ void evtchn_deliver(struct evtchn *chn, uint64_t expect)
 	struct domain *d = chn->domain;
 	struct evtchn_table *t = d->evtchn;
 	struct vcpu *notify = NULL;
+	struct evtchn_fifo *f;
 	port_t port = chn->port;
 	bool newly = false;
 
 	evtchn_lock(chn);
+	f = READ_ONCE(t->fifo);
 	if (likely(chn->binding == expect))
-		notify = t->fifo ? fifo_set_pending(chn, &newly)
-				 : two_level_set_pending(chn, &newly);
+		notify = f ? fifo_set_pending(f, chn, &newly) : two_level_set_pending(chn, &newly);
 	evtchn_unlock(chn);
 	if (notify)
 		hvm_event_pending(notify);
@@ -49,7 +50,7 @@ void evtchn_deliver(struct evtchn *chn, uint64_t expect)
 		wake_pollers(d, port);
 }
 
-long evtchn_send(struct domain *d, port_t port)
+int evtchn_send(struct domain *d, port_t port)
 {
 	struct evtchn *chn = evtchn_lookup(d->evtchn, port);
 	uint64_t binding;
@@ -75,15 +76,17 @@ long evtchn_send(struct domain *d, port_t port)
 	}
 }
 
-long evtchn_unmask(struct domain *d, port_t port)
+int evtchn_unmask(struct domain *d, port_t port)
 {
 	struct evtchn *chn = evtchn_lookup(d->evtchn, port);
+	struct evtchn_fifo *f;
 	struct vcpu *notify;
 
 	if (!chn)
 		return -EINVAL;
 	evtchn_lock(chn);
-	notify = d->evtchn->fifo ? fifo_unmask(chn) : two_level_unmask(chn);
+	f = READ_ONCE(d->evtchn->fifo);
+	notify = f ? fifo_unmask(f, chn) : two_level_unmask(chn);
 	evtchn_unlock(chn);
 	if (notify)
 		hvm_event_pending(notify);
@@ -99,16 +102,17 @@ bool evtchn_upcall_pending(const struct vcpu *v)
 	return pending;
 }
 
-bool evtchn_port_valid(struct domain *d, port_t port)
-{
-	return evtchn_lookup(d->evtchn, port) != NULL;
-}
-
-bool evtchn_port_pending(struct domain *d, port_t port)
+int evtchn_poll(struct domain *d, const port_t *ports, unsigned int nr)
 {
 	/* A full barrier: the caller has said that it waits, then looks; senders do the reverse. */
 	(void)__atomic_exchange_n(&d->evtchn->polled, true, __ATOMIC_SEQ_CST);
-	return port_is_pending(d, port);
+	for (unsigned int i = 0; i < nr; i++) {
+		if (!evtchn_lookup(d->evtchn, ports[i]))
+			return -EINVAL;
+		if (port_flags(d, ports[i]) & PORT_PENDING)
+			return 1;
+	}
+	return 0;
 }
 
 void evtchn_vcpu_info_moved(struct vcpu *v)

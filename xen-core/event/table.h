@@ -26,7 +26,7 @@ enum evtchn_state {
 	EVTCHN_RESERVED,    /* port 0 */
 	EVTCHN_UNBOUND,	    /* bits 16…31: domid that may bind to it */
 	EVTCHN_INTERDOMAIN, /* address of the peer's struct evtchn */
-	EVTCHN_VIRQ,	    /* bits 16…31: the VIRQ; bits 32…47: the vCPU, 0 for a global one */
+	EVTCHN_VIRQ,	    /* bits 16…31: the VIRQ; bits 32…47: the vCPU */
 	EVTCHN_IPI,
 };
 #define EVTCHN_STATE_MASK 7UL
@@ -55,10 +55,9 @@ struct evtchn_table {
 	struct evtchn_fifo *fifo; /* NULL: the 2-level ABI is in use */
 	bool polled;		  /* a vCPU may be waiting in SCHEDOP_poll */
 	struct spinlock lock;
-	uint32_t in_use;  /* ports neither free nor reserved */
-	uint32_t hint;	  /* no bucket below has a free port */
-	uint32_t closing; /* how far a reset or the destruction has come */
-	uint64_t *used;	  /* a bit for each port that is not free */
+	uint32_t in_use;     /* ports neither free nor reserved */
+	uint32_t hint;	     /* no bucket below has a free port */
+	unsigned long *used; /* a bit for each port that is not free */
 };
 
 static inline enum evtchn_state evtchn_state(uint64_t binding)
@@ -74,6 +73,12 @@ static inline uint64_t evtchn_bind_to(const struct evtchn *peer)
 static inline struct evtchn *evtchn_peer_of(uint64_t binding)
 {
 	return (struct evtchn *)(uintptr_t)(binding & ~EVTCHN_STATE_MASK);
+}
+
+/* What a port of @v's VIRQ @virq is bound to; global VIRQs are vCPU 0's. */
+static inline uint64_t virq_binding(const struct vcpu *v, uint32_t virq)
+{
+	return (uint64_t)v->id << 32 | (uint64_t)virq << 16 | EVTCHN_VIRQ;
 }
 
 /* The channel of @port, or NULL. No lock needed. */
@@ -111,20 +116,24 @@ void evtchn_lock_tables(struct domain *a, struct domain *b);
 void evtchn_unlock_tables(struct domain *a, struct domain *b);
 
 /*
- * Takes the lowest free port of @d, to be bound at once. The table is locked. A FIFO port that is
- * still linked in a queue is skipped: its next event could arrive on the wrong vCPU. -EINVAL: the
- * domain is dying; -ENOSPC: its limit; -ENOMEM.
+ * Takes the lowest free port of @d and binds it: @sid labels it, @vcpu is notified. The table is
+ * locked. A FIFO port that is still linked in a queue is skipped: its next event could arrive on the
+ * wrong vCPU. -EINVAL: the domain is dying; -ENOSPC: its limit; -ENOMEM.
  */
-int evtchn_port_take(struct domain *d, struct evtchn **out);
-/* Binds what evtchn_port_take() gave; and a port in use to something else. The table is locked. */
-void evtchn_port_init(struct evtchn *chn, uint64_t binding, uint32_t sid, uint8_t vcpu);
+int evtchn_port_bind(struct domain *d, uint64_t binding, uint32_t sid, uint32_t vcpu, port_t *out);
+/* Binds a port in use to something else. The table is locked. */
 void evtchn_port_rebind(struct evtchn *chn, uint64_t binding);
+/* EVTCHNOP_status: what @chn is bound to and whom it notifies. */
+void evtchn_describe(const struct evtchn *chn, struct evtchn_status *out);
 
-/* The operations of the hypercall that make ports (bind.c); the arguments are copied in. */
-int bind_unbound(void *arg);
-int bind_interdomain(void *arg);
-int bind_virq(void *arg);
-int bind_ipi(void *arg);
+/*
+ * The operations of the hypercall that make ports (bind.c): of the current domain @cur, the
+ * argument is copied in.
+ */
+int bind_unbound(struct domain *cur, void *arg);
+int bind_interdomain(struct domain *cur, void *arg);
+int bind_virq(struct domain *cur, void *arg);
+int bind_ipi(struct domain *cur, void *arg);
 
 /* Closes @port of @d: 0, -EINVAL, or -EAGAIN when others keep changing it. */
 int evtchn_close(struct domain *d, port_t port);
@@ -136,32 +145,36 @@ bool virq_is_global(uint32_t virq);
 bool virq_may_bind(const struct domain *d, uint32_t virq);
 
 /*
- * The delivery ABIs. All are called with the channel's lock held. set_pending and unmask return
- * the vCPU to be notified or NULL; set_pending tells in *@newly whether the port was not pending.
+ * The delivery ABIs. All are called with the channel's lock held, but for the flags. set_pending and
+ * unmask return the vCPU to be notified or NULL; set_pending tells in *@newly whether the port was
+ * not pending.
  */
 struct vcpu *two_level_set_pending(struct evtchn *chn, bool *newly);
 struct vcpu *two_level_unmask(struct evtchn *chn);
-bool two_level_is_pending(const struct domain *d, port_t port);
-bool two_level_is_masked(const struct domain *d, port_t port);
 void two_level_clear_pending(struct domain *d, port_t port);
+unsigned int two_level_flags(const struct domain *d, port_t port);
 
-struct vcpu *fifo_set_pending(struct evtchn *chn, bool *newly);
-struct vcpu *fifo_unmask(struct evtchn *chn);
-bool fifo_is_pending(const struct domain *d, port_t port);
-bool fifo_is_masked(const struct domain *d, port_t port);
-void fifo_clear_pending(struct domain *d, port_t port);
+struct vcpu *fifo_set_pending(struct evtchn_fifo *f, struct evtchn *chn, bool *newly);
+struct vcpu *fifo_unmask(struct evtchn_fifo *f, struct evtchn *chn);
+void fifo_clear_pending(const struct evtchn_fifo *f, port_t port);
+unsigned int fifo_flags(const struct evtchn_fifo *f, port_t port);
 
-static inline bool port_is_pending(const struct domain *d, port_t port)
+/* What the guest sees of a port: PORT_PENDING, PORT_MASKED. Where it has no port, masked. */
+#define PORT_PENDING 1U
+#define PORT_MASKED  2U
+static inline unsigned int port_flags(const struct domain *d, port_t port)
 {
-	return d->evtchn->fifo ? fifo_is_pending(d, port) : two_level_is_pending(d, port);
+	const struct evtchn_fifo *f = READ_ONCE(d->evtchn->fifo);
+
+	return f ? fifo_flags(f, port) : two_level_flags(d, port);
 }
 
 /* Ports of bucket @index that the guest has not taken off their queue yet, as a bit mask. */
-uint64_t fifo_busy(const struct domain *d, unsigned int index);
+uint64_t fifo_busy(const struct evtchn_fifo *f, unsigned int index);
 
-/* The FIFO operations of the hypercall; the arguments are copied in. */
-int fifo_init_control(void *arg);
-int fifo_expand_array(void *arg);
+/* The FIFO operations of the hypercall: of the current domain @d, the argument is copied in. */
+int fifo_init_control(struct domain *d, void *arg);
+int fifo_expand_array(struct domain *d, void *arg);
 
 /* Back to 2-level; all ports are closed. Pages and memory go after a grace period. */
 void fifo_destroy(struct domain *d);

@@ -40,21 +40,17 @@ struct vcpu *two_level_unmask(struct evtchn *chn)
 
 	if (chn->port >= EVTCHN_2L_NR_CHANNELS ||
 	    !test_and_clear_bit(chn->port, (unsigned long *)d->shared->evtchn_mask) ||
-	    !two_level_is_pending(d, chn->port))
+	    !test_bit(chn->port, (unsigned long *)d->shared->evtchn_pending))
 		return NULL;
 	return select_word(d, chn);
 }
 
-bool two_level_is_pending(const struct domain *d, port_t port)
+unsigned int two_level_flags(const struct domain *d, port_t port)
 {
-	return port < EVTCHN_2L_NR_CHANNELS &&
-	       test_bit(port, (unsigned long *)d->shared->evtchn_pending);
-}
-
-bool two_level_is_masked(const struct domain *d, port_t port)
-{
-	return port >= EVTCHN_2L_NR_CHANNELS ||
-	       test_bit(port, (unsigned long *)d->shared->evtchn_mask);
+	if (port >= EVTCHN_2L_NR_CHANNELS)
+		return PORT_MASKED;
+	return (test_bit(port, (unsigned long *)d->shared->evtchn_pending) ? PORT_PENDING : 0) |
+	       (test_bit(port, (unsigned long *)d->shared->evtchn_mask) ? PORT_MASKED : 0);
 }
 
 void two_level_clear_pending(struct domain *d, port_t port)

@@ -62,14 +62,10 @@ void virq_handlers_clear(struct domain *d)
 void evtchn_raise_virq_vcpu(struct vcpu *v, unsigned int virq)
 {
 	port_t port = READ_ONCE(v->virq_port[virq]);
-	struct evtchn *chn;
-	uint64_t vcpu = virq_is_global(virq) ? 0 : v->id;
+	struct evtchn *chn = port ? evtchn_lookup(v->domain->evtchn, port) : NULL;
 
-	if (!port)
-		return;
-	chn = evtchn_lookup(v->domain->evtchn, port);
 	if (chn)
-		evtchn_deliver(chn, vcpu << 32 | (uint64_t)virq << 16 | EVTCHN_VIRQ);
+		evtchn_deliver(chn, virq_binding(v, virq));
 }
 
 void evtchn_raise_virq_global(unsigned int virq)

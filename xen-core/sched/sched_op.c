@@ -67,20 +67,6 @@ static void sched_yield(struct vcpu *v)
 	cpu_kick(this_cpu(), WORK_SCHED);
 }
 
-/* Is one of @ports pending? 1, 0, or -EINVAL for one that is not open. */
-static int any_port_pending(struct domain *d, const port_t *ports, unsigned int nr)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr; i++) {
-		if (!evtchn_port_valid(d, ports[i]))
-			return -EINVAL;
-		if (evtchn_port_pending(d, ports[i]))
-			return 1;
-	}
-	return 0;
-}
-
 static long sched_poll(struct vcpu *v, gva_t arg)
 {
 	struct sched_poll poll;
@@ -97,7 +83,7 @@ static long sched_poll(struct vcpu *v, gva_t arg)
 	/* Whoever makes a port pending from now on finds the flag. */
 	WRITE_ONCE(v->poll_port, poll.nr_ports == 1 ? ports[0] : 0);
 	vcpu_block_current(PAUSE_POLL);
-	rc = event_waits(v) ? 1 : any_port_pending(v->domain, ports, poll.nr_ports);
+	rc = event_waits(v) ? 1 : evtchn_poll(v->domain, ports, poll.nr_ports);
 	if (rc) {
 		unblock_current(v, PAUSE_POLL);
 		return rc < 0 ? rc : 0;

@@ -268,7 +268,8 @@ int guest_area_pin(struct domain *d, struct guest_area *area, gpa_t gpa, size_t 
 
 void guest_area_unpin(struct guest_area *area)
 {
-	assert_true(area->size > 0);
+	if (!area->size)
+		return;
 	frame_unref(area->mfn[0]);
 	area->size = 0;
 }

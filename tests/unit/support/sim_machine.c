@@ -139,16 +139,16 @@ bool hvm_interrupt_waits(struct vcpu *v)
 	return evtchn_upcall_pending(v);
 }
 
-bool evtchn_port_valid(struct domain *d, port_t port)
+int evtchn_poll(struct domain *d, const port_t *ports, unsigned int nr)
 {
 	(void)d;
-	return port < 64 && sim_ports_open[port];
-}
-
-bool evtchn_port_pending(struct domain *d, port_t port)
-{
-	(void)d;
-	return sim_ports_pending[port];
+	for (unsigned int i = 0; i < nr; i++) {
+		if (ports[i] >= 64 || !sim_ports_open[ports[i]])
+			return -EINVAL;
+		if (sim_ports_pending[ports[i]])
+			return 1;
+	}
+	return 0;
 }
 
 int guest_read(void *dst, gva_t src, size_t len)
