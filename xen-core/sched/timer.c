@@ -24,77 +24,49 @@ static struct timer_heap *heap_of(unsigned int cpu)
 	return cpus[cpu]->timers;
 }
 
-/* The one that expires first becomes the parent of the other. Either may be NULL. */
-static struct timer *heap_meld(struct timer *a, struct timer *b)
+static void put(struct timer **at, struct timer *t)
 {
-	if (!a)
-		return b;
-	if (!b)
-		return a;
-	if (b->expires < a->expires) {
-		struct timer *t = a;
-
-		a = b;
-		b = t;
-	}
-	b->next = a->child;
-	b->prev = a;
-	if (a->child)
-		a->child->prev = b;
-	a->child = b;
-	a->next = a->prev = NULL;
-	return a;
+	*at = t;
+	if (t)
+		t->link = at;
 }
 
-/* Makes one heap of a list of siblings: in pairs from the left, then from the right. */
-static struct timer *heap_merge_siblings(struct timer *first)
+/*
+ * Makes one heap of @a and @b (either may be NULL) at *@at: their right sides are merged, and each
+ * timer on the way swaps its sides. That is what keeps a skew heap shallow: n operations cost
+ * O(n log n), whatever their order.
+ */
+static void heap_meld(struct timer **at, struct timer *a, struct timer *b)
 {
-	struct timer *pairs = NULL, *root = NULL;
+	while (a && b) {
+		struct timer *first = b->expires < a->expires ? b : a;
 
-	while (first) {
-		struct timer *a = first, *b = a->next, *pair;
-
-		first = b ? b->next : NULL;
-		a->next = a->prev = NULL;
-		if (b)
-			b->next = b->prev = NULL;
-		pair = heap_meld(a, b);
-		pair->next = pairs;
-		pairs = pair;
+		b = first == a ? b : a;
+		a = first->right;
+		put(at, first);
+		put(&first->right, first->left);
+		at = &first->left;
 	}
-	while (pairs) {
-		struct timer *rest = pairs->next;
-
-		pairs->next = NULL;
-		root = heap_meld(root, pairs);
-		pairs = rest;
-	}
-	return root;
+	put(at, a ? a : b);
 }
 
-static void heap_set_root(struct timer_heap *h, struct timer *root)
+static void heap_changed(struct timer_heap *h)
 {
-	h->root = root;
-	WRITE_ONCE(h->first, root ? max(root->expires, (uint64_t)1) : 0);
+	WRITE_ONCE(h->first, h->root ? max(h->root->expires, (uint64_t)1) : 0);
+}
+
+static void heap_insert(struct timer_heap *h, struct timer *t)
+{
+	t->left = t->right = NULL;
+	heap_meld(&h->root, h->root, t);
+	heap_changed(h);
 }
 
 static void heap_remove(struct timer_heap *h, struct timer *t)
 {
-	struct timer *below = heap_merge_siblings(t->child);
-
-	if (t == h->root) {
-		heap_set_root(h, below);
-	} else {
-		if (t->prev->child == t)
-			t->prev->child = t->next;
-		else
-			t->prev->next = t->next;
-		if (t->next)
-			t->next->prev = t->prev;
-		heap_set_root(h, heap_meld(h->root, below));
-	}
-	t->child = t->next = t->prev = NULL;
-	t->armed = false;
+	heap_meld(t->link, t->left, t->right);
+	t->link = NULL;
+	heap_changed(h);
 }
 
 /* Takes the lock of the heap that @t belongs to. */
@@ -118,22 +90,21 @@ void timer_init(struct timer *t, void (*fn)(void *data), void *data)
 
 void timer_set(struct timer *t, unsigned int cpu, uint64_t expires)
 {
-	struct timer_heap *h = timer_lock(t);
+	struct timer_heap *h;
 	bool first;
 
-	if (t->armed)
-		heap_remove(h, t);
-	while (t->cpu != cpu && !t->running) {
+	for (;;) {
+		h = timer_lock(t);
+		if (t->link)
+			heap_remove(h, t);
+		if (t->cpu == cpu || t->running)
+			break;
 		__atomic_store_n(&t->cpu, cpu, __ATOMIC_RELEASE);
 		spin_unlock(&h->lock);
-		h = timer_lock(t);
-		if (t->armed)
-			heap_remove(h, t);
 	}
 	cpu = t->cpu;
 	t->expires = expires;
-	t->armed = true;
-	heap_set_root(h, heap_meld(h->root, t));
+	heap_insert(h, t);
 	first = h->root == t;
 	spin_unlock(&h->lock);
 	/* This CPU looks by itself before it enters a guest or idles. */
@@ -146,7 +117,7 @@ bool timer_stop(struct timer *t)
 	struct timer_heap *h = timer_lock(t);
 	bool running = t->running;
 
-	if (t->armed)
+	if (t->link)
 		heap_remove(h, t);
 	spin_unlock(&h->lock);
 	return !running;
@@ -161,7 +132,7 @@ void timer_kill(struct timer *t)
 
 bool timer_armed(const struct timer *t)
 {
-	return READ_ONCE(t->armed);
+	return READ_ONCE(t->link) != NULL;
 }
 
 void timers_cpu_init(unsigned int cpu)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Timers: a pairing heap for each CPU, driven by the local APIC's one-shot timer. The links are in
+ * Timers: a skew heap for each CPU, driven by the local APIC's one-shot timer. The links are in
  * the timers themselves, so that setting one can't fail.
  */
 #ifndef CORE_TIMER_H
@@ -13,11 +13,10 @@ struct timer {
 	uint64_t expires; /* system time in ns */
 	void (*fn)(void *data);
 	void *data;
-	unsigned int cpu; /* whose heap */
-	bool armed;
+	unsigned int cpu;	    /* whose heap */
 	bool running;		    /* @fn runs now on @cpu */
-	struct timer *child, *next; /* first child; next of the same parent */
-	struct timer *prev; /* the one before among its siblings, or the parent; root: NULL */
+	struct timer *left, *right; /* both expire no earlier */
+	struct timer **link;	    /* what points to this one; NULL: not armed */
 };
 
 /* @fn runs from the main loop of the CPU that the timer is armed on, with no locks held. */
