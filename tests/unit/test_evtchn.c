@@ -703,6 +703,56 @@ static void test_send_against_close(void **state)
 	assert_int_equal(status(0, race_port).status, EVTCHNSTAT_interdomain);
 }
 
+static struct {
+	struct domain *d;
+	port_t port;
+	pthread_barrier_t *begin, *end;
+} closer[2];
+
+static void *close_often(void *data)
+{
+	for (int i = 0; i < 3000; i++) {
+		int n = data == &closer[1];
+
+		pthread_barrier_wait(closer[n].begin);
+		evtchn_close(closer[n].d, closer[n].port);
+		pthread_barrier_wait(closer[n].end);
+	}
+	return data;
+}
+
+/* Both ends are closed at once, by two CPUs that never lock both tables: both are free afterwards. */
+static void test_close_against_close(void **state)
+{
+	pthread_barrier_t begin, end;
+	pthread_t thread[2];
+
+	(void)state;
+	pthread_barrier_init(&begin, NULL, 3);
+	pthread_barrier_init(&end, NULL, 3);
+	for (int i = 0; i < 2; i++) {
+		closer[i].d = i ? &b->d : &a->d;
+		closer[i].begin = &begin;
+		closer[i].end = &end;
+		assert_int_equal(pthread_create(&thread[i], NULL, close_often, &closer[i]), 0);
+	}
+	for (int i = 0; i < 3000; i++) {
+		connect(&closer[0].port, &closer[1].port);
+		pthread_barrier_wait(&begin);
+		pthread_barrier_wait(&end);
+		for (int k = 0; k < 2; k++) {
+			assert_int_equal(evtchn_in_use(closer[k].d), 0);
+			assert_int_equal(
+				evtchn_lookup(closer[k].d->evtchn, closer[k].port)->binding,
+				EVTCHN_FREE);
+		}
+	}
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(thread[i], NULL), 0);
+	pthread_barrier_destroy(&begin);
+	pthread_barrier_destroy(&end);
+}
+
 static void test_dump(void **state)
 {
 	port_t pa, pb;
@@ -747,6 +797,7 @@ int main(void)
 		T(test_no_vcpu),
 		T(test_deliver_to_rebound),
 		T(test_send_against_close),
+		T(test_close_against_close),
 		T(test_dump),
 	};
 

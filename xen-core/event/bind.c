@@ -37,7 +37,8 @@ int bind_interdomain(struct domain *d, void *arg)
 	rchn = evtchn_lookup(rd->evtchn, op->remote_port);
 	if (!rchn)
 		return -EINVAL;
-	evtchn_lock_tables(d, rd);
+	spin_lock(&d->evtchn->lock);
+	evtchn_lock(rchn);
 	rc = rchn->binding == ((uint64_t)d->id << 16 | EVTCHN_UNBOUND) ? 0 : -EINVAL;
 	if (!rc)
 		rc = xsm_evtchn_interdomain(&d->label, &rd->label, rchn->sid, &sid);
@@ -45,9 +46,10 @@ int bind_interdomain(struct domain *d, void *arg)
 		rc = evtchn_port_bind(d, evtchn_bind_to(rchn), sid, 0, &op->local_port);
 	if (!rc) {
 		chn = evtchn_lookup(d->evtchn, op->local_port);
-		evtchn_port_rebind(rchn, evtchn_bind_to(chn));
+		__atomic_store_n(&rchn->binding, evtchn_bind_to(chn), __ATOMIC_RELEASE);
 	}
-	evtchn_unlock_tables(d, rd);
+	evtchn_unlock(rchn);
+	spin_unlock(&d->evtchn->lock);
 	/* Events sent before the port was bound are lost: as the ABI says, one is made up for them. */
 	if (!rc)
 		evtchn_deliver(chn, evtchn_bind_to(rchn));

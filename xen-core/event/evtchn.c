@@ -7,23 +7,6 @@
 #include "hypercall/hypercall.h"
 #include "mm/heap.h"
 
-void evtchn_lock_tables(struct domain *a, struct domain *b)
-{
-	if (!b || a == b) {
-		spin_lock(&a->evtchn->lock);
-		return;
-	}
-	spin_lock(&(a->id < b->id ? a : b)->evtchn->lock);
-	spin_lock_nested(&(a->id < b->id ? b : a)->evtchn->lock);
-}
-
-void evtchn_unlock_tables(struct domain *a, struct domain *b)
-{
-	if (b && a != b)
-		spin_unlock(&b->evtchn->lock);
-	spin_unlock(&a->evtchn->lock);
-}
-
 /* Makes the next bucket of @d. The table is locked. */
 static int bucket_add(struct domain *d)
 {
@@ -93,20 +76,29 @@ int evtchn_port_bind(struct domain *d, uint64_t binding, uint32_t sid, uint32_t 
 	return 0;
 }
 
-void evtchn_port_rebind(struct evtchn *chn, uint64_t binding)
+/*
+ * The two ends of a channel are not locked together. An end that says no more that it is bound to
+ * @chn is free, or has been unbound from its own side.
+ */
+static void unbind_peer(const struct evtchn *chn, struct evtchn *peer)
 {
-	evtchn_lock(chn);
-	__atomic_store_n(&chn->binding, binding, __ATOMIC_RELEASE);
-	evtchn_unlock(chn);
+	evtchn_lock(peer);
+	if (peer->binding == evtchn_bind_to(chn))
+		WRITE_ONCE(peer->binding, (uint64_t)chn->domain->id << 16 | EVTCHN_UNBOUND);
+	evtchn_unlock(peer);
 }
 
-static void port_release(struct evtchn *chn)
+/* The table is locked: the port can't be taken again before its peer has been unbound. */
+static int close_locked(struct domain *d, struct evtchn *chn)
 {
-	struct domain *d = chn->domain;
 	struct evtchn_table *t = d->evtchn;
 	unsigned int b = chn->port / PORTS_PER_BUCKET;
+	uint64_t binding;
 
+	if (evtchn_state(READ_ONCE(chn->binding)) <= EVTCHN_RESERVED)
+		return -EINVAL;
 	evtchn_lock(chn);
+	binding = chn->binding;
 	if (t->fifo)
 		fifo_clear_pending(t->fifo, chn->port);
 	else
@@ -116,56 +108,27 @@ static void port_release(struct evtchn *chn)
 	WRITE_ONCE(chn->binding, EVTCHN_FREE);
 	WRITE_ONCE(chn->sid, 0);
 	evtchn_unlock(chn);
+	if (evtchn_state(binding) == EVTCHN_VIRQ)
+		WRITE_ONCE(d->vcpu[binding >> 32]->virq_port[(binding >> 16) & 0xffff], 0);
+	if (evtchn_state(binding) == EVTCHN_INTERDOMAIN)
+		unbind_peer(chn, evtchn_peer_of(binding));
 	t->used[b] &= ~(1UL << (chn->port % PORTS_PER_BUCKET));
 	t->in_use--;
 	t->hint = min(t->hint, b);
-}
-
-/* The tables of both ends are locked. */
-static int close_locked(struct evtchn *chn, uint64_t binding)
-{
-	struct domain *d = chn->domain;
-	struct vcpu *v;
-
-	switch (evtchn_state(binding)) {
-	case EVTCHN_FREE:
-	case EVTCHN_RESERVED:
-		return -EINVAL;
-	case EVTCHN_VIRQ:
-		v = d->vcpu[binding >> 32];
-		WRITE_ONCE(v->virq_port[(binding >> 16) & 0xffff], 0);
-		break;
-	default:
-		break;
-	}
-	port_release(chn);
-	if (evtchn_state(binding) == EVTCHN_INTERDOMAIN)
-		evtchn_port_rebind(evtchn_peer_of(binding), (uint64_t)d->id << 16 | EVTCHN_UNBOUND);
 	return 0;
 }
 
 int evtchn_close(struct domain *d, port_t port)
 {
 	struct evtchn *chn = evtchn_lookup(d->evtchn, port);
+	int rc;
 
 	if (!chn)
 		return -EINVAL;
-	/* Both tables must be locked in order, so the other end is read first and checked after. */
-	for (unsigned int try = 0; try < 8; try++) {
-		uint64_t binding = __atomic_load_n(&chn->binding, __ATOMIC_ACQUIRE);
-		struct domain *rd = NULL;
-		int rc = -EAGAIN;
-
-		if (evtchn_state(binding) == EVTCHN_INTERDOMAIN)
-			rd = evtchn_peer_of(binding)->domain;
-		evtchn_lock_tables(d, rd);
-		if (chn->binding == binding)
-			rc = close_locked(chn, binding);
-		evtchn_unlock_tables(d, rd);
-		if (rc != -EAGAIN)
-			return rc;
-	}
-	return -EAGAIN;
+	spin_lock(&d->evtchn->lock);
+	rc = close_locked(d, chn);
+	spin_unlock(&d->evtchn->lock);
+	return rc;
 }
 
 /* No domain has physical interrupts: there is no PIRQ that could be named. */
@@ -231,11 +194,11 @@ static int op_status(struct domain *cur, void *arg)
 	chn = evtchn_lookup(d->evtchn, op->port);
 	if (!chn)
 		return -EINVAL;
-	spin_lock(&d->evtchn->lock);
+	evtchn_lock(chn);
 	rc = xsm_evtchn_status(&cur->label, &d->label, chn->sid);
 	if (!rc)
 		evtchn_describe(chn, op);
-	spin_unlock(&d->evtchn->lock);
+	evtchn_unlock(chn);
 	return rc;
 }
 

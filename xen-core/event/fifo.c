@@ -326,9 +326,10 @@ static void raise_saved(const struct evtchn_table *t, port_t first)
 		evtchn_lock(chn);
 		saved = chn->saved && evtchn_state(chn->binding) > EVTCHN_RESERVED;
 		chn->saved = 0;
-		evtchn_unlock(chn);
 		if (saved)
-			evtchn_deliver(chn, chn->binding);
+			evtchn_raise(chn);
+		else
+			evtchn_unlock(chn);
 	}
 }
 

@@ -30,24 +30,30 @@ static void wake_pollers(struct domain *d, port_t port)
 		WRITE_ONCE(t->polled, true);
 }
 
-void evtchn_deliver(struct evtchn *chn, uint64_t expect)
+void evtchn_raise(struct evtchn *chn)
 {
 	struct domain *d = chn->domain;
 	struct evtchn_table *t = d->evtchn;
-	struct vcpu *notify = NULL;
-	struct evtchn_fifo *f;
+	struct evtchn_fifo *f = READ_ONCE(t->fifo);
 	port_t port = chn->port;
+	struct vcpu *notify;
 	bool newly = false;
 
-	evtchn_lock(chn);
-	f = READ_ONCE(t->fifo);
-	if (likely(chn->binding == expect))
-		notify = f ? fifo_set_pending(f, chn, &newly) : two_level_set_pending(chn, &newly);
+	notify = f ? fifo_set_pending(f, chn, &newly) : two_level_set_pending(chn, &newly);
 	evtchn_unlock(chn);
 	if (notify)
 		hvm_event_pending(notify);
 	if (newly && unlikely(READ_ONCE(t->polled)))
 		wake_pollers(d, port);
+}
+
+void evtchn_deliver(struct evtchn *chn, uint64_t expect)
+{
+	evtchn_lock(chn);
+	if (likely(chn->binding == expect))
+		evtchn_raise(chn);
+	else
+		evtchn_unlock(chn);
 }
 
 int evtchn_send(struct domain *d, port_t port)

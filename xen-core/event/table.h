@@ -2,12 +2,13 @@
 /*
  * What the files of event/ share: the ports of a domain, and the two delivery ABIs.
  *
- * Locks. A domain's table lock (t->lock, LOCK_EVTCHN) guards which ports are in use and every
- * change of a binding; two tables are locked in the order of their domids. Each channel has a lock
- * of its own (same rank, taken after table locks, never two at once): whoever changes a binding
- * holds it, and so does whoever makes the channel pending. So a sender needs no table lock: it
- * reads its own channel's binding once, locks the receiving channel, and delivers only if that
- * one is still bound to the sender. The vCPU's FIFO lock (LOCK_VCPU) is innermost.
+ * Locks. A domain's table lock (t->lock, LOCK_EVTCHN) guards which ports are in use: whoever takes
+ * or closes one holds it. Each channel has a lock of its own (same rank, taken after the table's):
+ * whoever changes its binding holds it, and so does whoever makes it pending. So nobody needs
+ * another domain's table lock. A sender reads its own channel's binding once, locks the receiving
+ * channel, and delivers only if that one is still bound to the sender; who closes a port unbinds its
+ * peer in the same way. Two channels at once are locked only to bind to an unbound one: that one
+ * first, then the new one, which nobody can bind to. The vCPU's FIFO lock (LOCK_VCPU) is innermost.
  */
 #ifndef CORE_EVENT_TABLE_H
 #define CORE_EVENT_TABLE_H
@@ -108,12 +109,10 @@ static inline bool vcpu_info_mark(struct vcpu_info *info)
 	return !__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
 }
 
-/* Makes @chn pending if its binding is still @expect, and notifies its vCPU. No locks held. */
+/* Makes @chn, which is locked, pending, unlocks it, and notifies its vCPU. */
+void evtchn_raise(struct evtchn *chn);
+/* The same if its binding is still @expect. It is not locked. */
 void evtchn_deliver(struct evtchn *chn, uint64_t expect);
-
-/* Locks the tables of @a and @b (which may be the same, or NULL) in the order of their domids. */
-void evtchn_lock_tables(struct domain *a, struct domain *b);
-void evtchn_unlock_tables(struct domain *a, struct domain *b);
 
 /*
  * Takes the lowest free port of @d and binds it: @sid labels it, @vcpu is notified. The table is
@@ -121,8 +120,6 @@ void evtchn_unlock_tables(struct domain *a, struct domain *b);
  * wrong vCPU. -EINVAL: the domain is dying; -ENOSPC: its limit; -ENOMEM.
  */
 int evtchn_port_bind(struct domain *d, uint64_t binding, uint32_t sid, uint32_t vcpu, port_t *out);
-/* Binds a port in use to something else. The table is locked. */
-void evtchn_port_rebind(struct evtchn *chn, uint64_t binding);
 /* EVTCHNOP_status: what @chn is bound to and whom it notifies. */
 void evtchn_describe(const struct evtchn *chn, struct evtchn_status *out);
 
@@ -135,7 +132,7 @@ int bind_interdomain(struct domain *cur, void *arg);
 int bind_virq(struct domain *cur, void *arg);
 int bind_ipi(struct domain *cur, void *arg);
 
-/* Closes @port of @d: 0, -EINVAL, or -EAGAIN when others keep changing it. */
+/* Closes @port of @d: 0, or -EINVAL. */
 int evtchn_close(struct domain *d, port_t port);
 
 /* Forgets @d as the handler of global VIRQs. */
