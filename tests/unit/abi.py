@@ -129,7 +129,7 @@ NOTES = {
     'EVTCHNOP_alloc_unbound': 'A remote domain that does not exist is -EPERM, as with FLASK in Xen.',
     'EVTCHNOP_bind_virq': 'A global VIRQ that goes to another domain is -EBUSY, as in later Xen.',
     'EVTCHNOP_expand_array': 'No more pages than the domain\'s limit of ports needs: -ENOSPC.',
-    'SCHEDOP_pin_override': 'Only to undo: there is no override.',
+    'SCHEDOP_pin_override': 'Asked for only by drivers of a firmware that no domain sees.',
     'EVTCHNOP_reset_cont': 'The hypervisor\'s own, in Xen too.',
     'HVMOP_set_pci_intx_level': 'Obsolete: dm_op.',
     'HVMOP_set_isa_irq_level': 'Obsolete: dm_op.',

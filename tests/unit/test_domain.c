@@ -188,15 +188,8 @@ void vlapic_free(struct vcpu *v)
 	unmake();
 }
 
-int sched_vcpu_init(struct vcpu *v)
+void sched_vcpu_init(struct vcpu *v)
 {
-	v->sched = make() ? (void *)steps : NULL;
-	return v->sched ? 0 : -ENOMEM;
-}
-
-void sched_vcpu_free(struct vcpu *v)
-{
-	unmake();
 }
 
 void sched_domain_init(struct domain *d)

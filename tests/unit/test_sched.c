@@ -728,7 +728,8 @@ static void test_parameters(void **state)
 	sim_end();
 }
 
-static void test_memory(void **state)
+/* Dom0's vCPUs one to a CPU, when asked for. */
+static void test_dom0_pinned(void **state)
 {
 	struct sim_domain *d;
 	struct vcpu v = { 0 };
@@ -737,27 +738,21 @@ static void test_memory(void **state)
 	sim_reset(2, 1);
 	options.dom0_vcpus_pin = true;
 	d = sim_domain_add(1, 256);
-	/* Without memory there is no vCPU, and nothing is left behind. */
-	sim_alloc_budget = 0;
-	v.domain = &d->d;
-	assert_int_equal(sched_vcpu_init(&v), -ENOMEM);
-	assert_null(v.sched);
-	sched_vcpu_free(&v);
-	sim_alloc_budget = -1;
-	/* Dom0's vCPUs one to a CPU, when asked for. */
 	d->d.privileged = true;
+	v.domain = &d->d;
 	v.id = 3;
-	assert_int_equal(sched_vcpu_init(&v), 0);
+	sched_vcpu_init(&v);
 	assert_int_equal(v.processor, 1);
-	assert_int_equal(v.sched->hard.bits[0], 2);
-	/* Freed while it waits. */
+	assert_int_equal(v.sched.hard.bits[0], 2);
+	/* Paused while it waits, it is in no queue any more: its record may go. */
 	v.initialised = true;
 	sim_settle();
-	v.sched->vtime = ~0UL >> 2;
+	v.sched.vtime = ~0UL >> 2;
 	vcpu_wake(&v);
-	sched_vcpu_free(&v);
+	vcpu_pause_nosync(&v);
 	options.dom0_vcpus_pin = false;
 	sim_settle();
+	assert_int_equal(v.sched.state, SCHED_SLEEPING);
 	sim_end();
 }
 
@@ -772,7 +767,7 @@ int main(void)
 		cmocka_unit_test(test_incomplete),     cmocka_unit_test(test_pause_self),
 		cmocka_unit_test(test_yield),	       cmocka_unit_test(test_core_scheduling),
 		cmocka_unit_test(test_core_alone),     cmocka_unit_test(test_random),
-		cmocka_unit_test(test_parameters),     cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_parameters),     cmocka_unit_test(test_dom0_pinned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

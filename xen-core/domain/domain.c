@@ -72,8 +72,6 @@ static void vcpu_free(struct vcpu *v)
 {
 	struct domain *d = v->domain;
 
-	if (v->sched)
-		sched_vcpu_free(v);
 	if (v->vlapic)
 		vlapic_free(v);
 	vm_ops->vcpu_free(v);
@@ -234,14 +232,12 @@ int vcpu_create(struct domain *d, unsigned int id)
 		rc = vm_ops->vcpu_init(v);
 	if (!rc)
 		rc = vlapic_init(v);
-	if (!rc) {
-		vcpu_time_init(v);
-		rc = sched_vcpu_init(v);
-	}
 	if (rc) {
 		vcpu_free(v);
 		return rc;
 	}
+	vcpu_time_init(v);
+	sched_vcpu_init(v);
 	__atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE);
 	return 0;
 }

@@ -86,7 +86,7 @@ struct vcpu {
 	int32_t pause_count;	   /* atomic */
 	bool initialised;	   /* has register state: VCPUOP_initialise or the builder */
 	bool running;		   /* is some CPU's current */
-	struct sched_vcpu *sched;
+	struct sched_vcpu sched;
 	struct vcpu_runstate_info runstate;
 
 	/* vcpu_info: in the shared info page (id < 32), or registered by the guest. */

@@ -1,97 +1,68 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Caps: a domain's vCPUs together may run cap per cent of one CPU. They draw on one budget, to which
- * every SCHED_CAP_PERIOD adds; what is overdrawn is paid back first. It holds two periods' worth at
- * most, since what runs at that moment has not been charged yet. A vCPU that finds the budget empty
- * is parked until there is some.
+ * Caps: a domain's vCPUs together may run cap per cent of one CPU. For each ns that one runs they
+ * pay 100 / cap ns of time that passes: d->sched.paid is the time up to which that has been done.
+ * Once it is ahead of the clock, who stops running is parked, until a whole SCHED_CAP_PERIOD has
+ * been earned. Two periods' worth are kept at most, since what runs at that moment has not been
+ * charged yet.
  *
- * Locks: the budget is atomic. d->sched.replenish is armed under LOCK_RUNQUEUE by who uses budget.
+ * Locks: d->sched.paid is atomic. d->sched.unpark is armed under LOCK_RUNQUEUE by who parks.
  */
 #include "sched/runqueue.h"
 #include "x86/time.h"
 
-static int64_t cap_quota(const struct domain *d)
+static uint64_t paid_until(const struct domain *d)
 {
-	return (int64_t)(SCHED_CAP_PERIOD / 100 * READ_ONCE(d->sched.cap));
+	return __atomic_load_n(&d->sched.paid, __ATOMIC_RELAXED);
+}
+
+bool sched_capped_out(const struct domain *d)
+{
+	return READ_ONCE(d->sched.cap) && paid_until(d) >= system_time();
 }
 
 void sched_cap_use(struct domain *d, uint64_t ns, uint64_t now)
 {
-	uint64_t since = READ_ONCE(d->sched.capped_since);
+	uint64_t since = READ_ONCE(d->sched.capped_since), cap = READ_ONCE(d->sched.cap);
+	uint64_t old = paid_until(d), paid;
 
+	if (!cap)
+		return;
 	/* What ran before there was a cap is not charged. */
 	ns = now > since ? min(ns, now - since) : 0;
-	__atomic_fetch_sub(&d->sched.budget, (int64_t)ns, __ATOMIC_RELAXED);
+	do
+		paid = max(old, now - 2 * SCHED_CAP_PERIOD) + ns * 100 / cap;
+	while (!__atomic_compare_exchange_n(&d->sched.paid, &old, paid, true, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED));
+}
+
+uint64_t sched_cap_slice(const struct domain *d, uint64_t now)
+{
+	uint64_t cap = READ_ONCE(d->sched.cap), paid = paid_until(d), use = 0;
+	const struct vcpu *v;
+	unsigned int i;
+
+	/* Per cent of a CPU that they use now. */
+	for_each_vcpu (d, v, i)
+		use += READ_ONCE(v->running) ? 100 : 0;
+	if (!cap || use <= cap)
+		return SCHED_SLICE_MAX;
+	return max(now > paid ? (now - paid) * cap / (use - cap) : 0, MS / 10);
 }
 
 void sched_cap_arm(struct domain *d)
 {
-	if (!timer_armed(&d->sched.replenish))
-		timer_set(&d->sched.replenish, smp_id(), system_time() + SCHED_CAP_PERIOD);
-}
-
-uint64_t sched_cap_slice(const struct domain *d)
-{
-	int64_t left = __atomic_load_n(&d->sched.budget, __ATOMIC_RELAXED);
-	int64_t running = 0;
-	const struct vcpu *v;
-	unsigned int i;
-
-	for_each_vcpu (d, v, i)
-		running += READ_ONCE(v->running);
-	return (uint64_t)max(left / max(running, (int64_t)1), (int64_t)(MS / 10));
-}
-
-static void unpark(struct vcpu *v)
-{
-	struct sched_vcpu *sv = v->sched;
-	struct runqueue *rq = sched_lock_vcpu(sv);
-	bool parked = sv->state == SCHED_PARKED;
-
-	if (parked)
-		sv->state = SCHED_SLEEPING;
-	spin_unlock(&rq->lock);
-	if (parked)
-		vcpu_wake(v);
-}
-
-/* d->sched.replenish */
-static void cap_replenish(void *data)
-{
-	struct domain *d = data;
-	int64_t quota = cap_quota(d), old = __atomic_load_n(&d->sched.budget, __ATOMIC_RELAXED);
-	bool full = old == 2 * quota;
-	struct vcpu *v;
-	unsigned int i;
-
-	while (!__atomic_compare_exchange_n(&d->sched.budget, &old, min(old + quota, 2 * quota),
-					    true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		;
-	/* Nothing used: who runs next arms it again. */
-	if (!full && quota)
-		timer_set(&d->sched.replenish, smp_id(),
-			  d->sched.replenish.expires + SCHED_CAP_PERIOD);
-	if (!sched_capped_out(d))
-		for_each_vcpu (d, v, i)
-			unpark(v);
+	if (!timer_armed(&d->sched.unpark))
+		timer_set(&d->sched.unpark, smp_id(), paid_until(d) + SCHED_CAP_PERIOD);
 }
 
 void sched_cap_set(struct domain *d, uint16_t cap)
 {
-	struct vcpu *v;
-	unsigned int i;
+	uint64_t now = system_time();
 
-	WRITE_ONCE(d->sched.capped_since, system_time());
+	WRITE_ONCE(d->sched.capped_since, now);
 	WRITE_ONCE(d->sched.cap, cap);
-	__atomic_store_n(&d->sched.budget, cap_quota(d), __ATOMIC_RELAXED);
+	__atomic_store_n(&d->sched.paid, now - SCHED_CAP_PERIOD, __ATOMIC_RELAXED);
 	/* Parked vCPUs must not wait for a cap that is gone; running ones must notice a new one. */
-	timer_set(&d->sched.replenish, smp_id(), system_time());
-	for_each_vcpu (d, v, i)
-		if (vcpu_is_running(v))
-			cpu_kick(cpus[v->processor], WORK_SCHED);
-}
-
-void sched_cap_init(struct domain *d)
-{
-	timer_init(&d->sched.replenish, cap_replenish, d);
+	sched_domain_anew(d);
 }

@@ -12,13 +12,13 @@ struct runqueue *runqueues[MAX_CPUS];
 unsigned int nr_runqueues;
 struct cpumask sched_idle;
 
-struct runqueue *sched_lock_vcpu(struct sched_vcpu *sv)
+struct runqueue *sched_lock_vcpu(const struct vcpu *v)
 {
 	for (;;) {
-		struct runqueue *rq = __atomic_load_n(&sv->rq, __ATOMIC_ACQUIRE);
+		struct runqueue *rq = __atomic_load_n(&v->sched.rq, __ATOMIC_ACQUIRE);
 
 		spin_lock(&rq->lock);
-		if (likely(sv->rq == rq))
+		if (likely(v->sched.rq == rq))
 			return rq;
 		spin_unlock(&rq->lock);
 	}
@@ -46,13 +46,16 @@ uint64_t sched_cpu_vtime(const struct sched_cpu *sc, uint64_t now)
 	return READ_ONCE(sc->vtime) + (now > since ? sched_vtime(now - since, weight) : 0);
 }
 
-void rq_update(struct runqueue *rq)
+static struct vcpu *rq_head(const struct runqueue *rq)
 {
-	uint64_t head = ~0UL;
+	return list_empty(&rq->queue) ? NULL : list_first(&rq->queue, struct vcpu, sched.link);
+}
 
-	if (!list_empty(&rq->queue))
-		head = list_first(&rq->queue, struct sched_vcpu, link)->vtime;
-	WRITE_ONCE(rq->head_vtime, head);
+/* Publishes what others see of the queue, in which there are @nr now. */
+static void rq_changed(struct runqueue *rq, unsigned int nr)
+{
+	WRITE_ONCE(rq->nr, nr);
+	WRITE_ONCE(rq->head_vtime, nr ? rq_head(rq)->sched.vtime : ~0UL);
 }
 
 /* Least virtual time that waits or runs on @rq about now, ~0 when there is none. */
@@ -67,7 +70,8 @@ static uint64_t rq_floor(const struct runqueue *rq, uint64_t now)
 	return least;
 }
 
-void rq_place(struct runqueue *rq, struct sched_vcpu *sv)
+/* Brings @v's virtual time near the queue's. */
+static void rq_place(const struct runqueue *rq, struct vcpu *v)
 {
 	uint64_t now = system_time(), floor = rq_floor(rq, now), ahead;
 	unsigned int i;
@@ -78,41 +82,43 @@ void rq_place(struct runqueue *rq, struct sched_vcpu *sv)
 			floor = min(floor, rq_floor(runqueues[i], now));
 	if (floor == ~0UL)
 		return;
-	ahead = floor + max(SCHED_LAG, sched_vtime(SCHED_LAG, sched_weight(sv->v->domain)));
-	if (sv->vtime + SCHED_LAG < floor)
-		sv->vtime = floor - SCHED_LAG;
-	else if (sv->vtime > ahead)
-		sv->vtime = ahead;
+	ahead = floor + max(SCHED_LAG, sched_vtime(SCHED_LAG, sched_weight(v->domain)));
+	if (v->sched.vtime + SCHED_LAG < floor)
+		v->sched.vtime = floor - SCHED_LAG;
+	else if (v->sched.vtime > ahead)
+		v->sched.vtime = ahead;
 }
 
-void rq_insert(struct runqueue *rq, struct sched_vcpu *sv)
+void rq_insert(struct vcpu *v, unsigned int cpu)
 {
+	struct runqueue *rq = v->sched.rq;
 	struct list_head *at = rq->queue.prev;
 
+	rq_place(rq, v);
 	/* From the end: most have just run. Equals stay in the order in which they came. */
-	while (at != &rq->queue && list_entry(at, struct sched_vcpu, link)->vtime > sv->vtime)
+	while (at != &rq->queue &&
+	       list_entry(at, struct vcpu, sched.link)->sched.vtime > v->sched.vtime)
 		at = at->prev;
-	list_add(&sv->link, at);
-	sv->state = SCHED_QUEUED;
-	WRITE_ONCE(rq->nr, rq->nr + 1);
-	rq_update(rq);
+	list_add(&v->sched.link, at);
+	v->sched.state = SCHED_QUEUED;
+	v->processor = cpu;
+	rq_changed(rq, rq->nr + 1);
 }
 
-void rq_remove(struct runqueue *rq, struct sched_vcpu *sv)
+void rq_remove(struct runqueue *rq, struct vcpu *v)
 {
-	list_del(&sv->link);
-	sv->state = SCHED_SLEEPING;
-	WRITE_ONCE(rq->nr, rq->nr - 1);
-	rq_update(rq);
+	list_del(&v->sched.link);
+	v->sched.state = SCHED_SLEEPING;
+	rq_changed(rq, rq->nr - 1);
 }
 
-struct sched_vcpu *rq_first(const struct runqueue *rq, unsigned int cpu, const struct domain *d)
+struct vcpu *rq_first(const struct runqueue *rq, unsigned int cpu, const struct domain *d)
 {
-	struct sched_vcpu *sv;
+	struct vcpu *v;
 
-	list_for_each_entry (sv, &rq->queue, link)
-		if (test_bit(cpu, sv->hard.bits) && (!d || sv->v->domain == d))
-			return sv;
+	list_for_each_entry (v, &rq->queue, sched.link)
+		if (test_bit(cpu, v->sched.hard.bits) && (!d || v->domain == d))
+			return v;
 	return NULL;
 }
 
@@ -133,19 +139,21 @@ static bool core_open_for(unsigned int cpu, const struct domain *d)
 {
 	const struct runqueue *rq = sched_cpu(cpu)->rq;
 
-	return rq->nr_cpus == 1 || (!READ_ONCE(rq->draining) &&
+	return rq->nr_cpus == 1 || (!READ_ONCE(rq->wanted) &&
 				    (READ_ONCE(rq->dom) == d || !rq_others_active(rq, MAX_CPUS)));
 }
 
-/* An idle CPU of @sv's affinity, claimed, or MAX_CPUS. */
-static unsigned int claim_idle(const struct sched_vcpu *sv, bool soft)
+/* An idle CPU of @v's hard, if possible of its soft affinity, claimed; or MAX_CPUS. */
+static unsigned int claim_idle(const struct vcpu *v)
 {
-	unsigned int home = sv->v->processor, n, cpu, nr = cpus_online();
+	unsigned int n, cpu, nr = cpus_online();
 
-	for (n = 0; n < nr; n++) {
-		cpu = (home + n) % nr;
-		if (!test_bit(cpu, sched_idle.bits) || !test_bit(cpu, sv->hard.bits) ||
-		    (soft && !test_bit(cpu, sv->soft.bits)) || !core_open_for(cpu, sv->v->domain))
+	/* The second time round any will do. */
+	for (n = 0; n < 2 * nr; n++) {
+		cpu = (v->processor + n) % nr;
+		if (!test_bit(cpu, sched_idle.bits) || !test_bit(cpu, v->sched.hard.bits) ||
+		    (n < nr && !test_bit(cpu, v->sched.soft.bits)) ||
+		    !core_open_for(cpu, v->domain))
 			continue;
 		if (test_and_clear_bit(cpu, sched_idle.bits))
 			return cpu;
@@ -153,28 +161,23 @@ static unsigned int claim_idle(const struct sched_vcpu *sv, bool soft)
 	return MAX_CPUS;
 }
 
-unsigned int sched_choose_cpu(struct sched_vcpu *sv)
+/* Of busy CPUs, the best for @v: where it ran before, unless another one is clearly ahead of it. */
+static unsigned int choose_busy(const struct vcpu *v)
 {
-	unsigned int cpu, best = MAX_CPUS, home = sv->v->processor, nr = cpus_online();
-	uint64_t now, ahead;
+	unsigned int cpu, best = MAX_CPUS, home = v->processor;
+	uint64_t now = system_time(), ahead = 0;
 
-	cpu = claim_idle(sv, true);
-	if (cpu == MAX_CPUS)
-		cpu = claim_idle(sv, false);
-	if (cpu != MAX_CPUS)
-		return cpu;
-	/* Stays where it is unless another CPU's current has had clearly more than it. */
-	now = system_time();
-	ahead = 0;
-	if (home < nr && test_bit(home, sv->hard.bits)) {
+	if (test_bit(home, v->sched.hard.bits)) {
 		best = home;
-		ahead = max(sched_cpu_vtime(sched_cpu(home), now), sv->vtime) + SCHED_PULL;
+		ahead = max(sched_cpu_vtime(sched_cpu(home), now), v->sched.vtime) + SCHED_PULL;
 	}
-	for (cpu = 0; cpu < nr; cpu++) {
-		uint64_t vtime = sched_cpu_vtime(sched_cpu(cpu), now);
+	for (cpu = 0; cpu < cpus_online(); cpu++) {
+		const struct sched_cpu *sc = sched_cpu(cpu);
+		/* Whom it runs, or would choose by itself. */
+		uint64_t vtime = min(sched_cpu_vtime(sc, now), READ_ONCE(sc->rq->head_vtime));
 
-		if (!test_bit(cpu, sv->hard.bits) || cpu == home ||
-		    (best != MAX_CPUS && (vtime <= ahead || !test_bit(cpu, sv->soft.bits))))
+		if (!test_bit(cpu, v->sched.hard.bits) || cpu == home ||
+		    (best != MAX_CPUS && (vtime <= ahead || !test_bit(cpu, v->sched.soft.bits))))
 			continue;
 		best = cpu;
 		ahead = vtime;
@@ -182,17 +185,24 @@ unsigned int sched_choose_cpu(struct sched_vcpu *sv)
 	return best;
 }
 
+unsigned int sched_choose_cpu(const struct vcpu *v)
+{
+	unsigned int cpu = claim_idle(v);
+
+	return cpu == MAX_CPUS ? choose_busy(v) : cpu;
+}
+
 void sched_offer(const struct runqueue *rq)
 {
-	const struct sched_vcpu *sv;
+	const struct vcpu *v;
 	unsigned int cpu;
 
 	/* Pairs with sched_pull(): who goes idle says so before it looks at the queues. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	list_for_each_entry (sv, &rq->queue, link) {
+	list_for_each_entry (v, &rq->queue, sched.link) {
 		if (rq->nr_cpus > 1 || find_next_bit(sched_idle.bits, MAX_CPUS, 0) == MAX_CPUS)
 			return;
-		cpu = claim_idle(sv, false);
+		cpu = claim_idle(v);
 		if (cpu != MAX_CPUS)
 			cpu_kick(cpus[cpu], WORK_SCHED);
 	}
@@ -207,21 +217,21 @@ static void lock_two(struct runqueue *a, struct runqueue *b)
 }
 
 /* Whom @sc would take from @from: more than SCHED_PULL behind @limit, or anyone when @limit is ~0. */
-static struct sched_vcpu *pull_candidate(const struct sched_cpu *sc, const struct runqueue *from,
-					 uint64_t limit)
+static struct vcpu *pull_candidate(const struct sched_cpu *sc, const struct runqueue *from,
+				   uint64_t limit)
 {
 	const struct domain *d = rq_others_active(sc->rq, sc->cpu->id) ? sc->rq->dom : NULL;
-	struct sched_vcpu *sv, *second = NULL;
+	struct vcpu *v, *second = NULL;
 
-	list_for_each_entry (sv, &from->queue, link) {
-		if (limit != ~0UL && sv->vtime + SCHED_PULL >= limit)
+	list_for_each_entry (v, &from->queue, sched.link) {
+		if (limit != ~0UL && v->sched.vtime + SCHED_PULL >= limit)
 			break;
-		if (!test_bit(sc->cpu->id, sv->hard.bits) || (d && sv->v->domain != d))
+		if (!test_bit(sc->cpu->id, v->sched.hard.bits) || (d && v->domain != d))
 			continue;
-		if (test_bit(sc->cpu->id, sv->soft.bits))
-			return sv;
+		if (test_bit(sc->cpu->id, v->sched.soft.bits))
+			return v;
 		if (!second)
-			second = sv;
+			second = v;
 	}
 	/* Only who would otherwise wait runs outside its soft affinity. */
 	return limit == ~0UL ? second : NULL;
@@ -229,19 +239,18 @@ static struct sched_vcpu *pull_candidate(const struct sched_cpu *sc, const struc
 
 static bool pull_from(struct sched_cpu *sc, struct runqueue *from, uint64_t limit)
 {
-	struct sched_vcpu *sv;
+	struct vcpu *v;
 
 	lock_two(sc->rq, from);
-	sv = pull_candidate(sc, from, limit);
-	if (sv) {
-		rq_remove(from, sv);
-		__atomic_store_n(&sv->rq, sc->rq, __ATOMIC_RELEASE);
-		rq_place(sc->rq, sv);
-		rq_insert(sc->rq, sv);
+	v = pull_candidate(sc, from, limit);
+	if (v) {
+		rq_remove(from, v);
+		__atomic_store_n(&v->sched.rq, sc->rq, __ATOMIC_RELEASE);
+		rq_insert(v, sc->cpu->id);
 	}
 	spin_unlock(&from->lock);
 	spin_unlock(&sc->rq->lock);
-	return sv;
+	return v;
 }
 
 /* The queue whose first entry is furthest behind, other than @own; NULL: nobody waits. */
@@ -288,28 +297,14 @@ bool sched_pull(struct sched_cpu *sc)
 
 void sched_push(struct sched_cpu *sc, uint64_t now)
 {
-	struct runqueue *rq = sc->rq;
-	struct sched_vcpu *head;
-	unsigned int cpu, best = MAX_CPUS;
-	uint64_t ahead;
+	const struct vcpu *head = rq_head(sc->rq);
+	unsigned int cpu;
 
 	/* Not so often that CPUs which can't help each other would only do that. */
-	if (nr_runqueues == 1 || list_empty(&rq->queue) || now - sc->pushed < MS)
+	if (nr_runqueues == 1 || !head || now - sc->pushed < MS)
 		return;
 	sc->pushed = now;
-	head = list_first(&rq->queue, struct sched_vcpu, link);
-	ahead = head->vtime + SCHED_PULL;
-	for (cpu = 0; cpu < cpus_online(); cpu++) {
-		const struct sched_cpu *other = sched_cpu(cpu);
-		/* Whom it would choose by itself. */
-		uint64_t vtime = min(sched_cpu_vtime(other, now), READ_ONCE(other->rq->head_vtime));
-
-		if (other->rq == rq || vtime <= ahead || !test_bit(cpu, head->hard.bits) ||
-		    !test_bit(cpu, head->soft.bits))
-			continue;
-		best = cpu;
-		ahead = vtime;
-	}
-	if (best != MAX_CPUS)
-		cpu_kick(cpus[best], WORK_SCHED);
+	cpu = choose_busy(head);
+	if (cpu != MAX_CPUS && sched_cpu(cpu)->rq != sc->rq)
+		cpu_kick(cpus[cpu], WORK_SCHED);
 }

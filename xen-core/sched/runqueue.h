@@ -28,29 +28,10 @@
 #define SCHED_PULL	     (4 * MS) /* so far behind that it is worth moving to another CPU */
 #define SCHED_CAP_PERIOD     (10 * MS)
 
-enum sched_state {
-	SCHED_SLEEPING, /* in no queue: not runnable, or its state is being saved (v->running) */
-	SCHED_QUEUED,
-	SCHED_RUNNING, /* some CPU's current */
-	SCHED_PARKED,  /* runnable, but its domain has used up what its cap allows */
-};
-
-/* All under the lock of @rq, which changes under that lock too (sched_lock_vcpu()). */
-struct sched_vcpu {
-	struct vcpu *v;
-	struct runqueue *rq;
-	struct list_head link; /* SCHED_QUEUED */
-	enum sched_state state;
-	bool yielding;
-	bool pin_override; /* SCHEDOP_pin_override: @saved is the affinity to come back to */
-	uint64_t vtime;	   /* ns run × 256 / weight */
-	struct cpumask hard, soft, saved;
-};
-
 struct runqueue {
 	struct spinlock lock;
 	unsigned int id;
-	struct list_head queue; /* of sched_vcpu, by vtime */
+	struct list_head queue; /* of vCPUs, by vtime */
 	unsigned int nr;	/* queued; as head_vtime, read by others without the lock */
 	uint64_t head_vtime;	/* of the first, ~0: empty */
 	struct cpumask cpus;
@@ -58,8 +39,7 @@ struct runqueue {
 	/* With more than one CPU: */
 	struct domain *dom; /* what they run */
 	uint64_t dom_since;
-	bool draining; /* they are to stop, so that @wanted can have its turn */
-	struct domain *wanted;
+	struct domain *wanted; /* they are to stop, so that it can have its turn; NULL: go on */
 };
 
 /* Under the lock of @rq; @vtime, @since, @weight are read by others as a hint. */
@@ -91,8 +71,8 @@ static inline struct sched_cpu *sched_cpu(unsigned int cpu)
 	for ((i) = find_next_bit((rq)->cpus.bits, MAX_CPUS, 0); (i) < MAX_CPUS; \
 	     (i) = find_next_bit((rq)->cpus.bits, MAX_CPUS, (i) + 1))
 
-/* Takes the lock of the queue that @sv belongs to. */
-struct runqueue *sched_lock_vcpu(struct sched_vcpu *sv);
+/* Takes the lock of the queue that @v belongs to. */
+struct runqueue *sched_lock_vcpu(const struct vcpu *v);
 
 /* @ns of run time as virtual time. */
 uint64_t sched_vtime(uint64_t ns, uint16_t weight);
@@ -102,24 +82,21 @@ uint16_t sched_weight(const struct domain *d);
 uint64_t sched_cpu_vtime(const struct sched_cpu *sc, uint64_t now);
 
 /* Under rq->lock. */
-void rq_insert(struct runqueue *rq, struct sched_vcpu *sv);
-void rq_remove(struct runqueue *rq, struct sched_vcpu *sv);
-/* Brings @sv's virtual time near the queue's, before rq_insert. */
-void rq_place(struct runqueue *rq, struct sched_vcpu *sv);
-/* Publishes what others see of the queue. */
-void rq_update(struct runqueue *rq);
+void rq_remove(struct runqueue *rq, struct vcpu *v);
+/* Queues @v for @cpu, whose queue it belongs to, with its virtual time brought near the queue's. */
+void rq_insert(struct vcpu *v, unsigned int cpu);
 /* First in the queue that may run on @cpu, of domain @d (NULL: any), or NULL. */
-struct sched_vcpu *rq_first(const struct runqueue *rq, unsigned int cpu, const struct domain *d);
+struct vcpu *rq_first(const struct runqueue *rq, unsigned int cpu, const struct domain *d);
 /* Is there a current vCPU on @sc, the CPU that asks, that may go on? Good under the lock, else a hint. */
 bool sched_may_stay(const struct sched_cpu *sc);
 /* Does another CPU of @rq than @except run a vCPU, or save one's state? */
 bool rq_others_active(const struct runqueue *rq, unsigned int except);
 
 /*
- * Where @sv had best run: an idle CPU (claimed: no one else chooses it), or one whose current is
+ * Where @v had best run: an idle CPU (claimed: no one else chooses it), or one whose current is
  * behind it in turn, or where it ran before. Always one that its affinity allows.
  */
-unsigned int sched_choose_cpu(struct sched_vcpu *sv);
+unsigned int sched_choose_cpu(const struct vcpu *v);
 
 /*
  * Under rq->lock: idle CPUs that may run who waits in @rq get a kick to pull. Not where threads of a
@@ -135,19 +112,18 @@ bool sched_pull(struct sched_cpu *sc);
 /* After @sc chose, under its lock: a CPU that is far ahead of who waits here gets a kick to pull. */
 void sched_push(struct sched_cpu *sc, uint64_t now);
 
-/* Caps (cap.c). */
-static inline bool sched_capped_out(const struct domain *d)
-{
-	return d->sched.cap && __atomic_load_n(&d->sched.budget, __ATOMIC_RELAXED) <= 0;
-}
-void sched_cap_init(struct domain *d);
-/* Sets the cap and starts with a full budget. */
+/* Caps (cap.c). May no vCPU of @d run now? */
+bool sched_capped_out(const struct domain *d);
+/* Sets the cap and starts with a full credit. */
 void sched_cap_set(struct domain *d, uint16_t cap);
 /* A vCPU of @d has run for @ns up to @now. */
 void sched_cap_use(struct domain *d, uint64_t ns, uint64_t now);
-/* How long a vCPU of @d may run at a stretch. */
-uint64_t sched_cap_slice(const struct domain *d);
-/* Makes sure that the budget will be replenished. */
+/* How long a vCPU of @d may run from @now at a stretch. */
+uint64_t sched_cap_slice(const struct domain *d, uint64_t now);
+/* A vCPU of @d has been parked: makes sure that it will be looked at again. */
 void sched_cap_arm(struct domain *d);
+
+/* vcpu_sleep() for all vCPUs of domain @data. */
+void sched_domain_anew(void *data);
 
 #endif

@@ -110,7 +110,7 @@ static int runstate_of(const struct vcpu *v)
 
 void vcpu_runstate_snapshot(struct vcpu *v, struct vcpu_runstate_info *out)
 {
-	struct runqueue *rq = sched_lock_vcpu(v->sched);
+	struct runqueue *rq = sched_lock_vcpu(v);
 
 	*out = v->runstate;
 	spin_unlock(&rq->lock);
@@ -126,15 +126,12 @@ void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out)
 		out->time[out->state] += now - out->state_entry_time;
 }
 
-int sched_vcpu_init(struct vcpu *v)
+void sched_vcpu_init(struct vcpu *v)
 {
 	static unsigned int next_cpu;
-	struct sched_vcpu *sv = xzalloc(sizeof(*sv));
+	struct sched_vcpu *sv = &v->sched;
 	unsigned int nr = cpus_online();
 
-	if (!sv)
-		return -ENOMEM;
-	sv->v = v;
 	list_init(&sv->link);
 	memset(&sv->hard, 0xff, sizeof(sv->hard));
 	memset(&sv->soft, 0xff, sizeof(sv->soft));
@@ -145,35 +142,17 @@ int sched_vcpu_init(struct vcpu *v)
 		set_bit(v->processor, sv->hard.bits);
 	}
 	sv->rq = sched_cpu(v->processor)->rq;
-	v->sched = sv;
 	v->runstate.state = RUNSTATE_offline;
 	v->runstate.state_entry_time = system_time();
-	return 0;
-}
-
-void sched_vcpu_free(struct vcpu *v)
-{
-	struct sched_vcpu *sv = v->sched;
-	struct runqueue *rq;
-
-	if (!sv)
-		return;
-	rq = sched_lock_vcpu(sv);
-	if (sv->state == SCHED_QUEUED)
-		rq_remove(rq, sv);
-	spin_unlock(&rq->lock);
-	v->sched = NULL;
-	xfree(sv);
 }
 
 static void kick_siblings(const struct runqueue *rq, unsigned int except)
 {
 	unsigned int i;
 
-	if (rq->nr_cpus > 1)
-		for_each_rq_cpu (rq, i)
-			if (i != except)
-				cpu_kick(cpus[i], WORK_SCHED);
+	for_each_rq_cpu (rq, i)
+		if (i != except)
+			cpu_kick(cpus[i], WORK_SCHED);
 }
 
 /* How long @sc may run what it chose before it has to choose again. */
@@ -194,9 +173,7 @@ static uint64_t slice_length(const struct sched_cpu *sc, uint64_t now)
 		if (rq->head_vtime + SCHED_GRAIN < sc->vtime && now - sc->started < sched_ratelimit)
 			slice = sched_ratelimit - (now - sc->started);
 	}
-	if (d->sched.cap)
-		slice = min(slice, sched_cap_slice(d));
-	return slice;
+	return min(slice, sched_cap_slice(d, now));
 }
 
 /*
@@ -214,13 +191,13 @@ static void slice_arm(struct sched_cpu *sc, uint64_t now)
 		timer_set(&sc->slice, sc->cpu->id, now + slice_length(sc, now));
 }
 
-/* @sv has been queued for @cpu's sake: does someone have to look? */
-static void tickle(struct sched_vcpu *sv, unsigned int cpu)
+/* @v has been queued for its CPU's sake: does someone have to look? */
+static void tickle(const struct vcpu *v)
 {
-	struct sched_cpu *sc = sched_cpu(cpu);
+	struct sched_cpu *sc = sched_cpu(v->processor);
 	uint64_t now = system_time();
 
-	if (!sc->curr || sv->vtime + SCHED_GRAIN < sched_cpu_vtime(sc, now)) {
+	if (!sc->curr || v->sched.vtime + SCHED_GRAIN < sched_cpu_vtime(sc, now)) {
 		cpu_kick(sc->cpu, WORK_SCHED);
 		return;
 	}
@@ -231,19 +208,17 @@ static void tickle(struct sched_vcpu *sv, unsigned int cpu)
 	sched_offer(sc->rq);
 }
 
-/* Is @sv to go into a queue? Under its queue's lock; brings its run state up to date. */
-static bool wants_queue(struct sched_vcpu *sv)
+/* Is @v to go into a queue? Under its queue's lock; brings its run state up to date. */
+static bool wants_queue(struct vcpu *v)
 {
-	struct vcpu *v = sv->v;
-
 	/* Running, or being saved: sched_next() or sched_switched_from() will look. */
-	if (sv->state == SCHED_RUNNING || v->running)
+	if (v->sched.state == SCHED_RUNNING || v->running)
 		return false;
 	runstate_set(v, runstate_of(v), system_time());
-	if (sv->state != SCHED_SLEEPING || !vcpu_runnable(v))
+	if (v->sched.state != SCHED_SLEEPING || !vcpu_runnable(v))
 		return false;
 	if (sched_capped_out(v->domain)) {
-		sv->state = SCHED_PARKED;
+		v->sched.state = SCHED_PARKED;
 		sched_cap_arm(v->domain);
 		return false;
 	}
@@ -252,25 +227,23 @@ static bool wants_queue(struct sched_vcpu *sv)
 
 void vcpu_wake(struct vcpu *v)
 {
-	struct sched_vcpu *sv = v->sched;
-	struct runqueue *rq = sched_lock_vcpu(sv);
+	struct sched_vcpu *sv = &v->sched;
+	struct runqueue *rq = sched_lock_vcpu(v);
 	unsigned int cpu = MAX_CPUS;
 
-	while (wants_queue(sv)) {
+	while (wants_queue(v)) {
 		if (cpu == MAX_CPUS || sched_cpu(cpu)->rq != rq || !test_bit(cpu, sv->hard.bits))
-			cpu = sched_choose_cpu(sv);
+			cpu = sched_choose_cpu(v);
 		if (sched_cpu(cpu)->rq == rq) {
-			v->processor = cpu;
-			rq_place(rq, sv);
-			rq_insert(rq, sv);
-			tickle(sv, cpu);
+			rq_insert(v, cpu);
+			tickle(v);
 			cpu = MAX_CPUS;
 			break;
 		}
 		/* Hand it over: from here the other lock guards it, and all is looked at anew. */
 		__atomic_store_n(&sv->rq, sched_cpu(cpu)->rq, __ATOMIC_RELEASE);
 		spin_unlock(&rq->lock);
-		rq = sched_lock_vcpu(sv);
+		rq = sched_lock_vcpu(v);
 	}
 	spin_unlock(&rq->lock);
 	/* An idle CPU was claimed for nothing: it declares itself idle again. */
@@ -280,20 +253,26 @@ void vcpu_wake(struct vcpu *v)
 
 void vcpu_sleep(struct vcpu *v)
 {
-	struct sched_vcpu *sv = v->sched;
-	struct runqueue *rq = sched_lock_vcpu(sv);
+	struct runqueue *rq = sched_lock_vcpu(v);
 
-	if (!vcpu_runnable(v)) {
-		if (sv->state == SCHED_RUNNING) {
-			cpu_kick(cpus[v->processor], WORK_SCHED);
-		} else {
-			if (sv->state == SCHED_QUEUED)
-				rq_remove(rq, sv);
-			sv->state = SCHED_SLEEPING;
-			runstate_set(v, runstate_of(v), system_time());
-		}
-	}
+	if (v->sched.state == SCHED_QUEUED)
+		rq_remove(rq, v);
+	if (v->sched.state == SCHED_RUNNING)
+		cpu_kick(cpus[v->processor], WORK_SCHED);
+	else
+		v->sched.state = SCHED_SLEEPING;
 	spin_unlock(&rq->lock);
+	vcpu_wake(v);
+}
+
+void sched_domain_anew(void *data)
+{
+	const struct domain *d = data;
+	struct vcpu *v;
+	unsigned int i;
+
+	for_each_vcpu (d, v, i)
+		vcpu_sleep(v);
 }
 
 /* Charges @sc's current vCPU for its time since the last call. */
@@ -306,40 +285,32 @@ static void account(struct sched_cpu *sc, uint64_t now)
 	if (!v)
 		return;
 	WRITE_ONCE(sc->weight, sched_weight(v->domain));
-	v->sched->vtime += sched_vtime(ran, sc->weight);
-	WRITE_ONCE(sc->vtime, v->sched->vtime);
-	if (v->domain->sched.cap) {
-		sched_cap_use(v->domain, ran, now);
-		sched_cap_arm(v->domain);
-	}
+	v->sched.vtime += sched_vtime(ran, sc->weight);
+	WRITE_ONCE(sc->vtime, v->sched.vtime);
+	sched_cap_use(v->domain, ran, now);
 }
 
 /* Of the current vCPU @prev, which may stay (or NULL), and the best that waits (or NULL). */
-static struct vcpu *prefer(struct sched_cpu *sc, struct vcpu *prev, struct sched_vcpu *best,
-			   uint64_t now)
+static struct vcpu *prefer(struct sched_cpu *sc, struct vcpu *prev, struct vcpu *best, uint64_t now)
 {
-	if (!prev)
-		return best ? best->v : NULL;
-	if (!best)
+	if (!prev || !best)
+		return prev ? prev : best;
+	if (prev->sched.yielding)
+		return best;
+	if (now - sc->started < sched_ratelimit || prev->sched.vtime <= best->sched.vtime)
 		return prev;
-	if (!prev->sched->yielding) {
-		if (now - sc->started < sched_ratelimit)
-			return prev;
-		if (prev->sched->vtime <= best->vtime)
-			return prev;
-	}
-	return best->v;
+	return best;
 }
 
 /* Least virtual time among what @rq's CPUs run, but for @prev, and of @best. */
 static uint64_t core_vtime(const struct runqueue *rq, const struct vcpu *prev,
-			   const struct sched_vcpu *best, uint64_t now)
+			   const struct vcpu *best, uint64_t now)
 {
-	uint64_t least = best ? best->vtime : ~0UL;
+	uint64_t least = best ? best->sched.vtime : ~0UL;
 	unsigned int i;
 
 	if (prev)
-		least = min(least, prev->sched->vtime);
+		least = min(least, prev->sched.vtime);
 	for_each_rq_cpu (rq, i)
 		if (sched_cpu(i)->curr && sched_cpu(i)->curr != prev)
 			least = min(least, sched_cpu_vtime(sched_cpu(i), now));
@@ -368,29 +339,34 @@ static bool rq_waits(const struct runqueue *rq, const struct domain *d)
 	return false;
 }
 
+bool sched_may_stay(const struct sched_cpu *sc)
+{
+	const struct vcpu *v = sc->curr;
+
+	return v && vcpu_runnable(v) && !sched_capped_out(v->domain) &&
+	       test_bit(sc->cpu->id, v->sched.hard.bits);
+}
+
 /*
- * The choice when CPUs share a queue, and no two of them may run different domains at a time: while
- * a sibling runs something (or saves its state), only its domain may join. When another domain's
- * turn has come, all siblings drain; the last one chooses, and calls the others.
+ * Who runs next on @sc. Where CPUs share a queue no two of them run different domains at a time:
+ * while a sibling runs something (or saves its state), only its domain may join. When another
+ * domain's turn has come, all siblings drain; the last one chooses, and calls the others.
  */
-static struct vcpu *choose_on_core(struct sched_cpu *sc, struct vcpu *prev, uint64_t now)
+static struct vcpu *choose(struct sched_cpu *sc, uint64_t now)
 {
 	struct runqueue *rq = sc->rq;
 	unsigned int cpu = sc->cpu->id;
-	struct sched_vcpu *best = rq_first(rq, cpu, NULL), *same;
-	struct vcpu *next;
+	struct vcpu *prev = sched_may_stay(sc) ? sc->curr : NULL, *next;
+	struct vcpu *best = rq_first(rq, cpu, NULL), *same;
 
 	if (!rq_others_active(rq, cpu)) {
 		/* Whom the others made room for must have it, or they would do so again at once. */
-		rq->draining = rq->draining && rq_waits(rq, rq->wanted);
-		if (rq->draining) {
-			same = rq_first(rq, cpu, rq->wanted);
-			next = same ? same->v : NULL;
-			/* It may run on a sibling only: nobody else does before. */
-			rq->draining = !next;
-		} else {
-			next = prefer(sc, prev, best, now);
-		}
+		if (rq->wanted && !rq_waits(rq, rq->wanted))
+			rq->wanted = NULL;
+		next = rq->wanted ? rq_first(rq, cpu, rq->wanted) : prefer(sc, prev, best, now);
+		/* The wanted one may run on a sibling only: nobody else does before. */
+		if (next)
+			rq->wanted = NULL;
 		if (next && rq->dom != next->domain) {
 			rq->dom = next->domain;
 			rq->dom_since = now;
@@ -400,40 +376,16 @@ static struct vcpu *choose_on_core(struct sched_cpu *sc, struct vcpu *prev, uint
 		return next;
 	}
 	/* A sibling that enters this domain still saves what it ran before: it calls when it has. */
-	if (rq->draining || saves_another(rq, rq->dom))
+	if (rq->wanted || saves_another(rq, rq->dom))
 		return NULL;
 	same = rq_first(rq, cpu, rq->dom);
 	if (best && best != same && now - rq->dom_since >= sched_ratelimit &&
-	    best->vtime + SCHED_GRAIN < core_vtime(rq, prev, same, now)) {
-		rq->draining = true;
-		rq->wanted = best->v->domain;
+	    best->sched.vtime + SCHED_GRAIN < core_vtime(rq, prev, same, now)) {
+		rq->wanted = best->domain;
 		kick_siblings(rq, cpu);
 		return NULL;
 	}
 	return prefer(sc, prev, same, now);
-}
-
-bool sched_may_stay(const struct sched_cpu *sc)
-{
-	const struct vcpu *v = sc->curr;
-
-	return v && vcpu_runnable(v) && !sched_capped_out(v->domain) &&
-	       test_bit(sc->cpu->id, v->sched->hard.bits);
-}
-
-static struct vcpu *choose(struct sched_cpu *sc, uint64_t now)
-{
-	struct vcpu *prev = sc->curr, *next;
-
-	if (!sched_may_stay(sc))
-		prev = NULL;
-	if (sc->rq->nr_cpus > 1)
-		next = choose_on_core(sc, prev, now);
-	else
-		next = prefer(sc, prev, rq_first(sc->rq, sc->cpu->id, NULL), now);
-	if (sc->curr)
-		sc->curr->sched->yielding = false;
-	return next;
 }
 
 /* Makes @next (NULL: idle) current in place of what was. */
@@ -442,7 +394,7 @@ static void make_current(struct sched_cpu *sc, struct vcpu *next, uint64_t now)
 	struct vcpu *prev = sc->curr;
 
 	if (prev) {
-		prev->sched->state = SCHED_SLEEPING;
+		prev->sched.state = SCHED_SLEEPING;
 		runstate_set(prev, runstate_of(prev), now);
 		sc->saving = prev;
 	} else {
@@ -453,9 +405,9 @@ static void make_current(struct sched_cpu *sc, struct vcpu *next, uint64_t now)
 	sc->started = now;
 	WRITE_ONCE(sc->since, now);
 	if (next) {
-		WRITE_ONCE(sc->vtime, next->sched->vtime);
-		rq_remove(sc->rq, next->sched);
-		next->sched->state = SCHED_RUNNING;
+		WRITE_ONCE(sc->vtime, next->sched.vtime);
+		rq_remove(sc->rq, next);
+		next->sched.state = SCHED_RUNNING;
 		next->processor = sc->cpu->id;
 		next->running = true;
 		runstate_set(next, RUNSTATE_running, now);
@@ -482,6 +434,8 @@ struct vcpu *sched_next(void)
 		/* The current one has just used up its cap: look elsewhere before idling. */
 		spin_unlock(&sc->rq->lock);
 	}
+	if (sc->curr)
+		sc->curr->sched.yielding = false;
 	if (next != sc->curr)
 		make_current(sc, next, now);
 	if (!next)
@@ -505,7 +459,7 @@ void sched_switched_from(struct vcpu *v)
 	spin_lock(&rq->lock);
 	sc->saving = NULL;
 	/* Siblings may have idled until now: to drain, or not to run beside this domain. */
-	waited_for = rq->nr_cpus > 1 && (rq->draining || v->domain != rq->dom);
+	waited_for = rq->nr_cpus > 1 && (rq->wanted || v->domain != rq->dom);
 	spin_unlock(&rq->lock);
 	/* From here another CPU may take it; vcpu_wake() on either side sees that under its lock. */
 	__atomic_store_n(&v->running, false, __ATOMIC_SEQ_CST);

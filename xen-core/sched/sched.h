@@ -8,6 +8,7 @@
 #define CORE_SCHED_H
 
 #include "xen_abi.h"
+#include "list.h"
 #include "types.h"
 #include "sched/timer.h"
 #include "x86/cpu.h"
@@ -25,14 +26,33 @@ enum pause_flag {
 	PAUSE_IO,	/* waits for a device model */
 };
 
-/* What the scheduler keeps in a vCPU (v->sched) and a domain (d->sched). */
-struct sched_vcpu;
+enum sched_state {
+	SCHED_SLEEPING, /* in no queue: not runnable, or its state is being saved (v->running) */
+	SCHED_QUEUED,
+	SCHED_RUNNING, /* some CPU's current */
+	SCHED_PARKED,  /* runnable, but its domain has used up what its cap allows */
+};
+
+/*
+ * What the scheduler keeps in a vCPU (v->sched). All under the lock of @rq, which changes under that
+ * lock too; @yielding belongs to the CPU that runs it.
+ */
+struct sched_vcpu {
+	struct runqueue *rq;
+	struct list_head link; /* SCHED_QUEUED */
+	enum sched_state state;
+	bool yielding;
+	uint64_t vtime; /* ns run × 256 / weight */
+	struct cpumask hard, soft;
+};
+
+/* And in a domain (d->sched). */
 struct sched_domain {
-	uint16_t weight;	/* default 256 */
-	uint16_t cap;		/* per cent of one CPU; 0: none */
-	uint64_t capped_since;	/* system time at which the cap was set */
-	int64_t budget;		/* with a cap: ns left to all vCPUs; below 0: overdrawn; atomic */
-	struct timer replenish; /* every 10 ms while the budget is used */
+	uint16_t weight;       /* default 256 */
+	uint16_t cap;	       /* per cent of one CPU; 0: none */
+	uint64_t capped_since; /* system time at which the cap was set */
+	uint64_t paid;	       /* system time up to which what its vCPUs ran is paid for; atomic */
+	struct timer unpark;   /* armed while a vCPU is parked */
 };
 
 /* Boot, with options from the command line read; then each CPU, with its topology and timers set up. */
@@ -46,9 +66,8 @@ void sched_cpu_init(struct cpu *cpu);
 void sched_domain_init(struct domain *d);
 void sched_domain_stop(struct domain *d);
 
-int sched_vcpu_init(struct vcpu *v);
-/* The vCPU is not running and never will again. */
-void sched_vcpu_free(struct vcpu *v);
+/* A new vCPU, which is down. There is nothing to undo when its domain has been paused for good. */
+void sched_vcpu_init(struct vcpu *v);
 
 /*
  * Main loop: who runs next on this CPU, or NULL to idle. Accounts for the time of who ran. Sets
@@ -71,7 +90,10 @@ void vcpu_unblock(struct vcpu *v);
 /* Sets @flag on the current vCPU so that the main loop will choose another. */
 void vcpu_block_current(enum pause_flag flag);
 
-/* A pause flag of @v has been set from outside: takes it off its CPU or queue. Does not wait. */
+/*
+ * What decides whether or where @v may run has changed from outside (a pause flag, its affinity):
+ * takes it off its CPU or queue, and finds it a place anew if it may run. Does not wait.
+ */
 void vcpu_sleep(struct vcpu *v);
 
 /*
@@ -96,7 +118,7 @@ void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
 bool vcpu_is_running(const struct vcpu *v);
 
-/* The hypercall sched_op: yield, block, poll, shutdown, shutdown_code, remote_shutdown, watchdog, pin_override. */
+/* The hypercall sched_op: yield, block, poll, shutdown, shutdown_code, remote_shutdown, watchdog. */
 long sched_op(unsigned int cmd, gva_t arg);
 
 /* Since boot, how long CPU @cpu had nothing to run (ns). */

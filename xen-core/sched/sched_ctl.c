@@ -5,47 +5,33 @@
 #include "lib/printk.h"
 #include "x86/time.h"
 
-static bool any_cpu_up(const struct cpumask *mask)
-{
-	return find_next_bit(mask->bits, cpus_online(), 0) < cpus_online();
-}
-
 int sched_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct cpumask *soft)
 {
-	struct sched_vcpu *sv = v->sched;
 	struct runqueue *rq;
 
-	if (hard && !any_cpu_up(hard))
+	if (hard && find_next_bit(hard->bits, cpus_online(), 0) == cpus_online())
 		return -EINVAL;
-	rq = sched_lock_vcpu(sv);
+	rq = sched_lock_vcpu(v);
 	if (hard)
-		sv->hard = *hard;
+		v->sched.hard = *hard;
 	if (soft)
-		sv->soft = *soft;
-	/* Looks for a place anew: from its queue here, from its CPU in sched_next(). */
-	if (sv->state == SCHED_QUEUED)
-		rq_remove(rq, sv);
-	else if (sv->state == SCHED_RUNNING)
-		cpu_kick(cpus[v->processor], WORK_SCHED);
+		v->sched.soft = *soft;
 	spin_unlock(&rq->lock);
-	vcpu_wake(v);
+	vcpu_sleep(v);
 	return 0;
 }
 
 void sched_get_affinity(const struct vcpu *v, struct cpumask *hard, struct cpumask *soft)
 {
-	struct runqueue *rq = sched_lock_vcpu(v->sched);
+	struct runqueue *rq = sched_lock_vcpu(v);
 
-	*hard = v->sched->hard;
-	*soft = v->sched->soft;
+	*hard = v->sched.hard;
+	*soft = v->sched.soft;
 	spin_unlock(&rq->lock);
 }
 
 int sched_domctl_scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *op)
 {
-	struct vcpu *v;
-	unsigned int i;
-
 	if (op->sched_id != XEN_SCHEDULER_CREDIT2)
 		return -EINVAL;
 	switch (op->cmd) {
@@ -54,8 +40,7 @@ int sched_domctl_scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *
 		if (op->u.credit2.weight && op->u.credit2.weight != d->sched.weight) {
 			WRITE_ONCE(d->sched.weight, op->u.credit2.weight);
 			/* Who waits for a turn that a small weight has put far away gets a new place. */
-			for_each_vcpu (d, v, i)
-				sched_set_affinity(v, NULL, NULL);
+			sched_domain_anew(d);
 		}
 		if (op->u.credit2.cap != d->sched.cap)
 			sched_cap_set(d, op->u.credit2.cap);
@@ -93,15 +78,9 @@ int sched_sysctl_scheduler_op(struct xen_sysctl_scheduler_op *op)
 	}
 }
 
-static const char *state_name(enum sched_state state)
-{
-	static const char *const names[] = { "sleeping", "queued", "running", "parked" };
-
-	return names[state];
-}
-
 void sched_dump(void)
 {
+	static const char *const state[] = { "sleeping", "queued", "running", "parked" };
 	struct domain *d;
 	struct vcpu *v;
 	unsigned int i;
@@ -112,11 +91,11 @@ void sched_dump(void)
 		printk("  queue %u: %u CPUs, %u waiting, first at %lu\n", i, runqueues[i]->nr_cpus,
 		       runqueues[i]->nr, runqueues[i]->head_vtime);
 	for_each_domain (d) {
-		printk("  d%u: weight %u, cap %u, budget %ld\n", d->id, sched_weight(d),
-		       d->sched.cap, (long)d->sched.budget);
+		printk("  d%u: weight %u, cap %u, paid up to %lu\n", d->id, sched_weight(d),
+		       d->sched.cap, d->sched.paid);
 		for_each_vcpu (d, v, i)
 			printk("    v%u: %s on CPU %u, virtual time %lu, flags %lx, pauses %d+%d\n",
-			       i, state_name(v->sched->state), v->processor, v->sched->vtime,
+			       i, state[v->sched.state], v->processor, v->sched.vtime,
 			       v->pause_flags, v->pause_count, d->pause_count);
 	}
 }

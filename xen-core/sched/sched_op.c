@@ -18,17 +18,12 @@ static bool event_waits(struct vcpu *v)
 	return evtchn_upcall_pending(v) || hvm_interrupt_waits(v);
 }
 
-static void unblock_current(struct vcpu *v, enum pause_flag flag)
-{
-	clear_bit(flag, &v->pause_flags);
-}
-
 /* The flag first, then the look at events: who raises one does it the other way round. */
-static void sched_block(struct vcpu *v)
+static void block_until(struct vcpu *v, bool (*waits)(struct vcpu *v))
 {
 	vcpu_block_current(PAUSE_BLOCKED);
-	if (event_waits(v))
-		unblock_current(v, PAUSE_BLOCKED);
+	if (waits(v))
+		clear_bit(PAUSE_BLOCKED, &v->pause_flags);
 }
 
 static bool others_up(const struct vcpu *v)
@@ -45,26 +40,13 @@ static bool others_up(const struct vcpu *v)
 
 void vcpu_hlt(struct vcpu *v)
 {
-	if (vm_ops->regs(v)->rflags & EFLAGS_IF) {
-		vcpu_block_current(PAUSE_BLOCKED);
-		if (hvm_interrupt_waits(v))
-			unblock_current(v, PAUSE_BLOCKED);
-		return;
-	}
 	/* As in Xen: with interrupts off it means "down"; an NMI does not end that. */
-	if (!others_up(v))
+	if (vm_ops->regs(v)->rflags & EFLAGS_IF)
+		block_until(v, hvm_interrupt_waits);
+	else if (!others_up(v))
 		domain_shutdown(v->domain, SHUTDOWN_poweroff);
 	else
 		vcpu_block_current(PAUSE_DOWN);
-}
-
-static void sched_yield(struct vcpu *v)
-{
-	struct runqueue *rq = sched_lock_vcpu(v->sched);
-
-	v->sched->yielding = true;
-	spin_unlock(&rq->lock);
-	cpu_kick(this_cpu(), WORK_SCHED);
 }
 
 static long sched_poll(struct vcpu *v, gva_t arg)
@@ -85,7 +67,7 @@ static long sched_poll(struct vcpu *v, gva_t arg)
 	vcpu_block_current(PAUSE_POLL);
 	rc = event_waits(v) ? 1 : evtchn_poll(v->domain, ports, poll.nr_ports);
 	if (rc) {
-		unblock_current(v, PAUSE_POLL);
+		clear_bit(PAUSE_POLL, &v->pause_flags);
 		return rc < 0 ? rc : 0;
 	}
 	if (poll.timeout) {
@@ -147,31 +129,22 @@ static void watchdog_fired(void *data)
 /* @id 0: takes a free one and returns its id; otherwise restarts it, or frees it with @seconds 0. */
 static long watchdog_set(struct domain *d, uint32_t id, uint32_t seconds)
 {
-	uint64_t expires = system_time() + seconds * (1000 * MS);
-	unsigned int i;
+	unsigned int i = id ? id - 1 : (unsigned int)__builtin_ctz(~d->watchdog_in_use);
 
 	if (id > ARRAY_SIZE(d->watchdog) || (!id && !seconds))
 		return -EINVAL;
-	if (id) {
-		i = id - 1;
-		if (!(d->watchdog_in_use & (1U << i)))
-			return -EINVAL;
-		if (!seconds) {
-			d->watchdog_in_use &= ~(1U << i);
-			timer_stop(&d->watchdog[i]);
-			return 0;
-		}
-		timer_set(&d->watchdog[i], smp_id(), expires);
-		return 0;
-	}
-	for (i = 0; i < ARRAY_SIZE(d->watchdog); i++) {
-		if (d->watchdog_in_use & (1U << i))
-			continue;
+	if (id && !(d->watchdog_in_use & (1U << i)))
+		return -EINVAL;
+	if (i == ARRAY_SIZE(d->watchdog))
+		return -ENOSPC;
+	if (seconds) {
 		d->watchdog_in_use |= 1U << i;
-		timer_set(&d->watchdog[i], smp_id(), expires);
-		return i + 1;
+		timer_set(&d->watchdog[i], smp_id(), system_time() + seconds * (1000 * MS));
+	} else {
+		d->watchdog_in_use &= ~(1U << i);
+		timer_stop(&d->watchdog[i]);
 	}
-	return -ENOSPC;
+	return id ? 0 : i + 1;
 }
 
 static long sched_watchdog(struct domain *d, gva_t arg)
@@ -187,46 +160,17 @@ static long sched_watchdog(struct domain *d, gva_t arg)
 	return rc;
 }
 
-static long sched_pin_override(struct vcpu *v, gva_t arg)
-{
-	struct sched_pin_override pin;
-	struct sched_vcpu *sv = v->sched;
-	struct cpumask hard = { { 0 } };
-	bool had = sv->pin_override;
-	int rc = xsm_domain(&v->domain->label, &v->domain->label, XSM_DOMAIN__SETAFFINITY);
-
-	if (rc || !v->domain->privileged)
-		return -EPERM;
-	if (guest_read(&pin, arg, sizeof(pin)))
-		return -EFAULT;
-	if (pin.pcpu < 0 && !had)
-		return -EINVAL;
-	if (pin.pcpu >= 0 && had)
-		return -EBUSY;
-	if (pin.pcpu < 0) {
-		hard = sv->saved;
-	} else {
-		if ((unsigned int)pin.pcpu >= cpus_online())
-			return -EINVAL;
-		set_bit((unsigned int)pin.pcpu, hard.bits);
-		sv->saved = sv->hard;
-	}
-	rc = sched_set_affinity(v, &hard, NULL);
-	if (!rc)
-		sv->pin_override = pin.pcpu >= 0;
-	return rc;
-}
-
 long sched_op(unsigned int cmd, gva_t arg)
 {
 	struct vcpu *v = current_vcpu();
 
 	switch (cmd) {
 	case SCHEDOP_yield:
-		sched_yield(v);
+		v->sched.yielding = true;
+		cpu_kick(this_cpu(), WORK_SCHED);
 		return 0;
 	case SCHEDOP_block:
-		sched_block(v);
+		block_until(v, event_waits);
 		return 0;
 	case SCHEDOP_poll:
 		return sched_poll(v, arg);
@@ -237,8 +181,6 @@ long sched_op(unsigned int cmd, gva_t arg)
 		return sched_remote_shutdown(v->domain, arg);
 	case SCHEDOP_watchdog:
 		return sched_watchdog(v->domain, arg);
-	case SCHEDOP_pin_override:
-		return sched_pin_override(v, arg);
 	default:
 		return -ENOSYS;
 	}
@@ -250,7 +192,7 @@ void sched_domain_init(struct domain *d)
 
 	d->sched.weight = SCHED_WEIGHT_DEFAULT;
 	d->sched.cap = 0;
-	sched_cap_init(d);
+	timer_init(&d->sched.unpark, sched_domain_anew, d);
 	for (i = 0; i < ARRAY_SIZE(d->watchdog); i++)
 		timer_init(&d->watchdog[i], watchdog_fired, d);
 }
@@ -259,7 +201,7 @@ void sched_domain_stop(struct domain *d)
 {
 	unsigned int i;
 
-	timer_kill(&d->sched.replenish);
+	timer_kill(&d->sched.unpark);
 	for (i = 0; i < ARRAY_SIZE(d->watchdog); i++)
 		timer_kill(&d->watchdog[i]);
 }

@@ -18,7 +18,6 @@ struct cpu *cpus[MAX_CPUS];
 struct core_options options;
 uint64_t sim_now, sim_save_ns;
 unsigned int sim_kicks;
-int sim_alloc_budget;
 
 static struct {
 	struct cpu cpu;
@@ -57,10 +56,6 @@ void apic_timer_set(uint64_t ns)
 
 void *xzalloc(size_t size)
 {
-	if (sim_alloc_budget == 0)
-		return NULL;
-	if (sim_alloc_budget > 0)
-		sim_alloc_budget--;
 	return calloc(1, size);
 }
 
@@ -197,7 +192,6 @@ void sim_reset(unsigned int count, unsigned int threads)
 	sim_now = 1000 * MS;
 	sim_save_ns = 0;
 	sim_kicks = 0;
-	sim_alloc_budget = -1;
 	sim_policy = 0;
 	sim_race = NULL;
 	memset(sim_ports_open, 0, sizeof(sim_ports_open));
@@ -239,7 +233,7 @@ struct sim_domain *sim_domain_add(unsigned int vcpus, uint16_t weight)
 		v->v.id = i;
 		v->v.initialised = true;
 		v->burst = v->left = SIM_FOREVER;
-		assert_int_equal(sched_vcpu_init(&v->v), 0);
+		sched_vcpu_init(&v->v);
 		s->table[i] = &v->v;
 	}
 	for (i = 0; i < vcpus; i++) {
@@ -260,10 +254,8 @@ void sim_end(void)
 	sim_run(MS);
 	for (i = 0; i < nr_domains; i++) {
 		sched_domain_stop(&domains[i]->d);
-		for (k = 0; k < domains[i]->d.max_vcpus; k++) {
+		for (k = 0; k < domains[i]->d.max_vcpus; k++)
 			assert_false(vcpu_is_running(&domains[i]->vcpu[k].v));
-			sched_vcpu_free(&domains[i]->vcpu[k].v);
-		}
 	}
 	for (i = 0; i < nr_runqueues; i++) {
 		assert_int_equal(runqueues[i]->nr, 0);
@@ -311,7 +303,7 @@ static void check_enter(unsigned int cpu, struct vcpu *v)
 	assert_true(v->running);
 	assert_int_equal(v->processor, cpu);
 	assert_int_equal(v->runstate.state, RUNSTATE_running);
-	assert_true(test_bit(cpu, v->sched->hard.bits));
+	assert_true(test_bit(cpu, v->sched.hard.bits));
 	assert_false(test_bit(cpu, sched_idle.bits));
 	for (i = 0; i < nr_cpus; i++) {
 		const struct vcpu *other[2] = { machine[i].in, machine[i].saving };
@@ -415,12 +407,12 @@ void sim_settle(void)
 }
 
 /* Has a CPU been claimed for @sv that is done in a moment, since it only saves what it ran? */
-static bool taken_by_saver(const struct sched_vcpu *sv)
+static bool taken_by_saver(const struct vcpu *v)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr_cpus; i++)
-		if (machine[i].saving && test_bit(i, sv->hard.bits) &&
+		if (machine[i].saving && test_bit(i, v->sched.hard.bits) &&
 		    !test_bit(i, sched_idle.bits))
 			return true;
 	return false;
@@ -430,7 +422,7 @@ static bool taken_by_saver(const struct sched_vcpu *sv)
 static void check_work_conserving(void)
 {
 	unsigned int i, r;
-	struct sched_vcpu *sv;
+	struct vcpu *v;
 
 	if (options.sched_gran > 1)
 		return;
@@ -438,8 +430,8 @@ static void check_work_conserving(void)
 		if (machine[i].in || machine[i].saving)
 			continue;
 		for (r = 0; r < nr_runqueues; r++)
-			list_for_each_entry (sv, &runqueues[r]->queue, link)
-				assert_false(test_bit(i, sv->hard.bits) && !taken_by_saver(sv));
+			list_for_each_entry (v, &runqueues[r]->queue, sched.link)
+				assert_false(test_bit(i, v->sched.hard.bits) && !taken_by_saver(v));
 	}
 }
 

@@ -42,7 +42,6 @@ struct sim_domain {
 extern uint64_t sim_now;
 extern uint64_t sim_save_ns;   /* how long saving a vCPU's state takes */
 extern unsigned int sim_kicks; /* cpu_kick() calls */
-extern int sim_alloc_budget;   /* allocations that succeed; -1: all */
 
 /* Guests: a guest-virtual address is a pointer of the test; null faults. */
 extern bool sim_ports_open[64], sim_ports_pending[64];
