@@ -356,7 +356,7 @@ def known_in_source(root, group):
     # Comments mention operations without handling them.
     text = re.sub(r'/\*.*?\*/', '', text, flags=re.S)
     known = set(re.findall(r'\b[A-Z]+_\w+', text))
-    known |= {'EVTCHNOP_' + n for n in re.findall(r'\bOP\((\w+),', text)}
+    known |= {'EVTCHNOP_' + n for n in re.findall(r'\b(?:PORT_)?OP\((\w+)[,)]', text)}
     return known
 
 

@@ -33,13 +33,13 @@ void evtchn_dump(void)
 
 	for_each_domain (d) {
 		const struct evtchn_table *t = d->evtchn;
-		port_t port = 0;
+		port_t port;
 
 		if (!t)
 			continue;
 		printk("d%u: %u event channels, %s\n", d->id, READ_ONCE(t->in_use),
 		       READ_ONCE(t->fifo) ? "FIFO" : "2-level");
-		while ((port = find_next_bit(t->used, t->valid, port + 1)) < t->valid)
+		for_each_port (t, port, 1, READ_ONCE(t->valid))
 			dump_port(d, evtchn_lookup(t, port));
 	}
 }

@@ -139,24 +139,6 @@ static int op_bind_pirq(struct domain *cur, void *arg)
 	return -EINVAL;
 }
 
-static int op_close(struct domain *cur, void *arg)
-{
-	const struct evtchn_close *op = arg;
-	return evtchn_close(cur, op->port);
-}
-
-static int op_send(struct domain *cur, void *arg)
-{
-	const struct evtchn_send *op = arg;
-	return evtchn_send(cur, op->port);
-}
-
-static int op_unmask(struct domain *cur, void *arg)
-{
-	const struct evtchn_unmask *op = arg;
-	return evtchn_unmask(cur, op->port);
-}
-
 void evtchn_describe(const struct evtchn *chn, struct evtchn_status *out)
 {
 	static const uint8_t status[] = {
@@ -247,10 +229,9 @@ static int op_set_priority(struct domain *d, void *arg)
 static bool close_all(struct domain *d, unsigned int budget)
 {
 	const struct evtchn_table *t = d->evtchn;
-	uint32_t valid = READ_ONCE(t->valid);
-	port_t port = 0;
+	port_t port;
 
-	while ((port = find_next_bit(t->used, valid, port + 1)) < valid) {
+	for_each_port (t, port, 1, READ_ONCE(t->valid)) {
 		if (!budget--)
 			return false;
 		evtchn_close(d, port);
@@ -284,30 +265,33 @@ static int op_reset(struct domain *cur, void *arg)
 }
 
 union evtchn_arg {
+	port_t port;
 	struct evtchn_alloc_unbound alloc_unbound;
 	struct evtchn_status status;
 	struct evtchn_init_control init_control;
 	uint64_t words[3];
 };
 
-#define OP(name, writes, fn) [EVTCHNOP_##name] = { sizeof(struct evtchn_##name), (writes), (fn) }
+#define OP(name, writes, fn) [EVTCHNOP_##name] = { sizeof(struct evtchn_##name), writes, fn, NULL }
+#define PORT_OP(name)	     [EVTCHNOP_##name] = { sizeof(port_t), false, NULL, evtchn_##name }
 
-/* Size of the argument, whether it is written back, and who acts. */
+/* Size of the argument, whether it is written back, and who acts: some take nothing but a port. */
 static const struct {
 	uint8_t size;
 	bool writes;
 	int (*fn)(struct domain *cur, void *arg);
+	int (*port_fn)(struct domain *cur, port_t port);
 } ops[] = {
 	OP(alloc_unbound, true, bind_unbound),
 	OP(bind_interdomain, true, bind_interdomain),
 	OP(bind_virq, true, bind_virq),
 	OP(bind_ipi, true, bind_ipi),
 	OP(bind_pirq, true, op_bind_pirq),
-	OP(close, false, op_close),
-	OP(send, false, op_send),
+	PORT_OP(close),
+	PORT_OP(send),
 	OP(status, true, op_status),
 	OP(bind_vcpu, false, op_bind_vcpu),
-	OP(unmask, false, op_unmask),
+	PORT_OP(unmask),
 	OP(reset, false, op_reset),
 	OP(init_control, true, fifo_init_control),
 	OP(expand_array, false, fifo_expand_array),
@@ -316,14 +300,17 @@ static const struct {
 
 long evtchn_op(unsigned int cmd, gva_t arg)
 {
+	struct domain *cur = current_domain();
 	union evtchn_arg op;
 	int rc;
 
-	if (cmd >= ARRAY_SIZE(ops) || !ops[cmd].fn)
+	if (cmd >= ARRAY_SIZE(ops) || !ops[cmd].size)
 		return -ENOSYS;
 	if (guest_read(&op, arg, ops[cmd].size))
 		return -EFAULT;
-	rc = ops[cmd].fn(current_domain(), &op);
+	if (ops[cmd].port_fn)
+		return ops[cmd].port_fn(cur, op.port);
+	rc = ops[cmd].fn(cur, &op);
 	if (rc == 0 && ops[cmd].writes && guest_write(arg, &op, ops[cmd].size))
 		rc = -EFAULT;
 	return rc;

@@ -248,17 +248,16 @@ static int control_set(struct domain *d, struct fifo_vcpu *q, uint64_t gfn, uint
 }
 
 /* Takes over what is pending in the shared info page; it is raised when the array page comes. */
-static void save_pending(struct domain *d)
+static void save_pending(const struct domain *d)
 {
 	const struct evtchn_table *t = d->evtchn;
+	port_t port;
 
-	for (port_t port = 1; port < min(t->valid, (uint32_t)EVTCHN_2L_NR_CHANNELS); port++) {
+	for_each_port (t, port, 1, t->valid) {
 		struct evtchn *chn = evtchn_lookup(t, port);
 
 		evtchn_lock(chn);
-		if (two_level_flags(d, port) & PORT_PENDING)
-			chn->saved = 1;
-		chn->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+		chn->saved = !!(two_level_flags(d, port) & PORT_PENDING);
 		evtchn_unlock(chn);
 	}
 }
@@ -317,14 +316,14 @@ int fifo_init_control(struct domain *d, void *arg)
 /* Raises the events of the new page that were sent before it was there. The table is locked. */
 static void raise_saved(const struct evtchn_table *t, port_t first)
 {
-	port_t end = min(t->valid, (uint32_t)(first + WORDS_PER_PAGE));
+	port_t end = min(t->valid, (uint32_t)(first + WORDS_PER_PAGE)), port;
 
-	for (port_t port = first; port < end; port++) {
+	for_each_port (t, port, first, end) {
 		struct evtchn *chn = evtchn_lookup(t, port);
 		bool saved;
 
 		evtchn_lock(chn);
-		saved = chn->saved && evtchn_state(chn->binding) > EVTCHN_RESERVED;
+		saved = chn->saved;
 		chn->saved = 0;
 		if (saved)
 			evtchn_raise(chn);

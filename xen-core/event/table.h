@@ -90,6 +90,11 @@ static inline struct evtchn *evtchn_lookup(const struct evtchn_table *t, port_t 
 	return &t->bucket[port / PORTS_PER_BUCKET][port % PORTS_PER_BUCKET];
 }
 
+/* Ports in use, from @from to before @end. */
+#define for_each_port(t, port, from, end)                                      \
+	for ((port) = find_next_bit((t)->used, (end), (from)); (port) < (end); \
+	     (port) = find_next_bit((t)->used, (end), (port) + 1))
+
 static inline void evtchn_lock(struct evtchn *chn)
 {
 	spin_lock_nested(&chn->lock);
