@@ -230,8 +230,8 @@ static void test_caps(void **state)
 	static const struct {
 		unsigned int cpus, vcpus;
 		uint16_t cap;
-	} mix[] = { { 1, 1, 10 },  { 1, 1, 50 }, { 2, 2, 50 },
-		    { 2, 2, 150 }, { 4, 4, 25 }, { 4, 3, 270 } };
+	} mix[] = { { 1, 1, 1 },   { 1, 1, 10 }, { 1, 1, 50 },	{ 1, 1, 99 },  { 2, 2, 50 },
+		    { 2, 2, 150 }, { 4, 4, 25 }, { 4, 3, 270 }, { 8, 8, 790 }, { 8, 8, 350 } };
 	struct xen_domctl_scheduler_op op = { .sched_id = XEN_SCHEDULER_CREDIT2,
 					      .cmd = XEN_DOMCTL_SCHEDOP_putinfo };
 	unsigned int i, k;

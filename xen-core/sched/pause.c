@@ -4,7 +4,7 @@
 #include "hvm/hvm.h"
 #include "lib/bitops.h"
 #include "lib/printk.h"
-#include "sched/sched.h"
+#include "sched/runqueue.h"
 
 void vcpu_unblock(struct vcpu *v)
 {
@@ -56,12 +56,8 @@ void vcpu_unpause(struct vcpu *v)
 
 void domain_pause_nosync(struct domain *d)
 {
-	struct vcpu *v;
-	unsigned int i;
-
 	__atomic_fetch_add(&d->pause_count, 1, __ATOMIC_SEQ_CST);
-	for_each_vcpu (d, v, i)
-		vcpu_sleep(v);
+	sched_domain_anew(d);
 }
 
 void domain_pause_sync(struct domain *d)

@@ -58,16 +58,21 @@ static void rq_changed(struct runqueue *rq, unsigned int nr)
 	WRITE_ONCE(rq->head_vtime, nr ? rq_head(rq)->sched.vtime : ~0UL);
 }
 
-/* Least virtual time that waits or runs on @rq about now, ~0 when there is none. */
-static uint64_t rq_floor(const struct runqueue *rq, uint64_t now)
+uint64_t rq_running_vtime(const struct runqueue *rq, uint64_t now)
 {
-	uint64_t least = READ_ONCE(rq->head_vtime);
+	uint64_t least = ~0UL;
 	unsigned int i;
 
 	for_each_rq_cpu (rq, i)
 		if (READ_ONCE(sched_cpu(i)->weight))
 			least = min(least, sched_cpu_vtime(sched_cpu(i), now));
 	return least;
+}
+
+/* Least virtual time that waits or runs on @rq about now, ~0 when there is none. */
+static uint64_t rq_floor(const struct runqueue *rq, uint64_t now)
+{
+	return min(READ_ONCE(rq->head_vtime), rq_running_vtime(rq, now));
 }
 
 /* Brings @v's virtual time near the queue's. */

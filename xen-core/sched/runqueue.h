@@ -80,6 +80,8 @@ uint16_t sched_weight(const struct domain *d);
 
 /* @cpu's current vCPU's virtual time about now (without a lock); 0: it idles. */
 uint64_t sched_cpu_vtime(const struct sched_cpu *sc, uint64_t now);
+/* The least of those of @rq's CPUs that do not idle; ~0: all do. */
+uint64_t rq_running_vtime(const struct runqueue *rq, uint64_t now);
 
 /* Under rq->lock. */
 void rq_remove(struct runqueue *rq, struct vcpu *v);

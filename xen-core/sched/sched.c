@@ -302,21 +302,6 @@ static struct vcpu *prefer(struct sched_cpu *sc, struct vcpu *prev, struct vcpu 
 	return best;
 }
 
-/* Least virtual time among what @rq's CPUs run, but for @prev, and of @best. */
-static uint64_t core_vtime(const struct runqueue *rq, const struct vcpu *prev,
-			   const struct vcpu *best, uint64_t now)
-{
-	uint64_t least = best ? best->sched.vtime : ~0UL;
-	unsigned int i;
-
-	if (prev)
-		least = min(least, prev->sched.vtime);
-	for_each_rq_cpu (rq, i)
-		if (sched_cpu(i)->curr && sched_cpu(i)->curr != prev)
-			least = min(least, sched_cpu_vtime(sched_cpu(i), now));
-	return least;
-}
-
 /* Does a CPU of @rq save the state of a vCPU of another domain than @d? */
 static bool saves_another(const struct runqueue *rq, const struct domain *d)
 {
@@ -380,7 +365,8 @@ static struct vcpu *choose(struct sched_cpu *sc, uint64_t now)
 		return NULL;
 	same = rq_first(rq, cpu, rq->dom);
 	if (best && best != same && now - rq->dom_since >= sched_ratelimit &&
-	    best->sched.vtime + SCHED_GRAIN < core_vtime(rq, prev, same, now)) {
+	    best->sched.vtime + SCHED_GRAIN < rq_running_vtime(rq, now) &&
+	    (!same || best->sched.vtime + SCHED_GRAIN < same->sched.vtime)) {
 		rq->wanted = best->domain;
 		kick_siblings(rq, cpu);
 		return NULL;
