@@ -14,7 +14,7 @@ enum lock_rank {
 	LOCK_DOMCTL,   /* serialises changes to the set of domains */
 	LOCK_DOMAIN,   /* d->lock: life cycle, parameters */
 	LOCK_GRANT,    /* grant table of one domain */
-	LOCK_EVTCHN,   /* event-channel table of one domain (two: lower domid first) */
+	LOCK_EVTCHN,   /* event-channel table of one domain, then its channels */
 	LOCK_P2M,      /* p2m of one domain (two: lower domid first) */
 	LOCK_SCHED,    /* scheduler-wide parameters */
 	LOCK_RUNQUEUE, /* run queue of one CPU (two: lower CPU first) */

@@ -24,12 +24,13 @@ bool sched_capped_out(const struct domain *d)
 void sched_cap_use(struct domain *d, uint64_t ns, uint64_t now)
 {
 	uint64_t since = READ_ONCE(d->sched.capped_since), cap = READ_ONCE(d->sched.cap);
-	uint64_t old = paid_until(d), paid;
+	uint64_t old, paid;
 
 	if (!cap)
 		return;
 	/* What ran before there was a cap is not charged. */
 	ns = now > since ? min(ns, now - since) : 0;
+	old = paid_until(d);
 	do
 		paid = max(old, now - 2 * SCHED_CAP_PERIOD) + ns * 100 / cap;
 	while (!__atomic_compare_exchange_n(&d->sched.paid, &old, paid, true, __ATOMIC_RELAXED,
@@ -38,15 +39,18 @@ void sched_cap_use(struct domain *d, uint64_t ns, uint64_t now)
 
 uint64_t sched_cap_slice(const struct domain *d, uint64_t now)
 {
-	uint64_t cap = READ_ONCE(d->sched.cap), paid = paid_until(d), use = 0;
+	uint64_t cap = READ_ONCE(d->sched.cap), paid, use = 0;
 	const struct vcpu *v;
 	unsigned int i;
 
+	if (!cap)
+		return SCHED_SLICE_MAX;
 	/* Per cent of a CPU that they use now. */
 	for_each_vcpu (d, v, i)
 		use += READ_ONCE(v->running) ? 100 : 0;
-	if (!cap || use <= cap)
+	if (use <= cap)
 		return SCHED_SLICE_MAX;
+	paid = paid_until(d);
 	return max(now > paid ? (now - paid) * cap / (use - cap) : 0, MS / 10);
 }
 
