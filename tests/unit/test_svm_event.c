@@ -103,7 +103,8 @@ static void leave(bool taken, uint64_t interrupted)
 	if (taken)
 		vmcb.vintr &= ~VINTR_IRQ;
 	vmcb.exitintinfo = interrupted;
-	svm_take_back_interrupt(&vcpu, offered);
+	if (offered >= 0)
+		svm_take_back_interrupt(&vcpu, offered);
 }
 
 static void nothing_or_once(void **state)

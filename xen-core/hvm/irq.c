@@ -33,14 +33,14 @@ void hvm_event_pending(struct vcpu *v)
 }
 
 /*
- * Is there a callback to inject? The upcall flag lives in guest memory, so it is read only after
- * an event was announced, and as long as the guest leaves it set.
+ * Is there a callback to inject, now that event_check is set? The upcall flag lives in guest memory, so
+ * it is read only after an event was announced, and as long as the guest leaves it set.
  */
 static bool callback_pending(struct vcpu *v)
 {
 	bool *check = &hvm_vcpu(v)->event_check;
 
-	if (!READ_ONCE(*check))
+	if (!READ_ONCE(v->domain->callback_vector) || READ_ONCE(v->upcall_vector))
 		return false;
 	/* Cleared before the look: an event that arrives meanwhile sets it again. */
 	__atomic_store_n(check, false, __ATOMIC_SEQ_CST);
@@ -50,15 +50,23 @@ static bool callback_pending(struct vcpu *v)
 	return true;
 }
 
+/* Not inlined: most entries find nothing announced, and need no more of the stack than a jump. */
+static __attribute__((noinline)) int pending_or_callback(struct vcpu *v)
+{
+	int vector = vlapic_pending(v);
+
+	if (vector >= 0 || !callback_pending(v))
+		return vector;
+	hvm_vcpu(v)->vector_is_callback = true;
+	return READ_ONCE(v->domain->callback_vector);
+}
+
 int hvm_pending_vector(struct vcpu *v)
 {
 	struct hvm_vcpu *h = hvm_vcpu(v);
-	uint8_t callback = READ_ONCE(v->domain->callback_vector);
-	int vector = vlapic_pending(v);
 
-	h->vector_is_callback =
-		vector < 0 && callback && !READ_ONCE(v->upcall_vector) && callback_pending(v);
-	return h->vector_is_callback ? callback : vector;
+	h->vector_is_callback = false;
+	return likely(!READ_ONCE(h->event_check)) ? vlapic_pending(v) : pending_or_callback(v);
 }
 
 bool hvm_interrupt_waits(struct vcpu *v)

@@ -143,6 +143,6 @@ void svm_take_back_interrupt(struct vcpu *v, int vector)
 	bool broken_off =
 		(c->exitintinfo & EVENT_VALID) && EVENT_TYPE(c->exitintinfo) == EVENT_INTR;
 
-	if (vector >= 0 && ((c->vintr & VINTR_IRQ) || broken_off))
+	if ((c->vintr & VINTR_IRQ) || broken_off)
 		hvm_requeue_vector(v, vector);
 }

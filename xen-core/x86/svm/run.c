@@ -38,7 +38,8 @@ void svm_run(struct vcpu *v)
 	epoch_enter();
 	WRITE_ONCE(cpu->exits, cpu->exits + 1);
 	WRITE_ONCE(cpu->in_guest, false);
-	svm_take_back_interrupt(v, offered);
+	if (unlikely(offered >= 0))
+		svm_take_back_interrupt(v, offered);
 	/* CR8 is the guest's without an exit; the local APIC's TPR is the same register. */
 	if (unlikely((c->vintr & VINTR_TPR_MASK) != tpr))
 		vlapic_set_tpr(v, (uint8_t)((c->vintr & VINTR_TPR_MASK) << 4));

@@ -57,7 +57,7 @@ void svm_cancel_event(struct vmcb *vmcb);
  * event a second time, in the middle of the handler.
  */
 int svm_offer_interrupt(struct vcpu *v);
-/* After the exit: when the CPU did not take what was given, or not wholly, it waits again. */
+/* After the exit: when the CPU did not take the @vector that was given, or not wholly, it waits again. */
 void svm_take_back_interrupt(struct vcpu *v, int vector);
 /* The guest's CPU would reset: its domain is shut down for a reboot. */
 void svm_triple_fault(struct vcpu *v);
