@@ -118,7 +118,10 @@ static void sidtab_insert(struct sidtab *t, struct sid_entry *e)
 		__atomic_store_n(bucket, sid, __ATOMIC_RELEASE);
 }
 
-/* Brings @t up to the SIDs that @old has. 0 or -ENOMEM. */
+/*
+ * Brings @t, which nobody else uses yet, up to the SIDs that @old has. Where they are the same table,
+ * because the policy stays, others add to it meanwhile: then there is nothing to do. 0 or -ENOMEM.
+ */
 static int sidtab_follow(struct sidtab *t, const struct sidtab *old)
 {
 	const struct context *c;
@@ -126,7 +129,8 @@ static int sidtab_follow(struct sidtab *t, const struct sidtab *old)
 	struct sid_entry *e;
 	const char *text;
 
-	while (t->n < (old ? __atomic_load_n(&old->n, __ATOMIC_ACQUIRE) : XSM_SID_INITIAL)) {
+	while (t != old &&
+	       t->n < (old ? __atomic_load_n(&old->n, __ATOMIC_ACQUIRE) : XSM_SID_INITIAL)) {
 		text = t->n < XSM_SID_INITIAL ? NULL : old->entry[t->n + 1]->text;
 		if (!text)
 			c = policy_initial_context(t->policy, t->n + 1);
