@@ -46,14 +46,19 @@ static void periodic_fired(void *data)
 	if (!READ_ONCE(v->periodic_period))
 		return;
 	evtchn_raise_virq_vcpu(v, VIRQ_TIMER);
+	/* Either we see that it runs, or the CPU that it comes to sees that the timer rests. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (vcpu_is_running(v))
 		periodic_arm(v, due);
 }
 
 void vcpu_timers_resume(struct vcpu *v)
 {
-	if (!timer_armed(&v->periodic))
-		periodic_arm(v, v->periodic.expires);
+	if (READ_ONCE(v->periodic_period)) {
+		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* after v->running: periodic_fired() */
+		if (!timer_armed(&v->periodic))
+			periodic_arm(v, v->periodic.expires);
+	}
 	vlapic_timer_resume(v);
 }
 

@@ -12,7 +12,7 @@ struct svm_vcpu {
 	struct guest_regs regs; /* rax, rsp, rip, rflags are copied from and to the VMCB */
 	struct vmcb *vmcb;	/* a core page */
 	maddr_t vmcb_addr;
-	void *fpu;     /* FXSAVE or XSAVE image, as large as fpu_size() */
+	void *fpu;     /* a page with an FXSAVE or XSAVE image */
 	uint32_t xcr0; /* what the core knows is in its low half */
 	uint64_t tsc_aux;
 	uint64_t pending_event; /* exception to inject, in the form of EVENTINJ; 0: none */
