@@ -14,8 +14,11 @@
 #define XCR0_SSE    2U
 #define XCR0_AVX    4U
 #define XCR0_AVX512 0xe0U /* three parts, all or none, and with AVX */
-/* What the core knows to be pure register state. */
-#define XCR0_KNOWN  0xe7U
+/*
+ * What the core knows to be pure register state. The protection keys' register (bit 9) is for no guest,
+ * but the core does not see who sets CR4.PKE to use it all the same.
+ */
+#define XCR0_KNOWN  0x2e7U
 
 static uint32_t host_xcr0; /* 0: no XSAVE */
 
