@@ -142,8 +142,11 @@ static void svm_vcpu_free(struct vcpu *v)
 		return;
 	if (sv->vmcb)
 		core_pages_free(sv->vmcb);
-	if (sv->fpu)
+	if (sv->fpu) {
+		/* It may hold secrets, and a free page may stay mapped. */
+		memset(sv->fpu, 0, PAGE_SIZE);
 		core_pages_free(sv->fpu);
+	}
 	memset(sv, 0, sizeof(*sv));
 	xfree(sv);
 	v->vm = NULL;
