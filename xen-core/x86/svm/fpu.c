@@ -20,7 +20,10 @@
  */
 #define XCR0_KNOWN  0x2e7U
 
+#define FP_POINTERS (1U << 2) /* 0x80000008, EBX: FXRSTOR and XRSTOR load them always */
+
 static uint32_t host_xcr0; /* 0: no XSAVE */
+static bool keeps_pointers;
 
 static void xsetbv(uint32_t value)
 {
@@ -43,6 +46,8 @@ void fpu_boot(void)
 {
 	uint32_t r[4];
 
+	cpuid(0x80000008, 0, r);
+	keeps_pointers = !(r[1] & FP_POINTERS);
 	cpuid(1, 0, r);
 	if (!(r[2] & 1U << 26))
 		return;
@@ -81,8 +86,21 @@ void fpu_save(struct svm_vcpu *sv)
 	}
 }
 
+/*
+ * Where the last x87 instruction was, and its operand, AMD's older CPUs load only with a pending exception
+ * (APM vol. 2, "FXSAVE and FXRSTOR instructions"). So that they are not another domain's, the core has one.
+ */
+static void forget_pointers(void)
+{
+	static const uint32_t zero;
+
+	asm volatile("fnclex\n\tffree %%st(7)\n\tfildl %0" : : "m"(zero));
+}
+
 void fpu_load(struct svm_vcpu *sv)
 {
+	if (keeps_pointers)
+		forget_pointers();
 	if (host_xcr0) {
 		xsetbv(host_xcr0);
 		asm volatile("xrstor64 (%0)" : : "r"(sv->fpu), "a"(host_xcr0), "d"(0) : "memory");
