@@ -108,7 +108,6 @@ NOTES = {
         'Records HEADER, CPU and MTRR alone: nothing here saves and restores a running guest.',
     'XEN_DOMCTL_sethvmcontext':
         'HEADER, CPU and MTRR; others are -EINVAL. All of it is checked before any of it is set.',
-    'XEN_DOMCTL_set_address_size': '64 only, as for HVM in Xen.',
     'XEN_DOMCTL_settscinfo': "Modes default and never-emulate, at the host's frequency.",
     'XEN_DOMCTL_setnodeaffinity': 'There is one node, which must be in the map.',
     'XEN_DOMCTL_set_paging_mempool_size': 'Only raises.',
@@ -198,6 +197,8 @@ NOT_OFFERED = {
         'XEN_SYSCTL_get_cpu_levelling_caps',
     'No save, restore or migration of guests.':
         'XEN_DOMCTL_subscribe XEN_DOMCTL_gettscinfo',
+    'PV guests only, in Xen too.':
+        'XEN_DOMCTL_set_address_size XEN_DOMCTL_get_address_size',
     'XEN_DOMCTL_set_paging_mempool_size does it; no log-dirty mode.':
         'XEN_DOMCTL_shadow_op',
     'CPUs are fixed at boot.':

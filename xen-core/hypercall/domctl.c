@@ -127,16 +127,6 @@ static long domctl_settimeoffset(struct op_call *call)
 	return 0;
 }
 
-/* 64, for all: setting it to that is no change. */
-static long domctl_address_size(struct op_call *call)
-{
-	struct xen_domctl_address_size *op = &call->u.domctl.u.address_size;
-
-	if (call->op->nr == XEN_DOMCTL_get_address_size)
-		op->size = 64;
-	return op->size == 64 ? 0 : -EINVAL;
-}
-
 static long domctl_set_target(struct op_call *call)
 {
 	struct domain *target = domain_lookup(call->u.domctl.u.set_target.target);
@@ -194,8 +184,6 @@ static const struct op_entry ops[] = {
 	OP(XEN_DOMCTL_sendtrigger, XSM_DOMAIN__TRIGGER, domctl_sendtrigger, 0),
 	OP(XEN_DOMCTL_gethvmcontext, XSM_HVM__GETHVMC, domctl_gethvmcontext, OP_OTHER | OP_OUT),
 	OP(XEN_DOMCTL_sethvmcontext, XSM_HVM__SETHVMC, domctl_sethvmcontext, OP_OTHER),
-	OP(XEN_DOMCTL_set_address_size, XSM_DOMAIN__SETADDRSIZE, domctl_address_size, 0),
-	OP(XEN_DOMCTL_get_address_size, XSM_DOMAIN__GETADDRSIZE, domctl_address_size, OP_OUT),
 	OP(XEN_DOMCTL_set_target, OP_HOOK_IN_ACT, domctl_set_target, 0),
 	OP(XEN_DOMCTL_gethvmcontext_partial, XSM_HVM__GETHVMC, domctl_gethvmcontext_partial,
 	   OP_OTHER | OP_OUT),
@@ -241,7 +229,8 @@ const struct op_table domctl_ops = {
 	.hypercall = "domctl",
 	OP_ENTRIES(ops),
 	OP_REFUSED(XEN_DOMCTL_shadow_op, XEN_DOMCTL_subscribe, XEN_DOMCTL_gettscinfo,
-		   XEN_DOMCTL_setvcpucontext, XEN_DOMCTL_setdebugging, XEN_DOMCTL_assign_device,
+		   XEN_DOMCTL_setvcpucontext, XEN_DOMCTL_set_address_size,
+		   XEN_DOMCTL_get_address_size, XEN_DOMCTL_setdebugging, XEN_DOMCTL_assign_device,
 		   XEN_DOMCTL_bind_pt_irq, XEN_DOMCTL_memory_mapping, XEN_DOMCTL_ioport_mapping,
 		   XEN_DOMCTL_set_ext_vcpucontext, XEN_DOMCTL_get_ext_vcpucontext,
 		   XEN_DOMCTL_test_assign_device, XEN_DOMCTL_deassign_device,
