@@ -266,7 +266,7 @@ static void test_vcpucontext(void **state)
 	assert_int_equal(run(), -ENOMEM);
 	fake_alloc_budget = -1;
 	dom1->d.vcpu[0] = NULL;
-	assert_int_equal(run(), -ESRCH);
+	assert_int_equal(run(), -EINVAL);
 	begin(XEN_DOMCTL_getvcpucontext, 0);
 	assert_int_equal(run(), -EINVAL);
 }

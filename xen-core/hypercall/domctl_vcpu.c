@@ -84,10 +84,10 @@ long domctl_getvcpucontext(struct op_call *call)
 	const struct xen_domctl_vcpucontext *op = &call->u.domctl.u.vcpucontext;
 	struct vcpu_guest_context *c;
 	struct vcpu *v;
-	int rc = find_vcpu(call, op->vcpu, &v);
+	int rc;
 
-	if (rc)
-		return rc;
+	if (find_vcpu(call, op->vcpu, &v))
+		return -EINVAL;
 	if (!v->initialised)
 		return -ENODATA;
 	c = xzalloc(sizeof(*c));

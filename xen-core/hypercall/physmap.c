@@ -160,7 +160,7 @@ static int batch_foreign(struct op_call *call, const struct xen_add_to_physmap_b
 
 	*foreign = NULL;
 	if (x->space != XENMAPSPACE_gmfn_foreign)
-		return x->space == XENMAPSPACE_gmfn_range ? -EINVAL : 0;
+		return x->space == XENMAPSPACE_gmfn_range ? -EOPNOTSUPP : 0;
 	*foreign = domain_lookup(x->u.foreign_domid);
 	if (!*foreign || *foreign == call->d)
 		return *foreign ? -EINVAL : -ESRCH;
