@@ -4,6 +4,7 @@
  * the change from 2-level, and guests that write nonsense into what they share with the core.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include "support/fake.h"
 #include "event/evtchn.h"
@@ -343,6 +344,33 @@ static void test_migration(void **state)
 	evtchn_dump();
 }
 
+static void *switch_over(void *result)
+{
+	*(long *)result = init_control(CONTROL_GFN, 0, 0);
+	return NULL;
+}
+
+/* An event that comes while the change is going on, with no array page yet, is kept as well. */
+static void test_switch_race(void **state)
+{
+	struct evtchn_table *t = a->d.evtchn;
+	port_t p = ipi(0);
+	struct evtchn *chn = evtchn_lookup(t, p);
+	pthread_t thread;
+	long result = -1;
+
+	(void)state;
+	evtchn_lock(chn);
+	assert_int_equal(pthread_create(&thread, NULL, switch_over, &result), 0);
+	while (!__atomic_load_n(&t->fifo, __ATOMIC_ACQUIRE))
+		sched_yield();
+	evtchn_raise(chn);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(result, 0);
+	assert_int_equal(expand(ARRAY_GFN), 0);
+	assert_int_equal(control(0)->head[7], p);
+}
+
 static void test_no_control_block(void **state)
 {
 	port_t p;
@@ -509,6 +537,7 @@ int main(void)
 		TF(test_move_between_vcpus),
 		TF(test_mask_unmask),
 		T2(test_migration),
+		T2(test_switch_race),
 		T2(test_no_control_block),
 		TF(test_close_while_linked),
 		TF(test_reset_returns_to_two_level),

@@ -257,7 +257,9 @@ static void save_pending(const struct domain *d)
 		struct evtchn *chn = evtchn_lookup(t, port);
 
 		evtchn_lock(chn);
-		chn->saved = !!(two_level_flags(d, port) & PORT_PENDING);
+		/* One that was sent since the change has been saved already. */
+		if (two_level_flags(d, port) & PORT_PENDING)
+			chn->saved = 1;
 		evtchn_unlock(chn);
 	}
 }
