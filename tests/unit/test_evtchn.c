@@ -599,6 +599,37 @@ static void test_poll(void **state)
 	assert_false(b->d.evtchn->polled);
 }
 
+static port_t poll_other;
+
+static void send_to_other(struct vcpu *v)
+{
+	(void)v;
+	fake_unblock_hook = NULL;
+	assert_int_equal(evtchn_send(&a->d, poll_other), 0);
+}
+
+/* Events for two that wait, each for its own port: while one of them is being woken the other's comes. */
+static void test_poll_race(void **state)
+{
+	port_t pa, pb[2];
+
+	(void)state;
+	connect(&pa, &pb[0]);
+	connect(&poll_other, &pb[1]);
+	quiet(b);
+	for (unsigned int i = 0; i < 2; i++) {
+		b->vcpus[i].poll_port = pb[i];
+		b->vcpus[i].pause_flags = 1UL << PAUSE_POLL;
+		assert_int_equal(evtchn_poll(&b->d, &pb[i], 1), 0);
+	}
+	fake_unblock_hook = send_to_other;
+	port_op(EVTCHNOP_send, pa);
+	assert_null(fake_unblock_hook);
+	assert_int_equal(b->unblocked[0], 1);
+	assert_int_equal(b->unblocked[1], 1);
+	assert_false(b->d.evtchn->polled);
+}
+
 static void test_vcpu_info(void **state)
 {
 	(void)state;
@@ -793,6 +824,7 @@ int main(void)
 		T(test_reset),
 		T(test_destroy_in_steps),
 		T(test_poll),
+		T(test_poll_race),
 		T(test_vcpu_info),
 		T(test_no_vcpu),
 		T(test_deliver_to_rebound),

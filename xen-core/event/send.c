@@ -3,31 +3,38 @@
 #include "event/table.h"
 #include "hvm/hvm.h"
 
-/*
- * Wakes the vCPUs of @d that wait in SCHEDOP_poll for @port, or for several ports. The flag goes
- * first, so that a vCPU that starts to wait meanwhile sets it again (evtchn_poll).
- */
-static void wake_pollers(struct domain *d, port_t port)
+/* Wakes the vCPUs of @d that poll @port, or several ports, or (@all) any. True: others poll. */
+static bool wake_those(struct domain *d, port_t port, bool all)
 {
-	struct evtchn_table *t = d->evtchn;
-	bool still = false;
+	bool others = false;
 	struct vcpu *v;
 	unsigned int i;
 
-	(void)__atomic_exchange_n(&t->polled, false, __ATOMIC_SEQ_CST);
 	for_each_vcpu (d, v, i) {
 		uint32_t waits_for;
 
 		if (!test_bit(PAUSE_POLL, &v->pause_flags))
 			continue;
 		waits_for = READ_ONCE(v->poll_port);
-		if (waits_for == 0 || waits_for == port)
+		if (all || waits_for == 0 || waits_for == port)
 			vcpu_unblock(v);
 		else
-			still = true;
+			others = true;
 	}
-	if (still)
-		WRITE_ONCE(t->polled, true);
+	return others;
+}
+
+/*
+ * The flag stays as long as someone polls, or an event for that one would not be seen to be one. Who
+ * has begun to since the first look wrote the flag before or after us, which we can't tell: it has
+ * another look itself. Who begins later writes it again (evtchn_poll).
+ */
+static void wake_pollers(struct domain *d, port_t port)
+{
+	if (wake_those(d, port, false))
+		return;
+	(void)__atomic_exchange_n(&d->evtchn->polled, false, __ATOMIC_SEQ_CST);
+	wake_those(d, port, true);
 }
 
 void evtchn_raise(struct evtchn *chn)

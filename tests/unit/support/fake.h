@@ -77,6 +77,8 @@ extern int fake_alloc_budget;
 extern int fake_p2m_error; /* what p2m_map() returns, when not 0 */
 /* Called before the n-th read of guest memory by window or copy from now on (races). */
 extern void (*fake_window_hook)(void *page);
+/* Called by vcpu_unblock(), as if another CPU did something at that moment. */
+extern void (*fake_unblock_hook)(struct vcpu *v);
 
 /* Runs @op with its argument @arg (a struct) in the memory of the current domain at 0x1000. */
 #define FAKE_ARG_GPA 0x1000UL

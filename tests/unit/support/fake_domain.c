@@ -138,11 +138,15 @@ void hvm_event_pending(struct vcpu *v)
 	__atomic_fetch_add(&fake_of(v->domain)->notified[v->id], 1, __ATOMIC_RELAXED);
 }
 
+void (*fake_unblock_hook)(struct vcpu *v);
+
 void vcpu_unblock(struct vcpu *v)
 {
 	__atomic_fetch_and(&v->pause_flags, ~((1UL << PAUSE_POLL) | (1UL << PAUSE_BLOCKED)),
 			   __ATOMIC_SEQ_CST);
 	fake_of(v->domain)->unblocked[v->id]++;
+	if (fake_unblock_hook)
+		fake_unblock_hook(v);
 }
 
 bool hypercall_preempt(void)
