@@ -40,7 +40,7 @@ static bool callback_pending(struct vcpu *v)
 {
 	bool *check = &hvm_vcpu(v)->event_check;
 
-	if (!READ_ONCE(v->domain->callback_vector) || READ_ONCE(v->upcall_vector))
+	if (READ_ONCE(v->upcall_vector))
 		return false;
 	/* Cleared before the look: an event that arrives meanwhile sets it again. */
 	__atomic_store_n(check, false, __ATOMIC_SEQ_CST);
@@ -53,12 +53,14 @@ static bool callback_pending(struct vcpu *v)
 /* Not inlined: most entries find nothing announced, and need no more of the stack than a jump. */
 static __attribute__((noinline)) int pending_or_callback(struct vcpu *v)
 {
+	/* Once: another vCPU may take it away. */
+	uint8_t callback = READ_ONCE(v->domain->callback_vector);
 	int vector = vlapic_pending(v);
 
-	if (vector >= 0 || !callback_pending(v))
+	if (vector >= 0 || !callback || !callback_pending(v))
 		return vector;
 	hvm_vcpu(v)->vector_is_callback = true;
-	return READ_ONCE(v->domain->callback_vector);
+	return callback;
 }
 
 int hvm_pending_vector(struct vcpu *v)
