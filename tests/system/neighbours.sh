@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # REQ core/3: a guest that spins and one that crashes in a loop don't disturb a third.
-# TIMEOUT: 600
+# TIMEOUT: 1500
 # ADD: BUILD/tests/guests/pair:/tmp/pair
 . /etc/bulkhead/testlib.sh
 
