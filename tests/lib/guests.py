@@ -32,7 +32,7 @@ def _head(name, folder):
     return dict(re.findall(r"^ \* (CPUS|CMDLINE|QEMU): (.*)$", text, re.M))
 
 
-def boot(name, core, folder="guests", timeout=240, cpus=2, cmdline="",
+def boot(name, core, folder="guests", timeout=600, cpus=2, cmdline="",
          dom0_memory=128, tag=""):
     """The lines that kernel NAME prints, and the console. TAG tells apart runs of one kernel."""
     kernel = BUILD / "tests" / folder / name

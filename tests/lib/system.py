@@ -54,7 +54,7 @@ class Scenario:
         self._runs = 0
         self._judged = False
 
-    def dom0(self, script, cpus=2, timeout=240, add=(), cmdline="", dom0_cmdline="",
+    def dom0(self, script, cpus=2, timeout=400, add=(), cmdline="", dom0_cmdline="",
              options=("--icount",), expect=0, denied=(), unpacked=True):
         """Boots Linux as Dom0 and runs SCRIPT (text) there; its status must be EXPECT, and only
         what DENIED declares may be denied (policy.py). UNPACKED saves seconds in the emulator."""
