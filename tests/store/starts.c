@@ -411,12 +411,10 @@ static void test_no_grant(void)
 static void test_few_descriptors(void)
 {
 	struct raw_client *first, *many[MANY_CLIENTS], *late;
-	struct rlimit old, few;
+	const struct rlimit few = { FEW_FILES, FEW_FILES };
 	unsigned int served = 0;
 	pid_t pid;
 
-	getrlimit(RLIMIT_NOFILE, &old);
-	few = (struct rlimit) { FEW_FILES, FEW_FILES };
 	pid = serves("-N", NULL);
 	prlimit(pid, RLIMIT_NOFILE, &few, NULL);
 	first = client();
@@ -439,7 +437,6 @@ static void test_few_descriptors(void)
 	raw_close(late);
 	raw_close(first);
 	stop(pid);
-	setrlimit(RLIMIT_NOFILE, &old);
 }
 
 /* A client that asks much and reads nothing waits; when it reads, it gets all. */
