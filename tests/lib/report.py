@@ -2,6 +2,7 @@
 """Results of tests: printed as they come, counted, and the reasons of those that are not run."""
 
 import fnmatch
+import re
 import threading
 import time
 
@@ -12,6 +13,9 @@ DIFFERENCES = ROOT / "tests" / "differences.txt"
 
 
 NOT_ASKED = "not asked for"
+
+# What Xen says of each guest that is made: 22 lines that would hide the reason of a failure.
+NOISE = re.compile(r"\(XEN\) HVM ?d?\d+(v\d+)? (save|restore): ")
 
 
 class Failure(Exception):
@@ -26,8 +30,9 @@ def tail(text, lines=40):
     """The last LINES of a log, indented."""
     if isinstance(text, bytes):
         text = text.decode(errors="replace")
-    kept = [line for line in text.replace("\r", "").split("\n") if line.strip()][-lines:]
-    return "\n".join("    | " + line for line in kept)
+    kept = [line for line in text.replace("\r", "").split("\n")
+            if line.strip() and not NOISE.search(line)]
+    return "\n".join("    | " + line for line in kept[-lines:])
 
 
 class Report:
