@@ -11,8 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DYING_WAIT_MS 5000
-
 int life_remove_domain(struct life *life, uint16_t domid, const uint8_t *uuid, struct error *err)
 {
 	struct domain_info info;
@@ -105,6 +103,26 @@ int life_build(struct life *life, struct record *record, life_progress_fn progre
 	return rc;
 }
 
+/*
+ * A guest that ends keeps its record a moment longer than its domain: waits until whoever ends it is
+ * done. False: the record stays.
+ */
+static bool has_ended(const uint8_t uuid[HYPER_UUID_BYTES])
+{
+	struct record record;
+	int rc;
+
+	record_empty(&record);
+	rc = record_load_head(&record, uuid);
+	if (!rc && record.state == RECORD_ENDING && !record_lock(&record, uuid, true)) {
+		rc = record_load_head(&record, uuid);
+		if (rc == -ENOENT)
+			record_remove(&record); /* its lock file was made just now */
+	}
+	record_free(&record);
+	return rc == -ENOENT;
+}
+
 /* Names and UUIDs are unique among domains and records. The name lock is held. */
 static int check_unique(struct life *life, const struct domain_config *config, struct error *err)
 {
@@ -119,7 +137,7 @@ static int check_unique(struct life *life, const struct domain_config *config, s
 				 config->name, domid);
 	if (rc != -ESRCH)
 		return error_errno(err, rc, "cannot look for a domain \"%s\"", config->name);
-	if (!record_find_name(config->name, uuid))
+	if (!record_find_name(config->name, uuid) && !has_ended(uuid))
 		return error_set(err, -EEXIST, "a domain \"%s\" is being made or restarted",
 				 config->name);
 	n = hyper_domain_list_all(life->hyper, &list);

@@ -162,6 +162,64 @@ static void names_are_unique(void **state)
 	assert_nothing_left();
 }
 
+/* Whoever ends a guest: its domain is gone, its record goes a moment later. */
+static pid_t end_slowly(const uint8_t uuid[HYPER_UUID_BYTES])
+{
+	struct record r;
+	int fds[2];
+	char c;
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (!pid) {
+		record_empty(&r);
+		if (record_lock(&r, uuid, true) || record_load(&r, uuid))
+			_exit(1);
+		r.state = RECORD_ENDING;
+		if (record_save(&r, NULL))
+			_exit(1);
+		fake->domains[r.domid].exists = false;
+		(void)!write(fds[1], "x", 1);
+		usleep(200000);
+		record_remove(&r);
+		syscall(SYS_exit_group, 0);
+	}
+	close(fds[1]);
+	assert_int_equal(read(fds[0], &c, 1), 1);
+	close(fds[0]);
+	return pid;
+}
+
+/* REQ toolstack/1: who no longer finds a guest may create it anew at once. */
+static void a_name_is_free_when_its_guest_is_gone(void **state)
+{
+	struct life_create_options options = { .watch = true };
+	uint8_t(*uuids)[HYPER_UUID_BYTES];
+	struct domain_config c = guest("one");
+	struct error err = { 0 };
+	struct life *life;
+	uint16_t domid;
+	int status;
+	pid_t pid;
+
+	assert_int_equal(life_open(&life, &err), 0);
+	assert_int_equal(create("one", &domid), 0);
+	assert_int_equal(record_list(&uuids), 1);
+	pid = end_slowly(uuids[0]);
+	free(uuids);
+	assert_int_equal(life_lookup(life, "one", &domid, NULL), -ESRCH);
+	assert_int_equal(life_create(life, &c, &options, &domid, &err), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	life_close(life);
+	domain_config_free(&c);
+	assert_int_equal(fake_domains_left(), 1);
+	assert_int_equal(destroy(domid), 0);
+	recover();
+	assert_nothing_left();
+}
+
 /* Every step of a creation fails once: nothing may be left, whichever it is. */
 static void a_failing_step_leaves_nothing(void **state)
 {
@@ -498,6 +556,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_guest_lives_and_ends, setup),
 		cmocka_unit_test_setup(names_are_unique, setup),
+		cmocka_unit_test_setup(a_name_is_free_when_its_guest_is_gone, setup),
 		cmocka_unit_test_setup(a_failing_step_leaves_nothing, setup),
 		cmocka_unit_test_setup(a_creation_killed_anywhere_is_cleaned_up, setup),
 		cmocka_unit_test_setup(a_destruction_killed_anywhere_is_cleaned_up, setup),
