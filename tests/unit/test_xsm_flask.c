@@ -486,6 +486,38 @@ static void relabelling_is_checked(void **state)
 	start();
 }
 
+/*
+ * A domain that is being made is in no list yet, and a device model may get another label than it had
+ * when it got its target: how they see themselves and each other follows from the policy in force.
+ */
+static void new_policies_and_labels_reach_every_domain(void **state)
+{
+	struct xen_flask_op op = { .cmd = FLASK_RELABEL_DOMAIN };
+	struct xsm_label made, model;
+
+	(void)state;
+	start();
+	assert_int_equal(load(SERVER), 0);
+	assert_int_equal(xsm_domain_create(&dom0, 2, false, 0, &made), 0);
+	assert_int_equal(load(SHIPPED), 0);
+	assert_int_equal(xsm_domain(&made, &made, XSM_GRANT__SETUP), 0);
+	assert_int_equal(xsm_domain(&made, &guest, XSM_GRANT__SETUP), -EPERM);
+	xsm_enforcing = false;
+	labels[1] = &model;
+	assert_int_equal(xsm_domain_create(&dom0, 3, false, 0, &model), 0);
+	assert_int_equal(
+		xsm_domain_create(&dom0, 1, false, sid("system_u:system_r:hvm_guest_t"), &guest),
+		0);
+	assert_int_equal(xsm_set_target(&dom0, &model, &guest), 0);
+	op.u.relabel.domid = 3;
+	op.u.relabel.sid = sid("system_u:system_r:stubdom_t");
+	assert_int_equal(call(&op), 0);
+	xsm_enforcing = true;
+	labels[1] = &guest;
+	assert_int_equal(xsm_domain(&model, &guest, XSM_HVM__DM), 0);
+	start();
+}
+
 static int count(const char *what)
 {
 	const char *at = host_log();
@@ -633,6 +665,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(labels_of_hardware_are_told),
 		cmocka_unit_test(labels_for_domains_are_listed),
 		cmocka_unit_test(relabelling_is_checked),
+		cmocka_unit_test(new_policies_and_labels_reach_every_domain),
 		cmocka_unit_test(policies_may_lack_permissions),
 		cmocka_unit_test(messages_say_what_was_tried),
 		cmocka_unit_test(uses_are_logged_once),

@@ -166,15 +166,17 @@ static void domains_see_themselves_and_their_target(void **state)
 {
 	(void)state;
 	start_guests();
-	assert_string_equal(sid_text(guest.self_sid), LABEL("hvm_guest_t_self"));
-	assert_int_equal(dom0.self_sid, dom0.sid);
+	assert_string_equal(sid_text(sid_seen(guest.sid, guest.sid | SID_OWN)),
+			    LABEL("hvm_guest_t_self"));
+	assert_int_equal(sid_seen(dom0.sid, dom0.sid | SID_OWN), dom0.sid);
 	assert_int_equal(xsm_domain(&guest, &guest, XSM_MMU__PHYSMAP), 0);
 	assert_int_equal(xsm_domain(&guest, &other, XSM_MMU__PHYSMAP), -EPERM);
 	assert_int_equal(xsm_domain(&stub, &guest, XSM_HVM__DM), -EPERM);
 	assert_int_equal(xsm_set_target(&driver, &stub, &guest), -EPERM);
 	assert_int_equal(xsm_set_target(&dom0, &driver, &guest), -EPERM);
 	assert_int_equal(xsm_set_target(&dom0, &stub, &guest), 0);
-	assert_string_equal(sid_text(stub.target_sid), LABEL("hvm_guest_t_target"));
+	assert_string_equal(sid_text(sid_seen(stub.sid, guest.sid | SID_OWN)),
+			    LABEL("hvm_guest_t_target"));
 	assert_int_equal(xsm_domain(&stub, &guest, XSM_HVM__DM), 0);
 	assert_int_equal(xsm_domain(&stub, &guest, XSM_MMU__MAP_WRITE), 0);
 	/* Pairwise: the other guest has the same label, and is out of reach. */
@@ -386,7 +388,8 @@ static void sealing_takes_everything_away(void **state)
 	host_foreign = 0;
 	assert_int_equal(flask_op(&dom0, &op), 0);
 	assert_string_equal(sid_text(sealed.sid), LABEL("sealed_t"));
-	assert_string_equal(sid_text(sealed.self_sid), LABEL("sealed_t_self"));
+	assert_string_equal(sid_text(sid_seen(sealed.sid, sealed.sid | SID_OWN)),
+			    LABEL("sealed_t_self"));
 	assert_int_equal(xsm_domain(&dom0, &sealed, XSM_MMU__MAP_READ), -EPERM);
 	assert_int_equal(xsm_domain(&dom0, &sealed, XSM_DOMAIN__GETVCPUCONTEXT), -EPERM);
 	assert_int_equal(xsm_domain(&dom0, &sealed, XSM_DOMAIN__SETDEBUGGING), -EPERM);

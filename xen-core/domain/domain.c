@@ -466,14 +466,6 @@ struct xsm_label *xsm_port_label(uint16_t domid)
 	return d ? &d->label : NULL;
 }
 
-void xsm_port_each_label(void (*fn)(struct xsm_label *label, void *arg), void *arg)
-{
-	struct domain *d;
-
-	for_each_domain (d)
-		fn(&d->label, arg);
-}
-
 unsigned int xsm_port_foreign_frames(const struct xsm_label *of)
 {
 	return __atomic_load_n(&container_of(of, struct domain, label)->foreign_frames,

@@ -46,11 +46,18 @@ struct av xsm_decide(const struct xsm_state *s, uint32_t source, uint32_t target
 {
 	const struct policy *p = s->policy;
 	bool unknown = p->unknown == UNKNOWN_ALLOW;
+	const struct context *subject = &sid_entry(s, source)->context;
+	const struct context *object = &sid_entry(s, target & ~SID_OWN)->context;
 	struct av av = { .auditdeny = ~0U };
+	struct context own;
 
+	if (target & SID_OWN) {
+		policy_new_context(p, s->cond, object, subject, p->class_of[XSM_CLASS_DOMAIN],
+				   RULE_TRANSITION, &own);
+		object = context_valid(p, &own) ? &own : object;
+	}
 	if (p->class_of[tclass])
-		policy_access(p, s->cond, &sid_entry(s, source)->context,
-			      &sid_entry(s, target)->context, p->class_of[tclass], &av);
+		policy_access(p, s->cond, subject, object, p->class_of[tclass], &av);
 	return (struct av) {
 		.allowed = to_ours(p, tclass, av.allowed, unknown),
 		.by_rules = to_ours(p, tclass, av.by_rules, unknown),
@@ -148,6 +155,7 @@ static void say(uint32_t source, uint32_t target, enum xsm_perm perm, const stru
 
 	if (!times)
 		return;
+	target = sid_seen(source, target);
 	describe(what, sizeof(what), a);
 	printk(KERN_WARNING "FLASK: avc:  %s  { %s } for%s scontext=%s tcontext=%s tclass=%s "
 			    "permissive=%u times=%u op=%.160s\n",
@@ -172,7 +180,7 @@ static void note_use(struct avc_entry *e, uint32_t source, uint32_t target, enum
 	if (e->quiet & bit || !may_say(source, target, perm, SALT_USED))
 		return;
 	e->quiet |= bit & ~e->av.auditallow;
-	say_rule("used", source, target, perm);
+	say_rule("used", source, sid_seen(source, target), perm);
 }
 
 /* The entry for this question, computed when it is not there. */

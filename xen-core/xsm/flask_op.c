@@ -328,7 +328,6 @@ static int op_relabel(const struct xsm_label *subj, struct xen_flask_op *op)
 		       label->domid);
 		return -EBUSY;
 	}
-	xsm_derive(label, NULL);
 	return 0;
 }
 

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The questions that the core asks (xsm.h), put as source, target and permission. */
 #include "state.h"
-#include "port.h"
 #include "lib/errno.h"
 #include "lib/printk.h"
 #include "x86/cpu.h"
 
-const struct xsm_label xsm_label_io = {
-	.sid = XSM_SID_DOMIO, .self_sid = XSM_SID_DOMIO, .domid = 0x7ff1, .serial = ~0UL
-};
-const struct xsm_label xsm_label_xen = {
-	.sid = XSM_SID_DOMXEN, .self_sid = XSM_SID_DOMXEN, .domid = 0x7ff2, .serial = ~0UL - 1
-};
+const struct xsm_label xsm_label_io = { .sid = XSM_SID_DOMIO, .domid = 0x7ff1, .serial = ~0UL };
+const struct xsm_label xsm_label_xen = { .sid = XSM_SID_DOMXEN,
+					 .domid = 0x7ff2,
+					 .serial = ~0UL - 1 };
 
 static uint64_t last_serial;
 static enum xsm_iommu host_iommu = XSM_IOMMU_FULL;
@@ -35,14 +32,12 @@ static int builtin(const struct xsm_label *subj, const struct xsm_label *obj, en
 	return xsm_classes[perm >> 5].rule[perm & 31] & is ? 0 : -EPERM;
 }
 
-/* How @subj sees @obj: itself and its target under SIDs of their own. */
+/* How @subj sees @obj: itself and its target as SID_OWN says. */
 static uint32_t object_sid(const struct xsm_label *subj, const struct xsm_label *obj)
 {
-	if (subj->serial == obj->serial)
-		return READ_ONCE(obj->self_sid);
-	if (subj->target == obj->serial)
-		return READ_ONCE(subj->target_sid);
-	return READ_ONCE(obj->sid);
+	bool own = subj->serial == obj->serial || READ_ONCE(subj->target) == obj->serial;
+
+	return READ_ONCE(obj->sid) | (own ? SID_OWN : 0);
 }
 
 /* Asks the policy; the built-in rules while there is none. */
@@ -171,7 +166,7 @@ static int new_channel(const struct xsm_label *subj, const struct xsm_label *loc
 		       const struct xsm_label *remote, uint32_t *sid)
 {
 	struct xsm_audit a = { .subj = subj, .obj = remote };
-	uint32_t target = object_sid(local, remote);
+	uint32_t target = sid_seen(READ_ONCE(local->sid), object_sid(local, remote));
 	int err = sid_new(READ_ONCE(local->sid), target, XSM_CLASS_EVENT, RULE_TRANSITION, sid);
 
 	if (!err)
@@ -192,6 +187,7 @@ int xsm_evtchn_interdomain(const struct xsm_label *local, const struct xsm_label
 			   uint32_t remote_sid, uint32_t *sid)
 {
 	struct xsm_audit a = { .subj = remote, .obj = local };
+	uint32_t target;
 	int err;
 
 	*sid = XSM_SID_UNLABELED;
@@ -199,7 +195,8 @@ int xsm_evtchn_interdomain(const struct xsm_label *local, const struct xsm_label
 		return 0;
 	err = new_channel(local, local, remote, sid);
 	/* The far end may have another label than when its port was made. */
-	return err ? err : avc_check(remote_sid, object_sid(remote, local), XSM_EVENT__BIND, &a);
+	target = sid_seen(READ_ONCE(remote->sid), object_sid(remote, local));
+	return err ? err : avc_check(remote_sid, target, XSM_EVENT__BIND, &a);
 }
 
 int xsm_evtchn_send(const struct xsm_label *subj, uint32_t sid)
@@ -215,30 +212,6 @@ int xsm_evtchn_status(const struct xsm_label *subj, const struct xsm_label *owne
 	if (!sid && subj->serial == owner->serial)
 		return 0;
 	return check(subj, owner, sid ? sid : object_sid(subj, owner), XSM_EVENT__STATUS);
-}
-
-/* The SID under which @by, itself or its device model, sees @obj; its own when there is no rule. */
-static uint32_t seen_by(const struct xsm_label *by, const struct xsm_label *obj)
-{
-	uint32_t sid;
-
-	if (xsm_state() && !sid_new(obj->sid, by->sid, XSM_CLASS_DOMAIN, RULE_TRANSITION, &sid))
-		return sid;
-	return obj->sid;
-}
-
-static void retarget(struct xsm_label *dm, void *arg)
-{
-	const struct xsm_label *target = arg;
-
-	if (dm->target == target->serial)
-		WRITE_ONCE(dm->target_sid, seen_by(dm, target));
-}
-
-void xsm_derive(struct xsm_label *label, void *unused)
-{
-	WRITE_ONCE(label->self_sid, seen_by(label, label));
-	xsm_port_each_label(retarget, label);
 }
 
 int xsm_domain_create(const struct xsm_label *subj, uint16_t domid, bool priv, uint32_t ssidref,
@@ -260,7 +233,6 @@ int xsm_domain_create(const struct xsm_label *subj, uint16_t domid, bool priv, u
 		return err;
 	*label = (struct xsm_label) { .sid = ssidref, .domid = domid, .priv = priv };
 	label->serial = __atomic_add_fetch(&last_serial, 1, __ATOMIC_RELAXED);
-	xsm_derive(label, NULL);
 	return 0;
 }
 
@@ -278,7 +250,6 @@ int xsm_set_target(const struct xsm_label *subj, struct xsm_label *dm,
 		err = avc_check(dm->sid, target->sid, XSM_DOMAIN__SET_TARGET, &a);
 	if (err)
 		return err;
-	dm->target_sid = seen_by(dm, target);
 	WRITE_ONCE(dm->target, target->serial);
 	return 0;
 }

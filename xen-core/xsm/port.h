@@ -18,13 +18,6 @@ struct xsm_label;
 struct xsm_label *xsm_port_label(uint16_t domid);
 
 /*
- * Calls @fn for the label of every domain; @fn may call this again. Takes no lock that ranks at or
- * below LOCK_XSM. For a new policy, or a relabelled domain, which change what _self and _target
- * types there are.
- */
-void xsm_port_each_label(void (*fn)(struct xsm_label *label, void *arg), void *arg);
-
-/*
  * Number of frames of the domain labelled @of that other domains have mapped without grants (the
  * builder's mappings). A domain can't be relabelled by another one while there are any, or its
  * builder would keep the view of a guest that it has just sealed.

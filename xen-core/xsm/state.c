@@ -5,7 +5,6 @@
  * before it is taken. Replacements are serialised by xsm_update_begin().
  */
 #include "state.h"
-#include "port.h"
 #include "lib/errno.h"
 #include "lib/printk.h"
 #include "lib/spinlock.h"
@@ -169,7 +168,6 @@ static int state_replace(struct sidtab *t)
 		epoch_defer(&old->sids->epoch, sidtab_free);
 	if (old)
 		epoch_defer(&old->epoch, state_free);
-	xsm_port_each_label(xsm_derive, NULL);
 	return 0;
 }
 
@@ -296,6 +294,15 @@ int sid_new(uint32_t source, uint32_t target, uint32_t tclass, uint32_t kind, ui
 	printk_ratelimited(KERN_WARNING "FLASK: no valid label for a %s of %s by %s\n",
 			   xsm_classes[tclass].name, sid_text(target), sid_text(source));
 	return -EPERM;
+}
+
+uint32_t sid_seen(uint32_t source, uint32_t target)
+{
+	uint32_t sid = target & ~SID_OWN, seen;
+
+	if (sid == target || sid_new(sid, source, XSM_CLASS_DOMAIN, RULE_TRANSITION, &seen))
+		return sid;
+	return seen;
 }
 
 static bool same_range(const struct local_ocon *a, const struct local_ocon *b)

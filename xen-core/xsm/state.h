@@ -85,6 +85,14 @@ int sid_of_text(const char *text, uint32_t *sid);
 const char *sid_text(uint32_t sid);
 /* New label by a type rule (RULE_TRANSITION …) of our class @tclass. 0, -EPERM, -EINVAL … */
 int sid_new(uint32_t source, uint32_t target, uint32_t tclass, uint32_t kind, uint32_t *sid);
+/*
+ * Beside the SID of a domain that is asked about: the subject is that domain itself, or its device
+ * model. The policy then sees the domain under the label that a transition rule of class domain gives,
+ * where there is one. It is found at each decision, so that nobody has to be told of a new policy.
+ */
+#define SID_OWN (1U << 31)
+/* The SID that @target, with SID_OWN or without, stands for when @source is the subject. */
+uint32_t sid_seen(uint32_t source, uint32_t target);
 /* Label of hardware: @kind, @number; *@end is how far it goes. 0 or -errno. Without policy: the kind's. */
 int sid_of_hardware(enum ocon_kind kind, uint64_t number, uint64_t *end, uint32_t *sid);
 
@@ -95,7 +103,10 @@ struct xsm_audit {
 	uint64_t first, last;
 };
 
-/* A decision straight from the policy, for class @tclass of the core and in the core's bits. */
+/*
+ * A decision straight from the policy, for class @tclass of the core and in the core's bits. Here and
+ * below @target may have SID_OWN.
+ */
 struct av xsm_decide(const struct xsm_state *s, uint32_t source, uint32_t target, uint32_t tclass);
 /* The question itself, with cache and message (once per interval). 0 or -EPERM; 0 too when not enforcing. */
 int avc_check(uint32_t source, uint32_t target, enum xsm_perm perm, const struct xsm_audit *a);
@@ -148,8 +159,5 @@ static inline bool avc_quick(uint32_t source, uint32_t target, enum xsm_perm per
 	avc->lookups++;
 	return true;
 }
-
-/* hooks.c: finds the SIDs that follow from a domain's own again (policy or label has changed). */
-void xsm_derive(struct xsm_label *label, void *unused);
 
 #endif

@@ -20,13 +20,11 @@
  * changed only by this unit (relabel, set_target); no one else writes it. Readers need no lock.
  */
 struct xsm_label {
-	uint32_t sid;	     /* the domain as subject, and as object for others */
-	uint32_t self_sid;   /* the domain as object for itself */
-	uint32_t target_sid; /* its target as object for it; 0 when it has none */
-	uint16_t domid;	     /* for messages and the built-in rules */
-	bool priv;	     /* Dom0, for the built-in rules */
-	uint64_t serial;     /* tells this domain from an earlier one with the same domid */
-	uint64_t target;     /* serial of the domain that this one is device model of; 0: none */
+	uint32_t sid;	 /* as subject, and as object for others than itself and its device model */
+	uint16_t domid;	 /* for messages and the built-in rules */
+	bool priv;	 /* Dom0, for the built-in rules */
+	uint64_t serial; /* tells this domain from an earlier one with the same domid */
+	uint64_t target; /* serial of the domain that this one is device model of; 0: none */
 };
 
 /*

@@ -187,14 +187,6 @@ struct xsm_label *xsm_port_label(uint16_t domid)
 	return NULL;
 }
 
-void xsm_port_each_label(void (*fn)(struct xsm_label *label, void *arg), void *arg)
-{
-	struct xsm_label **l;
-
-	for (l = host_labels; l && *l; l++)
-		fn(*l, arg);
-}
-
 unsigned int xsm_port_foreign_frames(const struct xsm_label *of)
 {
 	(void)of;

@@ -21,7 +21,7 @@ extern long host_fail_after;
 /* Allocations that are not freed. */
 extern long host_allocations;
 
-/* Labels that xsm_port_label and xsm_port_each_label know; NULL ends the list. */
+/* Labels that xsm_port_label knows; NULL ends the list. */
 extern struct xsm_label **host_labels;
 /* What xsm_port_foreign_frames says. */
 extern unsigned int host_foreign;
