@@ -7,7 +7,7 @@ usage: abi.py [--write] SOURCE-ROOT ABI-DUMP
 Made from the core's own tables (tests/unit/abi_dump.c prints them), from the sources of the units
 that choose by `switch`, from the permissions' lists of operations, and from Xen's public headers.
 Without --write it is a test (REQ core/control: docs/abi.md is complete and true). It fails when
-  - an operation number of the headers is neither in a table nor in a unit's source nor refused here;
+  - an operation number of the headers is neither in a table nor in a unit's source nor a reason is given here;
   - an offered operation has no permission, or not the one that xsm-policy/access_vectors says;
   - docs/abi.md differs from what this makes.
 """
@@ -65,11 +65,7 @@ REFUSED = {
     'GNTTABOP_transfer': ('-ENOSYS', 'PV guests only, in Xen too.'),
     'GNTTABOP_dump_table': ('-ENOSYS', 'Debug key g.'),
     'HVMOP_altp2m': ('-EOPNOTSUPP', 'No alternative guest-physical maps.'),
-    'HVMOP_guest_request_vm_event': ('-EOPNOTSUPP', 'No introspection.'),
     'HVMOP_pagetable_dying': ('-EINVAL', 'A hint for shadow paging. As Xen with nested paging.'),
-    'HVMOP_xentrace': ('-EOPNOTSUPP', 'No trace buffers.'),
-    'HVMOP_set_mem_access': ('-EOPNOTSUPP', 'No introspection.'),
-    'HVMOP_get_mem_access': ('-EOPNOTSUPP', 'No introspection.'),
 }
 NOTES = {
     'XENVER_version': 'Everyone needs it to use the ABI.',
@@ -79,7 +75,7 @@ NOTES = {
     'XENVER_get_features': 'Constants, and whether the caller is the control domain. No hvm_pirqs.',
     'XENVER_build_id': '-ENODATA: the image has none.',
     'CONSOLEIO_write':
-        "At most 64 KiB a call. Dom0's goes to the serial port; others': 20 lines a second.",
+        "At most 64 KiB a call. Dom0's goes to the serial port; others': 60 lines a second.",
     'XENPF_enter_acpi_sleep': 'S5 only: shuts the control domain down, and the host with it.',
     'XENPF_get_symbol': 'Functions only.',
     'XEN_SYSCTL_physinfo': 'One node, whatever the host has.',
@@ -131,6 +127,8 @@ NOTES = {
     'SCHEDOP_pin_override': 'Asked for only by drivers of a firmware that no domain sees.',
     'EVTCHNOP_reset_cont': 'The hypervisor\'s own, in Xen too.',
     'HVMOP_set_pci_intx_level': 'Obsolete: dm_op.',
+    'HVMOP_guest_request_vm_event': 'No introspection.', 'HVMOP_xentrace': 'No trace buffers.',
+    'HVMOP_set_mem_access': 'No introspection.', 'HVMOP_get_mem_access': 'No introspection.',
     'HVMOP_set_isa_irq_level': 'Obsolete: dm_op.',
     'HVMOP_set_pci_link_route': 'Obsolete: dm_op.',
     'FLASK_USER': 'Not in Xen 4.17 either.',
@@ -146,8 +144,7 @@ NOTES = {
     'VMASST_TYPE_runstate_update_flag': 'The only assistance that guests without PV MMU have.',
 }
 
-# Operations that the core does not offer, by reason. -EOPNOTSUPP where its table refuses the number,
-# -ENOSYS elsewhere.
+# Operations that the core does not offer (-ENOSYS), by reason.
 NOT_OFFERED = {
     'No domain has physical interrupts.':
         'PHYSDEVOP_irq_status_query PHYSDEVOP_eoi PHYSDEVOP_map_pirq PHYSDEVOP_unmap_pirq '
@@ -197,7 +194,7 @@ NOT_OFFERED = {
         'XEN_SYSCTL_get_cpu_levelling_caps',
     'No save, restore or migration of guests.':
         'XEN_DOMCTL_subscribe XEN_DOMCTL_gettscinfo',
-    'PV guests only, in Xen too.':
+    'PV guests only; -EOPNOTSUPP in Xen.':
         'XEN_DOMCTL_set_address_size XEN_DOMCTL_get_address_size',
     'XEN_DOMCTL_set_paging_mempool_size does it; no log-dirty mode.':
         'XEN_DOMCTL_shadow_op',
@@ -365,14 +362,11 @@ class Page:
     def __init__(self, root, dump):
         self.root, self.problems, self.out = root, [], []
         self.perms = permissions(root)
-        self.tables, self.refused = {}, set()
+        self.tables = {}
         self.reasons = {name: why for why, names in NOT_OFFERED.items() for name in names.split()}
         for line in dump.splitlines():
             group, name, nr, hook = line.split('\t')
-            if name == '-':
-                self.refused.add((group, int(nr)))
-            else:
-                self.tables.setdefault(group, {})[name] = (int(nr), hook)
+            self.tables.setdefault(group, {})[name] = (int(nr), hook)
 
     def problem(self, text):
         self.problems.append(text)
@@ -393,9 +387,7 @@ class Page:
         why = self.reasons.pop(name, None)
         if not why:
             self.problem(f'{name} ({nr}) is not in the table of {group}, and nothing says why')
-        error = '-EOPNOTSUPP' if (group, nr) in self.refused else '-ENOSYS'
-        self.refused.discard((group, nr))
-        return error, '–', why
+        return '-ENOSYS', '–', why
 
     def source_row(self, group, name, known):
         note = NOTES.get(name) or ''
@@ -454,8 +446,6 @@ class Page:
         self.hypercalls()
         for group in GROUPS:
             self.group(*group)
-        for group, nr in self.refused:
-            self.problem(f'{group} refuses {nr}, which no header knows or which it offers')
         for name in self.reasons:
             self.problem(f'NOT_OFFERED has {name}, which is offered or in no header')
         return '\n'.join(line.rstrip() for line in self.out) + '\n'

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Prints the core's tables of operations, one line for each entry:
- * hypercall, name ("-" for one that is refused), number, hook ("class permission", "act" or "none").
+ * hypercall, name, number, hook ("class permission", "act" or "none").
  * tests/unit/abi.py compares them with docs/abi.md and with Xen's headers. Linked with the files
  * that hold the tables; what those call is left unresolved, for nothing is called.
  */
@@ -33,8 +33,6 @@ static void print_table(const struct op_table *t)
 		print_hook(op->hook);
 		printf("\n");
 	}
-	for (i = 0; i < t->nr_refused; i++)
-		printf("%s\t-\t%u\t\n", t->hypercall, t->refused[i]);
 }
 
 int main(void)

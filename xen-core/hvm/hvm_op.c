@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The hypercall hvm_op. Each sub-operation has a function: copy in, check, ask the policy, act.
- * What this platform does not have (trace records, altp2m, VM events) is refused.
  */
 #include "domain/domain.h"
 #include "event/evtchn.h"
@@ -124,12 +123,8 @@ long hvm_op(unsigned int cmd, gva_t arg)
 		return op_flush_tlbs(arg);
 	case HVMOP_pagetable_dying:
 		return -EINVAL; /* as on Xen without shadow paging: Linux asks once, and no more */
-	case HVMOP_xentrace:
-	case HVMOP_guest_request_vm_event:
 	case HVMOP_altp2m:
-	case HVMOP_set_mem_access:
-	case HVMOP_get_mem_access:
-		return -EOPNOTSUPP;
+		return -EOPNOTSUPP; /* as on Xen where the CPU has no such thing */
 	default:
 		return -ENOSYS;
 	}

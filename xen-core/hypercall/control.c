@@ -33,16 +33,8 @@ static const struct op_entry *op_find(const struct op_table *table, uint64_t nr)
 	return NULL;
 }
 
-static int op_not_offered(const struct op_table *table, uint64_t nr)
-{
-	for (unsigned int i = 0; i < table->nr_refused; i++)
-		if (table->refused[i] == nr)
-			return -EOPNOTSUPP;
-	return -ENOSYS;
-}
-
 /* Finds @call's domain, asks the policy, and looks at what the operation may not be used on. */
-static long op_judge(const struct op_table *table, uint64_t nr, struct op_call *call)
+static long op_judge(const struct op_table *table, struct op_call *call)
 {
 	const struct op_entry *op = call->op;
 	long rc = table->find ? table->find(call) : 0;
@@ -50,7 +42,7 @@ static long op_judge(const struct op_table *table, uint64_t nr, struct op_call *
 	if (rc)
 		return rc;
 	if (!op)
-		return op_not_offered(table, nr);
+		return -ENOSYS;
 	rc = op_permitted(op, call);
 	call->denied = rc;
 	if (rc && !(op->flags & OP_ANSWERS))
@@ -95,13 +87,13 @@ long op_dispatch(const struct op_table *table, struct hypercall_args *args)
 	}
 	call.op = op_find(table, nr);
 	/* Before the lock: who has no right to an operation keeps nobody else from it. */
-	rc = op_judge(table, nr, &call);
+	rc = op_judge(table, &call);
 	if (rc || !table->lock)
 		return rc ? rc : op_do(&call);
 	if (!spin_trylock(table->lock))
 		return -ERESTART_CALL;
 	/* The domain may have changed until the lock was taken. */
-	rc = op_judge(table, nr, &call);
+	rc = op_judge(table, &call);
 	if (!rc)
 		rc = op_do(&call);
 	spin_unlock(table->lock);

@@ -210,10 +210,6 @@ static const struct op_entry entries[] = {
 const struct op_table memory_ops = {
 	.hypercall = "memory_op",
 	OP_ENTRIES(entries),
-	OP_REFUSED(XENMEM_increase_reservation, XENMEM_machphys_mfn_list,
-		   XENMEM_machphys_compat_mfn_list, XENMEM_machphys_mapping,
-		   XENMEM_machine_memory_map, XENMEM_paging_op, XENMEM_access_op, XENMEM_sharing_op,
-		   XENMEM_exchange, XENMEM_reserved_device_memory_map, XENMEM_get_vnumainfo),
 	.nr_bits = MEMOP_EXTENT_SHIFT,
 	.find = find_domain,
 };

@@ -2,8 +2,8 @@
 /*
  * The form of every table of operations: sub-operations of the big hypercalls. An entry says what an
  * operation is called in Xen's public headers, which permission is asked before it acts, and what
- * does it. What is not offered is -EOPNOTSUPP when the table refuses it by number, and -ENOSYS
- * otherwise. tests/unit/abi.py compares all tables with docs/abi.md and the headers.
+ * does it. What is in no table is not offered: -ENOSYS. tests/unit/abi.py compares all tables with
+ * docs/abi.md and the headers.
  */
 #ifndef CORE_OPS_H
 #define CORE_OPS_H
@@ -39,8 +39,7 @@ struct op_entry {
 struct op_table {
 	const char *hypercall; /* name in xen.h, without __HYPERVISOR_ */
 	const struct op_entry *ops;
-	unsigned int nr_ops, nr_refused;
-	const uint16_t *refused; /* numbers that the headers have; why: docs/abi.md */
+	unsigned int nr_ops;
 
 	/*
 	 * Control operations: the first register points to @size bytes that begin with the number of
@@ -66,14 +65,11 @@ struct op_table {
 	}
 /* Members of a struct op_table. */
 #define OP_ENTRIES(entries) .ops = (entries), .nr_ops = ARRAY_SIZE(entries)
-#define OP_NUMBERS(...)	    ((const uint16_t[]) { __VA_ARGS__ })
-#define OP_REFUSED(...) \
-	.refused = OP_NUMBERS(__VA_ARGS__), .nr_refused = ARRAY_SIZE(OP_NUMBERS(__VA_ARGS__))
 
 /*
  * A hypercall that has a table: reads the arguments, finds the operation, asks the policy (of
  * call->d where the permission is about a domain, else of the host), and acts. -EFAULT, -EACCES,
- * -EPERM, -ENOSYS, -EOPNOTSUPP, and what the operation says.
+ * -EPERM, -ENOSYS, and what the operation says.
  */
 long op_dispatch(const struct op_table *table, struct hypercall_args *args);
 

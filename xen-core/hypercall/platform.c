@@ -82,11 +82,6 @@ static const struct op_entry ops[] = {
 const struct op_table platform_ops = {
 	.hypercall = "platform_op",
 	OP_ENTRIES(ops),
-	OP_REFUSED(XENPF_settime32, XENPF_getidletime, XENPF_add_memtype, XENPF_del_memtype,
-		   XENPF_read_memtype, XENPF_microcode_update, XENPF_platform_quirk,
-		   XENPF_get_cpu_version, XENPF_efi_runtime_call, XENPF_change_freq,
-		   XENPF_set_processor_pminfo, XENPF_cpu_online, XENPF_cpu_offline,
-		   XENPF_cpu_hotadd, XENPF_mem_hotadd, XENPF_core_parking, XENPF_resource_op),
 	.size = sizeof(struct xen_platform_op),
 	.version = XENPF_INTERFACE_VERSION,
 };

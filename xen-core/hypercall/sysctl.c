@@ -283,9 +283,6 @@ static const struct op_entry ops[] = {
 const struct op_table sysctl_ops = {
 	.hypercall = "sysctl",
 	OP_ENTRIES(ops),
-	OP_REFUSED(XEN_SYSCTL_availheap, XEN_SYSCTL_get_cpu_levelling_caps, XEN_SYSCTL_cpu_hotplug,
-		   XEN_SYSCTL_page_offline_op, XEN_SYSCTL_coverage_op, XEN_SYSCTL_psr_cmt_op,
-		   XEN_SYSCTL_pcitopoinfo, XEN_SYSCTL_psr_alloc),
 	.size = sizeof(struct xen_sysctl),
 	.version = XEN_SYSCTL_INTERFACE_VERSION,
 };
