@@ -45,13 +45,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int setup_deadline(void **state)
-{
-	(void)state;
-	fake_hvm_reset(fake_cpuid_intel);
-	return 0;
-}
-
 static int teardown(void **state)
 {
 	(void)state;
@@ -77,9 +70,22 @@ static void enable(unsigned int v)
 	wr(v, SVR, 0x1ff);
 }
 
+static bool set_base(struct vcpu *v, uint64_t value)
+{
+	return vlapic_wrmsr(v, 0x1b, value);
+}
+
+static uint64_t get_base(struct vcpu *v)
+{
+	uint64_t value = 0;
+
+	assert_true(vlapic_rdmsr(v, 0x1b, &value));
+	return value;
+}
+
 static void x2apic(unsigned int v)
 {
-	assert_true(vlapic_set_apic_base(V(v), vlapic_get_apic_base(V(v)) | APIC_BASE_X2APIC));
+	assert_true(set_base(V(v), get_base(V(v)) | APIC_BASE_X2APIC));
 }
 
 static void enable_x2(unsigned int v)
@@ -108,8 +114,7 @@ static void reset_state(void **state)
 		assert_int_equal(rd(i, DFR), ~0u);
 		for (uint32_t lvt = LVTT; lvt <= LVTERR; lvt += 16)
 			assert_int_equal(rd(i, lvt), MASKED);
-		assert_int_equal(vlapic_get_apic_base(V(i)),
-				 0xfee00000 | 1 << 11 | (i == 0 ? 1 << 8 : 0));
+		assert_int_equal(get_base(V(i)), 0xfee00000 | 1 << 11 | (i == 0 ? 1 << 8 : 0));
 		assert_int_equal(vlapic_base(V(i)), 0xfee00000);
 		assert_int_equal(vlapic_id(V(i)), 2 * i);
 	}
@@ -272,28 +277,28 @@ static void base_transitions(void **state)
 	const uint64_t off = 0xfee00100, xapic = 0xfee00900, x2 = 0xfee00d00;
 
 	(void)state;
-	assert_false(vlapic_set_apic_base(V(0), 0xfee00500)); /* x2APIC without enable */
-	assert_false(vlapic_set_apic_base(V(0), 0xfed00900)); /* another address */
-	assert_false(vlapic_set_apic_base(V(0), xapic | 1));
-	assert_false(vlapic_set_apic_base(V(0), xapic | 1UL << 52));
-	assert_true(vlapic_set_apic_base(V(0), xapic));
+	assert_false(set_base(V(0), 0xfee00500)); /* x2APIC without enable */
+	assert_false(set_base(V(0), 0xfed00900)); /* another address */
+	assert_false(set_base(V(0), xapic | 1));
+	assert_false(set_base(V(0), xapic | 1UL << 52));
+	assert_true(set_base(V(0), xapic));
 	enable(0);
-	assert_true(vlapic_set_apic_base(V(0), x2));
+	assert_true(set_base(V(0), x2));
 	assert_int_equal(vlapic_base(V(0)), ~0UL);
-	assert_false(vlapic_set_apic_base(V(0), xapic)); /* not straight back */
-	assert_int_equal(vlapic_get_apic_base(V(0)), x2);
+	assert_false(set_base(V(0), xapic)); /* not straight back */
+	assert_int_equal(get_base(V(0)), x2);
 	vlapic_set_irq(V(0), 0x66);
 	assert_int_equal(vlapic_pending(V(0)), 0x66); /* x2APIC mode keeps the state */
-	assert_true(vlapic_set_apic_base(V(0), off));
+	assert_true(set_base(V(0), off));
 	assert_int_equal(vlapic_base(V(0)), ~0UL);
 	assert_int_equal(vlapic_pending(V(0)), -1);
-	assert_false(vlapic_set_apic_base(V(0), x2)); /* not from off */
-	assert_true(vlapic_set_apic_base(V(0), xapic));
+	assert_false(set_base(V(0), x2)); /* not from off */
+	assert_true(set_base(V(0), xapic));
 	assert_int_equal(rd(0, SVR), 0xff); /* as after reset */
 	/* Not offered to this guest. */
 	((xen_cpuid_leaf_t *)cpu_policy_find(fake_domain.cpu_policy, 1, XEN_CPUID_NO_SUBLEAF))->c &=
 		~(1u << 21);
-	assert_false(vlapic_set_apic_base(V(0), x2));
+	assert_false(set_base(V(0), x2));
 }
 
 static void x2apic_registers(void **state)
@@ -319,7 +324,7 @@ static void x2apic_registers(void **state)
 	assert_true(vlapic_wrmsr(V(1), X2(EOI), 0));
 	assert_true(vlapic_rdmsr(V(1), X2(ISR + 0x40), &value));
 	assert_int_equal(value, 0);
-	assert_true(vlapic_set_apic_base(V(1), 0xfee00000));
+	assert_true(set_base(V(1), 0xfee00000));
 	assert_false(vlapic_rdmsr(V(1), X2(ID), &value));
 	assert_false(vlapic_wrmsr(V(1), X2(TPR), 0));
 }
@@ -407,10 +412,10 @@ static void ipi_physical(void **state)
 	ipi(1, 0, 3 << 18 | 0x56);
 	assert_int_equal(targets(0x56), 0xd);
 	/* A local APIC that is off hears nothing. */
-	assert_true(vlapic_set_apic_base(V(3), 0xfee00000));
+	assert_true(set_base(V(3), 0xfee00000));
 	ipi(0, 6, 0x57);
 	ipi(0, 0xff, 0x57);
-	assert_true(vlapic_set_apic_base(V(3), 0xfee00800));
+	assert_true(set_base(V(3), 0xfee00800));
 	enable(3);
 	assert_int_equal(targets(0x57), 0x7);
 }
@@ -811,67 +816,22 @@ static void timer_late(void **state)
 	assert_int_equal(take(0), 0x41);
 }
 
-static void timer_tsc_deadline(void **state)
-{
-	uint64_t value;
-
-	(void)state;
-	enable(0);
-	V(0)->tsc_offset = -500000UL;			    /* the guest's TSC is behind */
-	assert_true(vlapic_set_tsc_deadline(V(0), 600000)); /* another mode: ignored */
-	assert_true(vlapic_get_tsc_deadline(V(0), &value));
-	assert_int_equal(value, 0);
-	wr(0, LVTT, DEADLINE | 0x43);
-	assert_int_equal(rd(0, LVTT), DEADLINE | 0x43);
-	wr(0, TMICT, 100); /* no effect in this mode */
-	assert_int_equal(fake_timers_armed(), 0);
-	assert_true(vlapic_set_tsc_deadline(V(0), 600000));
-	assert_true(vlapic_get_tsc_deadline(V(0), &value));
-	assert_int_equal(value, 600000);
-	assert_int_equal(rd(0, TMCCT), 0);
-	fake_advance(99999);
-	assert_int_equal(take(0), -1);
-	fake_advance(1);
-	assert_int_equal(take(0), 0x43);
-	wr(0, EOI, 0);
-	assert_true(vlapic_get_tsc_deadline(V(0), &value));
-	assert_int_equal(value, 0);
-	assert_true(vlapic_set_tsc_deadline(V(0), 1)); /* past: at once */
-	fake_advance(0);
-	assert_int_equal(take(0), 0x43);
-	wr(0, EOI, 0);
-	assert_true(vlapic_set_tsc_deadline(V(0), ~0UL)); /* wraps */
-	fake_advance(0);
-	/* The guest sets its TSC ahead, or back: the deadline is a value of that TSC. */
-	take(0);
-	wr(0, EOI, 0);
-	V(0)->tsc_offset = -fake_host.now;
-	assert_true(vlapic_set_tsc_deadline(V(0), 1000));
-	V(0)->tsc_offset += 900;
-	vlapic_tsc_moved(V(0));
-	fake_advance(99);
-	assert_int_equal(take(0), -1);
-	fake_advance(1);
-	assert_int_equal(take(0), 0x43);
-	wr(0, EOI, 0);
-	vlapic_tsc_moved(V(0)); /* none is set */
-	assert_int_equal(fake_timers_armed(), 0);
-	V(1)->tsc_offset = 12345; /* another vCPU's */
-	assert_true(vlapic_set_tsc_deadline(V(0), 1UL << 40));
-	assert_true(vlapic_set_tsc_deadline(V(0), 0));
-	assert_int_equal(fake_timers_armed(), 0);
-	assert_true(vlapic_set_tsc_deadline(V(0), 1UL << 40));
-	wr(0, LVTT, 0x43); /* out of the mode: disarmed */
-	assert_int_equal(fake_timers_armed(), 0);
-}
-
+/* The third mode of the timer, TSC deadline, is not offered, and its bit and its MSR do not exist. */
 static void timer_no_tsc_deadline(void **state)
 {
 	uint64_t value;
 
 	(void)state;
-	assert_false(vlapic_get_tsc_deadline(V(0), &value));
-	assert_false(vlapic_set_tsc_deadline(V(0), 5));
+	enable(0);
+	wr(0, LVTT, DEADLINE | 0x43);
+	assert_int_equal(rd(0, LVTT), 0x43);
+	assert_false(vlapic_rdmsr(V(0), 0x6e0, &value));
+	assert_false(vlapic_wrmsr(V(0), 0x6e0, 5));
+	x2apic(0);
+	assert_false(vlapic_wrmsr(V(0), X2(LVTT), DEADLINE | 0x43));
+	assert_true(vlapic_rdmsr(V(0), X2(LVTT), &value));
+	assert_int_equal(value, 0x43);
+	assert_int_equal(fake_timers_armed(), 0);
 }
 
 static void init_out_of_memory(void **state)
@@ -889,7 +849,6 @@ static void init_out_of_memory(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-#define D(f) cmocka_unit_test_setup_teardown(f, setup_deadline, teardown)
 	const struct CMUnitTest tests[] = {
 		T(reset_state),
 		T(delivery_by_priority),
@@ -916,7 +875,6 @@ int main(void)
 		T(timer_shortest_period),
 		T(timer_of_a_vcpu_that_does_not_run),
 		T(timer_late),
-		D(timer_tsc_deadline),
 		T(timer_no_tsc_deadline),
 		T(init_out_of_memory),
 	};

@@ -132,7 +132,6 @@ void vcpu_set_tsc_offset(struct vcpu *v, uint64_t offset)
 	v->tsc_offset = offset;
 	v->time_stale = true;
 	vcpu_time_publish(v);
-	vlapic_tsc_moved(v);
 }
 
 void domain_update_wallclock(struct domain *d)

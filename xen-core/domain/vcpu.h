@@ -9,7 +9,7 @@
 #include "xen_abi.h"
 #include "types.h"
 
-/* The guest moved the TSC of @v, the current vCPU: its clock and its TSC deadline follow. */
+/* The guest moved the TSC of @v, the current vCPU: its clock follows. */
 void vcpu_set_tsc_offset(struct vcpu *v, uint64_t offset);
 
 /* Hypercalls (vcpu_op is in domain.h); they act on the current vCPU and its domain. */

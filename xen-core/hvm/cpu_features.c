@@ -38,7 +38,7 @@ const unsigned int cpuid_nr_runs = ARRAY_SIZE(cpuid_runs);
  * here when a guest may use it without the core's help, or when the core emulates it. Left out
  * for reasons of their own: MONITOR (idling is the core's), VMX/SVM (no nesting), TSC_ADJUST and
  * XSAVES (state that is not switched), DBEXT (its MSRs), PKU (its state), the speculation
- * controls (their MSRs are not a guest's), MPX and TSX (withdrawn by their makers), performance
+ * controls (their MSRs are not a guest's), TSC_DEADLINE (the local APIC's timer has two modes), MPX and TSX (withdrawn by their makers), performance
  * and topology leaves.
  */
 #include "hvm/cpu_features.h"
@@ -53,8 +53,8 @@ const struct feature_word feature_words[CPU_FEATURE_WORDS] = {
 		F(HTT) },
 	[1] = { 0x1, 0, 2,
 		F(SSE3) | F(PCLMULQDQ) | F(SSSE3) | F(FMA) | F(CX16) | F(PCID) | F(SSE4_1) |
-			F(SSE4_2) | F(X2APIC) | F(MOVBE) | F(POPCNT) | F(TSC_DEADLINE) | F(AESNI) |
-			F(XSAVE) | F(AVX) | F(F16C) | F(RDRAND) | F(HYPERVISOR),
+			F(SSE4_2) | F(X2APIC) | F(MOVBE) | F(POPCNT) | F(AESNI) | F(XSAVE) |
+			F(AVX) | F(F16C) | F(RDRAND) | F(HYPERVISOR),
 		0 },
 	[2] = { 0x80000001, 0, 3,
 		F(SYSCALL) | F(NX) | F(MMXEXT) | F(PAGE1GB) | F(RDTSCP) | F(LM) | F(3DNOWEXT) |

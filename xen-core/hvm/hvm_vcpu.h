@@ -45,17 +45,20 @@ enum {
  * @timer_lock, because the timer may fire on another CPU than the vCPU's.
  */
 struct vlapic {
-	uint64_t base;		   /* MSR 0x1b */
-	uint32_t reg[VLAPIC_REGS]; /* those that hold what they read as */
+	uint64_t base; /* MSR 0x1b */
+	union {
+		uint32_t reg[VLAPIC_REGS]; /* those that hold what they read as */
+		struct {
+			uint32_t before_isr[REG_ISR];
+			unsigned long isr[VLAPIC_WORDS], tmr[VLAPIC_WORDS], irr[VLAPIC_WORDS];
+		};
+	};
 	uint32_t esr_pending;
-	unsigned long irr[VLAPIC_WORDS];
-	unsigned long isr[VLAPIC_WORDS];
 
 	struct spinlock timer_lock; /* LOCK_VCPU */
 	struct timer timer;
 	uint64_t deadline; /* system time at which the count reaches 0; 0: stopped */
 	bool suspended;	   /* periodic, has fired while the vCPU did not run: not armed */
-	uint64_t tsc_deadline;
 
 	uint8_t nmi;
 	uint32_t startup;    /* SIPI_PENDING | vector; atomic */
@@ -84,16 +87,10 @@ void hvm_mtrr_reset(struct hvm_hw_mtrr *mtrr);
 /* Is @m a state that the MTRRs' MSRs could be brought to? (mtrr_cap and PAT are not looked at) */
 bool hvm_mtrr_valid(const struct hvm_hw_mtrr *m);
 
-/* vlapic_timer.c: LVT timer and TSC deadline. Modes of LVTT bits 18:17. */
-enum {
-	TIMER_ONESHOT,
-	TIMER_PERIODIC,
-	TIMER_DEADLINE
-};
+/* vlapic_timer.c: the LVT timer. */
 void vlapic_timer_init(struct vcpu *v);
 void vlapic_timer_set_count(struct vcpu *v, uint32_t count);
 void vlapic_timer_set_divide(struct vcpu *v, uint32_t divide);
-void vlapic_timer_set_lvt(struct vcpu *v, uint32_t lvt);
 uint32_t vlapic_timer_count(struct vcpu *v);
 void vlapic_timer_stop(struct vcpu *v);
 
@@ -108,6 +105,7 @@ void vlapic_error(struct vcpu *v, uint32_t bit);
 #define APIC_ESR_ILLEGAL_REG	 (1u << 7)
 
 #define APIC_LVT_MASKED		 (1u << 16)
+#define APIC_LVT_PERIODIC	 (1u << 17) /* of the timer */
 #define APIC_SVR_ENABLE		 (1u << 8)
 
 static inline bool vlapic_x2apic(const struct vlapic *l)

@@ -154,7 +154,6 @@ static const struct msr_range ranges[] = {
 	{ 0x00000258, 0x00000259, ANY, 0, mtrr_read, mtrr_write },
 	{ 0x00000268, 0x0000026f, ANY, 0, mtrr_read, mtrr_write },
 	{ MTRR_DEF_TYPE, 0x000002ff, ANY, 0, mtrr_read, mtrr_write },
-	{ 0x000006e0, 0x000006e0, ANY, 0, vlapic_rdmsr, vlapic_wrmsr },
 	{ 0x00000800, 0x000008ff, ANY, 0, vlapic_rdmsr, vlapic_wrmsr },
 	{ 0x40000000, 0x40000000, ANY, 0, NULL, hypercall_page_write },
 	{ 0xc0010000, 0xc0010007, AMD, 0, NULL, write_ignored }, /* performance counters */

@@ -16,7 +16,6 @@
 
 #define APIC_VERSION	 0x00050014u /* integrated, six LVT entries */
 #define MSR_APIC_BASE	 0x1bu
-#define MSR_TSC_DEADLINE 0x6e0u
 #define X2APIC_MSR_FIRST 0x800u
 
 enum {
@@ -49,7 +48,7 @@ static const struct apic_register {
 	[REG_ESR] = { READ | WRITE },
 	[REG_ICR] = { READ | WRITE, 0x000ccfff },
 	[REG_ICR2] = { READ_MMIO | WRITE_MMIO, 0xff000000 },
-	[REG_LVT_TIMER] = { READ | WRITE, 0x700ff, 0x1000 },
+	[REG_LVT_TIMER] = { READ | WRITE, 0x300ff, 0x1000 },
 	[REG_LVT_THERMAL] = { READ | WRITE, 0x107ff, 0x1000 },
 	[REG_LVT_PERF] = { READ | WRITE, 0x107ff, 0x1000 },
 	[REG_LVT_LINT0] = { READ | WRITE, 0x1a7ff, 0x5000 },
@@ -90,7 +89,7 @@ void vlapic_free(struct vcpu *v)
 
 uint32_t vlapic_id(const struct vcpu *v)
 {
-	return VLAPIC_ID(v->id);
+	return v->id * 2;
 }
 
 /* Of its mode. In x2APIC mode the logical id is made of the other: cluster, bit within. */
@@ -108,10 +107,6 @@ void vlapic_reset(struct vcpu *v)
 	struct vlapic *l = v->vlapic;
 
 	vlapic_timer_stop(v);
-	for (unsigned int i = 0; i < VLAPIC_WORDS; i++) {
-		WRITE_ONCE(l->irr[i], 0);
-		l->isr[i] = 0;
-	}
 	memset(l->reg, 0, sizeof(l->reg));
 	set_ids(v);
 	l->reg[REG_VERSION] = APIC_VERSION;
@@ -120,7 +115,6 @@ void vlapic_reset(struct vcpu *v)
 	for (unsigned int i = REG_LVT_TIMER; i <= REG_LVT_ERROR; i++)
 		l->reg[i] = APIC_LVT_MASKED;
 	l->esr_pending = 0;
-	l->tsc_deadline = 0;
 	__atomic_store_n(&l->nmi, 0, __ATOMIC_SEQ_CST);
 }
 
@@ -231,11 +225,6 @@ void vlapic_set_tpr(struct vcpu *v, uint8_t tpr)
  * Registers, common to both modes.
  */
 
-static uint32_t bitmap_word(const unsigned long *map, uint32_t index)
-{
-	return READ_ONCE(map[index / 2]) >> (index % 2 * 32);
-}
-
 /* The description of register @reg, if it is one and @access is possible. */
 static const struct apic_register *find(uint32_t reg, uint8_t access)
 {
@@ -249,14 +238,10 @@ static uint32_t reg_read(struct vcpu *v, uint32_t reg)
 	switch (reg) {
 	case REG_PPR:
 		return ppr(l);
-	case REG_ISR ... REG_ISR + 7:
-		return bitmap_word(l->isr, reg - REG_ISR);
-	case REG_IRR ... REG_IRR + 7:
-		return bitmap_word(l->irr, reg - REG_IRR);
 	case REG_TMCCT:
 		return vlapic_timer_count(v);
-	default: /* TMR: zero, nothing is level triggered */
-		return l->reg[reg];
+	default: /* TMR is zero: nothing is level triggered */
+		return READ_ONCE(l->reg[reg]);
 	}
 }
 
@@ -267,10 +252,7 @@ static void lvt_write(struct vcpu *v, uint32_t reg, uint32_t value)
 
 	if (!(l->reg[REG_SVR] & APIC_SVR_ENABLE))
 		value |= APIC_LVT_MASKED;
-	if (reg == REG_LVT_TIMER)
-		vlapic_timer_set_lvt(v, value);
-	else
-		l->reg[reg] = value;
+	WRITE_ONCE(l->reg[reg], value); /* the timer may look, on another CPU */
 }
 
 static void svr_write(struct vcpu *v, uint32_t value)
@@ -346,49 +328,6 @@ bool vlapic_mmio_write(struct vcpu *v, uint32_t offset, uint32_t value)
 }
 
 /*
- * x2APIC: the same registers as MSRs; reserved bits fault. The ICR is one of 64 bits.
- */
-
-bool vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-	struct vlapic *l = v->vlapic;
-	uint32_t reg = msr - X2APIC_MSR_FIRST;
-
-	if (msr == MSR_APIC_BASE) {
-		*value = l->base;
-		return true;
-	}
-	if (msr == MSR_TSC_DEADLINE)
-		return vlapic_get_tsc_deadline(v, value);
-	if (!vlapic_hw_enabled(l) || !vlapic_x2apic(l) || !find(reg, READ_MSR))
-		return false;
-	*value = reg_read(v, reg);
-	if (reg == REG_ICR)
-		*value |= (uint64_t)l->reg[REG_ICR2] << 32;
-	return true;
-}
-
-bool vlapic_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
-{
-	struct vlapic *l = v->vlapic;
-	uint32_t reg = msr - X2APIC_MSR_FIRST, low = value;
-	const struct apic_register *r = find(reg, WRITE_MSR);
-
-	if (msr == MSR_APIC_BASE)
-		return vlapic_set_apic_base(v, value);
-	if (msr == MSR_TSC_DEADLINE)
-		return vlapic_set_tsc_deadline(v, value);
-	if (!vlapic_hw_enabled(l) || !vlapic_x2apic(l) || !r)
-		return false;
-	if ((low & ~(r->writable | r->read_only)) || (value >> 32 && reg != REG_ICR))
-		return false;
-	if (reg == REG_ICR)
-		l->reg[REG_ICR2] = value >> 32;
-	reg_write(v, reg, low & r->writable);
-	return true;
-}
-
-/*
  * Mode.
  */
 
@@ -397,11 +336,6 @@ uint64_t vlapic_base(const struct vcpu *v)
 	const struct vlapic *l = v->vlapic;
 
 	return vlapic_hw_enabled(l) && !vlapic_x2apic(l) ? APIC_DEFAULT_BASE : ~0UL;
-}
-
-uint64_t vlapic_get_apic_base(const struct vcpu *v)
-{
-	return v->vlapic->base;
 }
 
 /* Modes are off, xAPIC, x2APIC; only one step up, or to off (SDM vol. 3, "x2APIC state transitions"). */
@@ -420,7 +354,7 @@ static bool base_valid(const struct vcpu *v, uint64_t old, uint64_t value)
 	return !((old & APIC_BASE_X2APIC) && (value & mode) == APIC_BASE_ENABLE);
 }
 
-bool vlapic_set_apic_base(struct vcpu *v, uint64_t value)
+static bool set_apic_base(struct vcpu *v, uint64_t value)
 {
 	struct vlapic *l = v->vlapic;
 	uint64_t old = l->base;
@@ -432,5 +366,44 @@ bool vlapic_set_apic_base(struct vcpu *v, uint64_t value)
 		vlapic_reset(v);
 	else if ((old ^ value) & APIC_BASE_X2APIC)
 		set_ids(v);
+	return true;
+}
+
+/*
+ * x2APIC: the same registers as MSRs; reserved bits fault. The ICR is one of 64 bits.
+ */
+
+bool vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+	struct vlapic *l = v->vlapic;
+	uint32_t reg = msr - X2APIC_MSR_FIRST;
+
+	if (msr == MSR_APIC_BASE) {
+		*value = l->base;
+		return true;
+	}
+	if (!vlapic_hw_enabled(l) || !vlapic_x2apic(l) || !find(reg, READ_MSR))
+		return false;
+	*value = reg_read(v, reg);
+	if (reg == REG_ICR)
+		*value |= (uint64_t)l->reg[REG_ICR2] << 32;
+	return true;
+}
+
+bool vlapic_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+	struct vlapic *l = v->vlapic;
+	uint32_t reg = msr - X2APIC_MSR_FIRST, low = value;
+	const struct apic_register *r = find(reg, WRITE_MSR);
+
+	if (msr == MSR_APIC_BASE)
+		return set_apic_base(v, value);
+	if (!vlapic_hw_enabled(l) || !vlapic_x2apic(l) || !r)
+		return false;
+	if ((low & ~(r->writable | r->read_only)) || (value >> 32 && reg != REG_ICR))
+		return false;
+	if (reg == REG_ICR)
+		l->reg[REG_ICR2] = value >> 32;
+	reg_write(v, reg, low & r->writable);
 	return true;
 }

@@ -6,15 +6,12 @@
 #include "xen_abi.h"
 #include "types.h"
 
-#define APIC_DEFAULT_BASE  0xfee00000UL
+#define APIC_DEFAULT_BASE 0xfee00000UL
 
 /* Bits of MSR 0x1b. */
-#define APIC_BASE_BSP	   (1UL << 8)
-#define APIC_BASE_X2APIC   (1UL << 10)
-#define APIC_BASE_ENABLE   (1UL << 11)
-
-/* A vCPU's APIC id; the same in both modes, and in MADT and CPUID. */
-#define VLAPIC_ID(vcpu_id) ((uint32_t)(vcpu_id)*2)
+#define APIC_BASE_BSP	  (1UL << 8)
+#define APIC_BASE_X2APIC  (1UL << 10)
+#define APIC_BASE_ENABLE  (1UL << 11)
 
 int vlapic_init(struct vcpu *v);
 /* The vCPU runs no more. */
@@ -23,23 +20,16 @@ void vlapic_free(struct vcpu *v);
 void vlapic_reset(struct vcpu *v);
 
 /*
- * Register access by offset (xAPIC MMIO, 4 bytes) or by MSR: 0x800 + offset / 16, APIC_BASE and
- * TSC_DEADLINE. false → #GP / ignored.
+ * Register access by offset (xAPIC MMIO, 4 bytes) or by MSR: 0x800 + offset / 16, and
+ * APIC_BASE. false → #GP / ignored.
  */
 bool vlapic_mmio_read(struct vcpu *v, uint32_t offset, uint32_t *value);
 bool vlapic_mmio_write(struct vcpu *v, uint32_t offset, uint32_t value);
 bool vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool vlapic_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
 
-/* MSRs 0x1b (APIC_BASE) and 0x6e0 (TSC_DEADLINE). false → #GP. */
-uint64_t vlapic_get_apic_base(const struct vcpu *v);
-bool vlapic_set_apic_base(struct vcpu *v, uint64_t value);
-bool vlapic_get_tsc_deadline(struct vcpu *v, uint64_t *value);
-bool vlapic_set_tsc_deadline(struct vcpu *v, uint64_t value);
 /* @v begins to run on this CPU: its timer goes on, here. */
 void vlapic_timer_resume(struct vcpu *v);
-/* v->tsc_offset has changed: a deadline that is set stands for another time. */
-void vlapic_tsc_moved(struct vcpu *v);
 
 /* @v has left this CPU: a start-up IPI may wait for that. */
 void vlapic_left_cpu(struct vcpu *v);
@@ -71,6 +61,7 @@ void vcpu_start_sipi(struct vcpu *v, uint8_t vector);
 
 /* Guest-physical base of the register page, or ~0 when not in xAPIC mode. */
 uint64_t vlapic_base(const struct vcpu *v);
+/* A vCPU's APIC id; the same in both modes, and in MADT and CPUID. */
 uint32_t vlapic_id(const struct vcpu *v);
 
 uint8_t vlapic_get_tpr(const struct vcpu *v);
