@@ -14,7 +14,7 @@ from .content import Content
 from .emulator import Machine, require
 from .paths import BUILD, ROOT, LaunchError, build_lock
 
-CORE = BUILD / "xen-core" / "xen-core.bin"
+CORE = BUILD / "launcher" / "bridge" / "xen-core-qemu.bin"
 ELF = BUILD / "xen-core" / "xen-core.elf"
 POLICY = BUILD / "xsm-policy" / "bulkhead.policy"
 LOADER = BUILD / "dom0-loader" / "dom0-loader.bin"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Any boot information: the first byte chooses the version, the rest is memory from 0x1000 on. */
+/* Any boot information: memory from 0x1000 on. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +24,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct boot_info info;
 	unsigned int i;
 
-	if (!size)
-		return 0;
-	mem = data + 1;
-	mem_size = size - 1;
-	if (multiboot_parse(data[0] & 1 ? MULTIBOOT2_MAGIC : MULTIBOOT1_MAGIC, BASE, &info))
+	mem = data;
+	mem_size = size;
+	if (multiboot_parse(MULTIBOOT2_MAGIC, BASE, &info))
 		return 0;
 	/* What comes out can be relied on. */
 	if (info.nr_modules > BOOT_MODULES_MAX || !info.nr_mem || info.nr_mem > BOOT_MEM_MAX)

@@ -8,19 +8,7 @@
 #define PHYS(x) ((x) - VIRT)
 
 	.section .boot.header, "a"
-	/* Multiboot 1, with load addresses (QEMU's -kernel takes 64-bit images only so). */
-	.align 4
-mb1_header:
-	.long 0x1badb002
-	.long 0x00010003
-	.long -(0x1badb002 + 0x00010003)
-	.long PHYS(mb1_header)
-	.long PHYS(core_image_start)
-	.long PHYS(core_load_end)
-	.long PHYS(core_image_end)
-	.long PHYS(boot_start)
-
-	/* Multiboot 2. */
+	/* Multiboot2. The address and entry tags stand where launcher/bridge looks for them. */
 	.align 8
 mb2_header:
 	.long 0xe85250d6

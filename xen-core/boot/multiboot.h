@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the boot loader hands over, by either version of the Multiboot protocol (GNU GRUB's
- * Multiboot Specification 0.6.96 and Multiboot2 Specification 2.0).
+ * What the boot loader hands over (GNU GRUB's Multiboot2 Specification 2.0). QEMU's -kernel speaks
+ * version 1 alone: for it launcher/bridge goes before the core.
  */
 #ifndef CORE_MULTIBOOT_H
 #define CORE_MULTIBOOT_H
 
 #include "types.h"
 
-#define MULTIBOOT1_MAGIC    0x2badb002
 #define MULTIBOOT2_MAGIC    0x36d76289
 
 #define BOOT_CMDLINE_MAX    1024
@@ -34,13 +33,12 @@ struct boot_info {
 	unsigned int nr_modules;
 	struct boot_mem mem[BOOT_MEM_MAX];
 	unsigned int nr_mem;
-	maddr_t rsdp; /* 0: not given, search for it */
+	maddr_t rsdp; /* 0: not given */
 };
 
 /*
- * Reads the information at @info_addr into @out, which is cleared first. Names of the image and
- * of module files at the front of command lines are taken off where the loader puts them there.
- * -EINVAL: unknown @magic or malformed, or a module that begins within a page; -EFAULT: something
+ * Reads the information at @info_addr into @out, which is cleared first. Command lines that are too
+ * long are cut. -EINVAL: unknown @magic or malformed, or a module that begins within a page; -EFAULT: something
  * lies where boot_map() does not reach; -E2BIG: more modules than there is room for; -ENOENT: no
  * memory map.
  */

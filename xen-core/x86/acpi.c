@@ -9,9 +9,6 @@
 #define TABLE_MAX      (8U << 20)
 #define RSDP_V1_SIZE   20
 #define RSDP_V2_SIZE   36
-#define EBDA_POINTER   0x40e
-#define BIOS_START     0xe0000
-#define BIOS_END       0x100000
 #define LAPIC_DEFAULT  0xfee00000
 
 #define CPU_ENABLED    1U
@@ -274,33 +271,6 @@ static bool table_find(struct view *v, const struct view *root, uint32_t entry_s
 	return false;
 }
 
-static bool rsdp_valid(const struct view *v)
-{
-	return v->len == RSDP_V1_SIZE && !memcmp(v->p, "RSD PTR ", 8) && checksum_ok(v);
-}
-
-/* Looks for the RSDP in [@start, @end), at 16-byte boundaries (5.2.5.1). */
-static uint64_t rsdp_search(uint64_t start, uint64_t end)
-{
-	struct view v;
-
-	for (; start + RSDP_V1_SIZE <= end; start += 16)
-		if (view_open(&v, start, RSDP_V1_SIZE) && rsdp_valid(&v))
-			return start;
-	return 0;
-}
-
-static uint64_t rsdp_find(void)
-{
-	struct view v;
-	uint64_t ebda, rsdp;
-
-	view_open(&v, EBDA_POINTER, 2);
-	ebda = (uint64_t)view_u16(&v, 0) << 4;
-	rsdp = ebda >= 0x400 ? rsdp_search(ebda, ebda + 1024) : 0;
-	return rsdp ? rsdp : rsdp_search(BIOS_START, BIOS_END);
-}
-
 /* Reads the RSDP: opens the root table, and tells how wide its entries are. */
 static bool root_open(struct view *root, uint32_t *entry_size, uint64_t rsdp)
 {
@@ -308,7 +278,7 @@ static bool root_open(struct view *root, uint32_t *entry_size, uint64_t rsdp)
 
 	view_open(&v, rsdp, RSDP_V2_SIZE);
 	v1 = view_part(&v, 0, RSDP_V1_SIZE);
-	if (!rsdp_valid(&v1))
+	if (v1.len != RSDP_V1_SIZE || memcmp(v1.p, "RSD PTR ", 8) || !checksum_ok(&v1))
 		return false;
 	*entry_size = view_u8(&v, 15) >= 2 && checksum_ok(&v) && view_u64(&v, 24) ? 8 : 4;
 	return table_open(root, *entry_size == 8 ? view_u64(&v, 24) : view_u32(&v, 16), NULL);
@@ -320,8 +290,6 @@ int acpi_parse(uint64_t rsdp, struct acpi_info *out)
 	uint32_t entry_size;
 
 	memset(out, 0, sizeof(*out));
-	if (!rsdp)
-		rsdp = rsdp_find();
 	if (!rsdp || !root_open(&root, &entry_size, rsdp))
 		return -ENOENT;
 	for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++)

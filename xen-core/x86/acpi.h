@@ -60,8 +60,7 @@ struct acpi_info {
 };
 
 /*
- * Finds the RSDP (at @rsdp, or by search of low memory when it is 0) and reads all tables. A
- * table with a bad length or checksum counts as absent, with a message. -ENOENT: no ACPI;
+ * Reads all tables, from the RSDP at @rsdp on (0: the boot loader has found none). A table with a bad length or checksum counts as absent, with a message. -ENOENT: no ACPI;
  * -EINVAL: no usable MADT with a local APIC in it.
  */
 int acpi_parse(uint64_t rsdp, struct acpi_info *out);
