@@ -62,28 +62,25 @@ static bool has_domid(const struct recovery *r, uint16_t domid)
 /* One record, whose lock is free: nobody takes care of it. */
 static void recover_record(struct recovery *r, struct record *record)
 {
-	const struct domain_info *d = by_uuid(r, record->uuid);
-	uint16_t domid = d ? d->domid : record->domid;
+	uint16_t domid = record->domid;
+	struct domain_info info;
 	struct error err;
 	const char *name;
+	int rc;
 
-	switch (record->state) {
-	case RECORD_RUNNING:
-		/*
-		 * A domain that stopped is the watcher's; one that is gone leaves its traces to us.
-		 */
-		if (d)
-			return;
-		break;
-	case RECORD_RESTARTING:
-		/* The watcher goes on with it. */
-		if (record->watch)
-			return;
-		break;
-	case RECORD_BUILDING:
-	case RECORD_ENDING:
-		break;
-	}
+	/* A domain that stopped is the watcher's, and the watcher goes on with a restart. */
+	if (record->state == RECORD_RUNNING && by_uuid(r, record->uuid))
+		return;
+	if (record->state == RECORD_RESTARTING && record->watch)
+		return;
+	/* The list of domains is older than the lock: the guest may have been made since. */
+	rc = life_find_uuid(r->life, record->uuid, &info);
+	if (!rc && record->state == RECORD_RUNNING)
+		return;
+	if (rc && rc != -ESRCH)
+		return;
+	if (!rc)
+		domid = info.domid;
 	record_load(record, record->uuid);
 	name = record->config.name ? record->config.name : "?";
 	if (life_remove_domain(r->life, domid, record->uuid, &err)) {

@@ -174,7 +174,7 @@ static void what_can_t_be_removed_stays_known(void **state)
 	create("one");
 	set_record(RECORD_BUILDING, false);
 	fake->steps = 0;
-	fake->fail_at = 3; /* folders, domains, the domain */
+	fake->fail_at = 4; /* folders, domains, domains anew, the domain */
 	assert_int_equal(recover(), 1);
 	assert_string_equal(reported,
 			    "cannot remove what is left of \"one\": cannot destroy domain "
@@ -184,6 +184,92 @@ static void what_can_t_be_removed_stays_known(void **state)
 	assert_int_equal(recover(), 1);
 	assert_int_equal(records_left(), 0);
 	assert_int_equal(fake_domains_left(), 0);
+}
+
+/*
+ * What is left of one guest takes its time; another guest, which was being made when the domains were
+ * listed, is complete when its turn comes.
+ */
+static struct record made;
+
+static void finish_it(void *arg, const char *what)
+{
+	(void)arg;
+	(void)what;
+	if (made.lock < 0)
+		return;
+	made.domid = 1;
+	made.state = RECORD_RUNNING;
+	fake->domains[1].exists = true;
+	assert_int_equal(record_save(&made, &err), 0);
+	record_free(&made);
+}
+
+static void a_guest_made_meanwhile_lives(void **state)
+{
+	static const char *const left[] = { "a", "b", "c", "d", "e", "f", "g", "h" };
+	struct record record;
+
+	create("one");
+	record_empty(&made);
+	assert_int_equal(record_lock(&made, fake->domains[1].info.uuid, false), 0);
+	assert_int_equal(record_load(&made, made.uuid), 0);
+	made.state = RECORD_BUILDING;
+	assert_int_equal(record_save(&made, &err), 0);
+	fake->domains[1].exists = false;
+	memset(fake->nodes, 0, sizeof(fake->nodes));
+	/* It is not known whose record is looked at first: with eight it is hardly the one's. */
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+		record_empty(&record);
+		record.config.name = strdup(left[i]);
+		memset(record.config.uuid, (int)i + 1, sizeof(record.config.uuid));
+		assert_int_equal(record_lock(&record, record.config.uuid, false), 0);
+		assert_int_equal(record_save(&record, &err), 0);
+		record_free(&record);
+	}
+	assert_int_equal(life_recover(life, finish_it, NULL, &err), 8);
+	assert_int_equal(made.lock, -1);
+	assert_true(fake->domains[1].exists);
+	assert_int_equal(records_left(), 1);
+}
+
+/* Nor is its domain overlooked when its maker was killed before it wrote the number down. */
+static void make_domain(void)
+{
+	fake->domains[1].exists = true;
+}
+
+static void a_domain_made_meanwhile_is_found(void **state)
+{
+	struct record record;
+
+	create("one");
+	record_empty(&record);
+	assert_int_equal(record_lock(&record, fake->domains[1].info.uuid, false), 0);
+	assert_int_equal(record_load(&record, record.uuid), 0);
+	record.state = RECORD_BUILDING;
+	record.domid = LIFE_DOMID_NONE;
+	assert_int_equal(record_save(&record, &err), 0);
+	record_free(&record);
+	fake->domains[1].exists = false;
+	fake->hook_at = fake->steps + 3; /* folders, domains */
+	fake->hook = make_domain;
+	(void)recover();
+	assert_int_equal(fake_domains_left(), 0);
+	assert_int_equal(records_left(), 0);
+}
+
+/* Where it can't be told whether there is one, the record stays. */
+static void without_an_answer_a_record_stays(void **state)
+{
+	create("one");
+	set_record(RECORD_BUILDING, false);
+	fake->steps = 0;
+	fake->fail_at = 3;
+	assert_int_equal(recover(), 0);
+	assert_int_equal(records_left(), 1);
+	assert_int_equal(recover(), 1);
+	assert_int_equal(records_left(), 0);
 }
 
 /* A guest whose record is damaged runs on, as one that nobody watches. */
@@ -384,6 +470,9 @@ int main(void)
 		TEST(what_the_watcher_does_is_left_to_it),
 		TEST(what_somebody_works_on_is_left_to_him),
 		TEST(what_can_t_be_removed_stays_known),
+		TEST(a_guest_made_meanwhile_lives),
+		TEST(a_domain_made_meanwhile_is_found),
+		TEST(without_an_answer_a_record_stays),
 		TEST(a_damaged_record_costs_no_guest),
 		TEST(a_lock_without_record_goes_with_the_domain),
 		TEST(a_dying_domain_is_not_the_guest),
