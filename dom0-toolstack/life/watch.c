@@ -31,13 +31,17 @@
 #ifndef PROGRAM_PATH
 #define PROGRAM_PATH "/usr/libexec/bulkhead/" PROGRAM
 #endif
-#define RETRY_MS      1000
+/* Tests have less time. */
+#ifndef RETRY_MS
+#define RETRY_MS 1000
+#endif
 #define CHILDREN_MAX  16
 #define LOCK_TRIES    10
 #define LOCK_PAUSE_MS 20
 
 struct child {
-	pid_t pid; /* 0: free */
+	pid_t pid;	  /* 0: none */
+	int64_t again_ms; /* one that failed is not followed by another before this time */
 	uint8_t uuid[HYPER_UUID_BYTES];
 };
 
@@ -105,9 +109,8 @@ static int act(const uint8_t uuid[HYPER_UUID_BYTES])
 
 	domain_uuid_format(uuid, text);
 	record_empty(&record);
-	rc = record_lock(&record, uuid, false);
-	if (rc == -EBUSY)
-		return 0; /* someone else changes this guest; it is looked at again */
+	/* Whoever else changes this guest is waited for. */
+	rc = record_lock(&record, uuid, true);
 	if (!rc)
 		rc = record_load(&record, uuid);
 	if (rc == -ENOENT) {
@@ -138,42 +141,49 @@ static int act(const uint8_t uuid[HYPER_UUID_BYTES])
 	return rc ? 1 : 0;
 }
 
-static struct child *find_child(struct watcher *w, const uint8_t *uuid)
+static int64_t now_ms(void)
 {
-	for (int i = 0; i < CHILDREN_MAX; i++)
-		if (w->children[i].pid && !memcmp(w->children[i].uuid, uuid, HYPER_UUID_BYTES))
-			return &w->children[i];
-	return NULL;
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* True when a child works on it now. */
-static bool start_child(struct watcher *w, const uint8_t *uuid)
+/* True while a child works on it, or has just failed to. */
+static bool has_child(const struct watcher *w, const uint8_t *uuid)
 {
 	for (int i = 0; i < CHILDREN_MAX; i++) {
-		struct child *c = &w->children[i];
+		const struct child *c = &w->children[i];
 
-		if (c->pid)
-			continue;
-		c->pid = fork();
-		if (c->pid < 0) {
-			c->pid = 0;
-			return false;
-		}
-		if (!c->pid) {
-			sigset_t none;
-
-			/*
-			 * A child that outlives the watcher must not keep a new one from starting.
-			 */
-			close(w->lock);
-			sigemptyset(&none);
-			sigprocmask(SIG_SETMASK, &none, NULL);
-			_exit(act(uuid));
-		}
-		memcpy(c->uuid, uuid, HYPER_UUID_BYTES);
-		return true;
+		if (!memcmp(c->uuid, uuid, HYPER_UUID_BYTES) && (c->pid || c->again_ms > now_ms()))
+			return true;
 	}
 	return false;
+}
+
+static void start_child(struct watcher *w, const uint8_t *uuid)
+{
+	struct child *c = NULL;
+
+	for (int i = 0; i < CHILDREN_MAX; i++) {
+		/* The one that was free the longest. */
+		if (!w->children[i].pid && (!c || w->children[i].again_ms < c->again_ms))
+			c = &w->children[i];
+	}
+	if (!c)
+		return;
+	c->pid = fork();
+	if (!c->pid) {
+		sigset_t none;
+
+		/* A child that outlives the watcher must not keep a new one from starting. */
+		close(w->lock);
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		_exit(act(uuid));
+	}
+	c->pid = c->pid < 0 ? 0 : c->pid;
+	memcpy(c->uuid, uuid, HYPER_UUID_BYTES);
 }
 
 static void reap(struct watcher *w)
@@ -182,9 +192,14 @@ static void reap(struct watcher *w)
 	int status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (int i = 0; i < CHILDREN_MAX; i++)
-			if (w->children[i].pid == pid)
-				w->children[i].pid = 0;
+		for (int i = 0; i < CHILDREN_MAX; i++) {
+			struct child *c = &w->children[i];
+
+			if (c->pid != pid)
+				continue;
+			c->pid = 0;
+			c->again_ms = status ? now_ms() + RETRY_MS : 0;
+		}
 		if (WIFSIGNALED(status))
 			say("a child was stopped by signal %d", WTERMSIG(status));
 	}
@@ -222,7 +237,7 @@ static int scan(struct watcher *w)
 
 		record_empty(&record);
 		if (!record_load(&record, uuids[i]) && needs_action(w, &record)) {
-			if (!find_child(w, uuids[i]))
+			if (!has_child(w, uuids[i]))
 				start_child(w, uuids[i]);
 			waiting++;
 		}
@@ -275,7 +290,7 @@ static void loop(struct watcher *w, bool once)
 	sigprocmask(SIG_SETMASK, NULL, &unblocked);
 	sigdelset(&unblocked, SIGCHLD);
 	for (;;) {
-		struct timespec retry = { RETRY_MS / 1000, 0 };
+		struct timespec retry = { RETRY_MS / 1000, RETRY_MS % 1000 * 1000000 };
 		struct pollfd p = { .events = POLLIN };
 		int waiting;
 

@@ -16,7 +16,7 @@
 
 static char folder[] = "/tmp/test_life_watch.XXXXXX";
 static char logs[64], program[64];
-static unsigned int forks_that_fail;
+static unsigned int forks_that_fail, forks;
 static pid_t watch_fork(void);
 
 /* Its log and its program are in the test's folder; a child's end keeps what was counted of it. */
@@ -33,6 +33,7 @@ static struct life *life;
 
 static pid_t watch_fork(void)
 {
+	forks++;
 	if (!forks_that_fail)
 		return fork();
 	forks_that_fail--;
@@ -46,6 +47,16 @@ static char *path_of(const char *name)
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	return path;
+}
+
+/* A file of the record of domain 1. */
+static const char *path_of_record(const char *suffix)
+{
+	char uuid[37], name[80];
+
+	domain_uuid_format(fake->domains[1].info.uuid, uuid);
+	snprintf(name, sizeof(name), "domains/%s%s", uuid, suffix);
+	return path_of(name);
 }
 
 static const char *text_of(const char *path)
@@ -65,6 +76,7 @@ static int setup(void **state)
 	memset(&err, 0, sizeof(err));
 	life_restart_pause_s = 0;
 	forks_that_fail = 0;
+	forks = 0;
 	return life_open(&life, &err);
 }
 
@@ -355,6 +367,28 @@ static void a_child_that_fails_says_why(void **state)
 	}
 }
 
+/* What fails again and again fills no log, and leaves the processor alone. */
+static void a_child_that_fails_is_followed_in_a_second(void **state)
+{
+	int64_t before = now_ms();
+	const char *said;
+
+	stopped_guest("one", ACTION_DESTROY);
+	/* Its record can't be written. */
+	assert_int_equal(mkdir(path_of_record(".new"), 0700), 0);
+	if (!fork()) {
+		usleep(1200000);
+		rmdir(path_of_record(".new"));
+		life_test_exit(0);
+	}
+	assert_int_equal(watch(&said), 0);
+	assert_non_null(strstr(said, "one: cannot write "));
+	assert_non_null(strstr(said, "one: done"));
+	assert_in_range(now_ms() - before, 1200, 20000);
+	/* One a second, and the watch()'s helper of this test is not counted. */
+	assert_in_range(forks, 2, 1 + (now_ms() - before + RETRY_MS) / RETRY_MS);
+}
+
 static void kill_me(void)
 {
 	kill(getpid(), SIGKILL);
@@ -437,6 +471,8 @@ static void a_guest_that_is_being_changed_waits(void **state)
 	assert_true(fake->steps > before);
 	assert_non_null(strstr(said, "one: done"));
 	assert_int_equal(fake_domains_left(), 0);
+	/* One child, which waited. */
+	assert_int_equal(forks, 1);
 }
 
 /* More than there may be children at a time. */
@@ -569,6 +605,7 @@ int main(void)
 		TEST(a_hypervisor_without_an_answer_changes_nothing),
 		TEST(a_fork_that_fails_is_done_again),
 		TEST(a_child_that_fails_says_why),
+		TEST(a_child_that_fails_is_followed_in_a_second),
 		TEST(a_killed_child_is_told_and_replaced),
 		TEST(a_record_that_went_leaves_no_lock),
 		TEST(a_guest_that_is_being_changed_waits),
