@@ -150,7 +150,10 @@ int life_wait(struct life *life, uint16_t domid, int timeout_ms, enum shutdown_r
 	return rc;
 }
 
-/* The record of a domain, locked and loaded; `found` is false when it has none. */
+/*
+ * The record of a domain, locked and loaded; `found` is false when it has none, or none that can be
+ * read. Its guest may be another domain by now, whose record it is then.
+ */
 static int open_record(const struct domain_info *info, struct record *record, bool *found)
 {
 	int rc;
@@ -159,11 +162,11 @@ static int open_record(const struct domain_info *info, struct record *record, bo
 	rc = record_lock(record, info->uuid, true);
 	if (rc)
 		return rc;
-	*found = !record_load(record, info->uuid) && record->domid == info->domid;
-	/* No record: the lock file was made just now. */
-	if (!*found)
-		record_remove(record);
-	return 0;
+	rc = record_load(record, info->uuid);
+	*found = !rc && record->domid == info->domid;
+	if (rc == -ENOENT)
+		record_remove(record); /* its lock file was made just now */
+	return rc == -ENOENT || rc == -EINVAL ? 0 : rc;
 }
 
 static int write_name(struct life *life, const struct domain_info *info, const char *name)
@@ -178,11 +181,28 @@ static int write_name(struct life *life, const struct domain_info *info, const c
 	return xs_client_write(life->store, XS_CLIENT_NO_TX, path, name, strlen(name));
 }
 
+/* Whether a domain may get this name: 0, or why not. The name lock is held. */
+static int name_is_free(struct life *life, const struct domain_info *info, const char *name,
+			struct error *err)
+{
+	uint8_t uuid[HYPER_UUID_BYTES];
+	uint16_t other;
+	int rc = life_lookup(life, name, &other, err);
+
+	if (!rc || rc == -ENOTUNIQ)
+		return error_set(err, -EEXIST, "there is a domain \"%s\" already", name);
+	if (rc != -ESRCH)
+		return rc;
+	/* Its own record has it when a command that renamed it was killed. */
+	if (!record_find_name(name, uuid) && memcmp(uuid, info->uuid, sizeof(uuid)))
+		return error_set(err, -EEXIST, "a domain \"%s\" is being made or restarted", name);
+	return 0;
+}
+
 int life_rename(struct life *life, uint16_t domid, const char *name, struct error *err)
 {
 	struct domain_info info;
 	struct record record;
-	uint16_t other;
 	bool found;
 	int names, rc;
 
@@ -197,10 +217,8 @@ int life_rename(struct life *life, uint16_t domid, const char *name, struct erro
 	names = record_lock_names();
 	if (names < 0)
 		return error_errno(err, names, "cannot lock %s", life_run_directory());
-	rc = life_lookup(life, name, &other, NULL);
-	if (!rc || rc == -ENOTUNIQ) {
-		rc = error_set(err, -EEXIST, "there is a domain \"%s\" already", name);
-	} else {
+	rc = name_is_free(life, &info, name, err);
+	if (!rc) {
 		rc = open_record(&info, &record, &found);
 		if (!rc && found) {
 			free(record.config.name);
@@ -318,6 +336,8 @@ int life_set_max_memory(struct life *life, uint16_t domid, uint64_t kib, struct 
 	if (!rc && found) {
 		record.config.maxmem_kib = kib;
 		rc = record_save(&record, err);
+	} else if (rc) {
+		error_errno(err, rc, "cannot change the record of domain %u", domid);
 	}
 	record_free(&record);
 	return rc;

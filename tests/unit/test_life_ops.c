@@ -370,6 +370,82 @@ static void two_of_a_name_need_a_number(void **state)
 	assert_non_null(strstr(err.text, "number"));
 }
 
+/* The name that a guest's record has, in static memory; "" when there is none. */
+static const char *recorded_name(uint16_t domid)
+{
+	static char name[64];
+	struct record record;
+
+	record_empty(&record);
+	name[0] = '\0';
+	if (!record_load(&record, fake->domains[domid].info.uuid))
+		snprintf(name, sizeof(name), "%s", record.config.name);
+	record_free(&record);
+	return name;
+}
+
+/* A guest's former domain, which lingers: the record is not its own any more. */
+static void a_former_domain_leaves_the_record_alone(void **state)
+{
+	create("one", NULL);
+	fake->domains[2] = fake->domains[1];
+	fake->domains[2].info.domid = 2;
+	fake->domains[2].info.dying = true;
+	fake_write("/local/domain/2/name", "old");
+	assert_int_equal(life_rename(life, 2, "older", &err), 0);
+	assert_string_equal(fake_read("/local/domain/2/name"), "older");
+	assert_string_equal(recorded_name(1), "one");
+	assert_int_equal(life_set_max_memory(life, 2, 131072, &err), 0);
+	assert_string_equal(recorded_name(1), "one");
+	fake->domains[2].exists = false;
+}
+
+/* Nor does one go that can't be read for want of memory; and why is said. */
+static void a_record_that_can_t_be_read_stays(void **state)
+{
+	int (*const changes[])(void) = { op_rename, op_max_memory };
+	bool reached = true;
+
+	for (size_t i = 0; i < 2; i++) {
+		create("one", NULL);
+		for (unsigned int n = 1; reached && n < 400; n++) {
+			int rc;
+
+			memset(&err, 0, sizeof(err));
+			fail_alloc_at(n);
+			rc = changes[i]();
+			reached = fail_alloc_count() >= n;
+			fail_alloc_at(0);
+			assert_true(!rc || err.text[0]);
+			assert_true(*recorded_name(1));
+		}
+		assert_false(reached);
+		teardown(NULL);
+		setup(NULL);
+		reached = true;
+	}
+}
+
+/* The guest is between its former domain and the next one: its name is taken all the same. */
+static void the_name_of_a_guest_that_restarts_is_taken(void **state)
+{
+	create("one", NULL);
+	create("two", NULL);
+	fake->domains[1].exists = false;
+	assert_int_equal(life_rename(life, 2, "one", &err), -EEXIST);
+	assert_string_equal(err.text, "a domain \"one\" is being made or restarted");
+	fake->domains[1].exists = true;
+	/* One whose renaming was cut short can have its new name. */
+	fake_write("/local/domain/2/name", "old");
+	assert_int_equal(life_rename(life, 2, "two", &err), 0);
+	assert_string_equal(fake_read("/local/domain/2/name"), "two");
+	/* A name that can't be looked up is not given. */
+	fake->fail_at = fake->steps + 2;
+	assert_int_equal(life_rename(life, 2, "three", &err), -EIO);
+	assert_string_equal(err.text, "cannot list domains: Input/output error");
+	assert_string_equal(fake_read("/local/domain/2/name"), "two");
+}
+
 static void a_guest_that_is_built_is_not_let_run(void **state)
 {
 	struct record record;
@@ -544,6 +620,9 @@ int main(void)
 		TEST(records_can_t_be_written),
 		TEST(what_is_not_there_is_told),
 		TEST(two_of_a_name_need_a_number),
+		TEST(a_former_domain_leaves_the_record_alone),
+		TEST(a_record_that_can_t_be_read_stays),
+		TEST(the_name_of_a_guest_that_restarts_is_taken),
 		TEST(a_guest_that_is_built_is_not_let_run),
 		TEST(each_reason_has_its_action),
 		TEST(failing_actions_leave_nothing),
