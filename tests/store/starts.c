@@ -67,7 +67,6 @@ static pid_t spawn(const char *first, va_list more)
 	for (unsigned int i = 2; first && i < WORDS_MAX - 1; i++)
 		if (!(words[i] = va_arg(more, const char *)))
 			break;
-	unlink(in_place("socket"));
 	fd = open(in_place("output"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	pid = fork();
 	if (!pid) {
@@ -245,6 +244,28 @@ static void test_background(void)
 		usleep(10000);
 	EXPECT_TRUE(kill(pid, 0) && errno == ESRCH);
 	EXPECT_TRUE(ends("--pid-file", in_place("no/such/file"), NULL) == 1);
+}
+
+/* One that serves goes on; what a killed one left is no hindrance. */
+static void test_second(void)
+{
+	pid_t pid = serves("-N", NULL);
+	struct raw_client *c = client();
+
+	EXPECT(raw_ask(c, XS_WRITE, 0, "/a|1"), "OK|");
+	raw_close(c);
+	EXPECT_TRUE(ends("-N", NULL) == 1);
+	EXPECT_TRUE(strstr(output, "can't start: Address already in use"));
+	c = client();
+	EXPECT(raw_ask(c, XS_READ, 0, "/a|"), "1");
+	raw_close(c);
+	kill(pid, SIGKILL);
+	EXPECT_TRUE(end_of(pid) == 128 + SIGKILL);
+	pid = serves("-N", NULL);
+	c = client();
+	EXPECT(raw_ask(c, XS_READ, 0, "/a|"), "ENOENT");
+	raw_close(c);
+	stop(pid);
 }
 
 static void test_no_domains(void)
@@ -627,6 +648,7 @@ int main(int argc, char **argv)
 	test_limits();
 	test_places();
 	test_background();
+	test_second();
 	test_no_domains();
 	test_refusals();
 	test_no_start();

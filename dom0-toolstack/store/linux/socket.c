@@ -185,6 +185,11 @@ int socket_listen_at(struct store_daemon *daemon, const char *name, mode_t mode)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
+	/* A daemon that serves here does not lose its place to another one. */
+	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)) || errno == EAGAIN) {
+		close(fd);
+		return -EADDRINUSE;
+	}
 	unlink(addr.sun_path);
 	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || chmod(addr.sun_path, mode) ||
 	    listen(fd, 64)) {
