@@ -19,6 +19,11 @@
 
 #include "xsclient_internal.h"
 
+/* Tests have other places. */
+#ifndef STORE_ROOT
+#define STORE_ROOT ""
+#endif
+
 /* An event that waits to be taken: `text` holds the path, a NUL, the token, a NUL. */
 struct event {
 	struct event *next;
@@ -107,21 +112,24 @@ int xs_client_open_path(const char *path, struct xs_client **out)
 
 int xs_client_open(struct xs_client **out)
 {
-	static const char *const places[] = { "/run/xenstored/socket", "/var/run/xenstored/socket",
-					      "/dev/xen/xenbus", "/proc/xen/xenbus" };
+	static const char *const places[] = {
+		STORE_ROOT "/run/xenstored/socket",
+		STORE_ROOT "/var/run/xenstored/socket",
+		STORE_ROOT "/dev/xen/xenbus",
+		STORE_ROOT "/proc/xen/xenbus",
+	};
 	const char *chosen = getenv("XENSTORED_PATH");
-	int err, worst = -ENOENT;
+	int err = -ENOENT;
 
 	if (chosen)
 		return xs_client_open_path(chosen, out);
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+	/*
+	 * The socket of a daemon that has died is not passed over: the kernel's device would wait
+	 * for the same daemon's answers.
+	 */
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && err == -ENOENT; i++)
 		err = xs_client_open_path(places[i], out);
-		if (!err)
-			return 0;
-		if (err != -ENOENT)
-			worst = err;
-	}
-	return worst;
+	return err;
 }
 
 void xs_client_close(struct xs_client *client)
