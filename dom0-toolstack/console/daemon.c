@@ -11,6 +11,7 @@
 #include "console/ring.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -341,15 +342,21 @@ static void guest_event(struct guest *g)
 
 /* ---- the loop ---- */
 
+/* A daemon that serves already does not lose its place to another one. */
 static int listen_socket(void)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = CONSOLE_SOCKET };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool taken =
+		fd >= 0 && (!connect(fd, (struct sockaddr *)&at, sizeof(at)) || errno == EAGAIN);
 
 	mkdir(CONSOLE_FOLDER, 0700);
-	unlink(CONSOLE_SOCKET);
 	umask(077);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 16)) {
+	if (!taken)
+		unlink(CONSOLE_SOCKET);
+	else
+		errno = EADDRINUSE;
+	if (taken || fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 16)) {
 		perror("xenconsoled: " CONSOLE_SOCKET);
 		exit(EXIT_FAILURE);
 	}
@@ -482,27 +489,45 @@ static const char *parse(int argc, char **argv, bool *foreground)
 	return pid_file;
 }
 
-int main(int argc, char **argv)
+/*
+ * Goes on in a child, and returns what to write to when that serves; the parent ends then, or when the
+ * child has ended. -1: can't.
+ */
+static int go_background(void)
 {
-	bool foreground = false;
-	const char *pid_file = parse(argc, argv, &foreground);
-	sigset_t blocked;
-	int listener, rc;
+	int ends[2];
+	char fine;
+	pid_t pid;
 
-	if (mkdir(LOG_PARENT, 0755) && errno != EEXIST)
-		perror("xenconsoled: " LOG_PARENT);
-	mkdir(LOG_FOLDER, 0700);
-	listener = listen_socket();
-	if (!foreground && daemon(0, 0)) {
-		perror("xenconsoled: daemon");
-		return EXIT_FAILURE;
+	if (pipe2(ends, O_CLOEXEC))
+		return -1;
+	pid = fork();
+	if (pid > 0) {
+		close(ends[1]);
+		_exit(read(ends[0], &fine, 1) == 1 ? EXIT_SUCCESS : EXIT_FAILURE);
 	}
-	write_pid(pid_file);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGTERM, stop);
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGTERM);
-	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	close(ends[0]);
+	setsid();
+	return pid < 0 ? -1 : ends[1];
+}
+
+static void end_background_start(int ready)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)!chdir("/");
+	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+	close(null);
+	(void)!write(ready, "", 1); /* nobody may wait any more */
+	close(ready);
+}
+
+/* What the daemon stands on; 0 or a negative errno. */
+static int open_handles(void)
+{
+	int rc;
+
 	grants = xengnttab_open(NULL, 0);
 	foreign = xenforeignmemory_open(NULL, 0);
 	rc = grants && foreign ? xs_client_open(&store) : -ENODEV;
@@ -510,12 +535,45 @@ int main(int argc, char **argv)
 		rc = xs_client_watch(store, "@introduceDomain", "in");
 	if (!rc)
 		rc = xs_client_watch(store, "@releaseDomain", "out");
+	return rc;
+}
+
+static void set_signals(void)
+{
+	sigset_t blocked;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTERM, stop);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGTERM);
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	bool foreground = false;
+	const char *pid_file = parse(argc, argv, &foreground);
+	int listener, rc, ready = foreground ? -1 : go_background();
+
+	if (!foreground && ready < 0) {
+		perror("xenconsoled: can't go into the background");
+		return EXIT_FAILURE;
+	}
+	set_signals();
+	rc = open_handles();
 	if (rc) {
 		fprintf(stderr, "xenconsoled: can't reach the store or the hypervisor: %s\n",
 			strerror(-rc));
 		return EXIT_FAILURE;
 	}
+	if (mkdir(LOG_PARENT, 0755) && errno != EEXIST)
+		perror("xenconsoled: " LOG_PARENT);
+	mkdir(LOG_FOLDER, 0700);
+	listener = listen_socket();
 	guests_scan();
+	write_pid(pid_file);
+	if (ready >= 0)
+		end_background_start(ready);
 	while (!stopping && !rc)
 		rc = serve(listener);
 	unlink(CONSOLE_SOCKET);

@@ -139,10 +139,29 @@ static void what_can_t_be_reached_is_told(void **state)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		fake_console = cases[i].how;
-		assert_int_equal(status_of(start("--interactive", NULL)), EXIT_FAILURE);
-		assert_non_null(strstr(said, "can't reach the store or the hypervisor: "));
-		assert_non_null(strstr(said, cases[i].why));
+		/* In the background as well: whoever starts it learns that it does not serve. */
+		for (int background = 0; background < 2; background++) {
+			pid_t daemon = start(background ? NULL : "--interactive", NULL);
+
+			assert_int_equal(status_of(daemon), EXIT_FAILURE);
+			assert_non_null(strstr(said, "can't reach the store or the hypervisor: "));
+			assert_non_null(strstr(said, cases[i].why));
+			assert_int_equal(access("run", F_OK), -1);
+		}
 	}
+}
+
+/* The first one goes on. */
+static void a_second_daemon_is_refused(void **state)
+{
+	pid_t daemon = start("-i", NULL);
+
+	close(view());
+	assert_int_equal(status_of(start("-i", NULL)), EXIT_FAILURE);
+	assert_non_null(strstr(said, "xenconsoled: " CONSOLE_SOCKET ": Address already in use"));
+	close(view());
+	kill(daemon, SIGTERM);
+	assert_int_equal(status_of(daemon), EXIT_SUCCESS);
 }
 
 static void it_serves_until_it_is_told_to_end(void **state)
@@ -152,8 +171,11 @@ static void it_serves_until_it_is_told_to_end(void **state)
 	int fd;
 
 	/* A socket that a killed daemon left is no hindrance. */
-	assert_int_equal(mkdir("run", 0700), 0);
-	close(open(CONSOLE_SOCKET, O_CREAT | O_WRONLY, 0600));
+	daemon = start("-i", NULL);
+	close(view());
+	kill(daemon, SIGKILL);
+	assert_int_equal(status_of(daemon), -1);
+	assert_int_equal(access(CONSOLE_SOCKET, F_OK), 0);
 	daemon = start("-i", "--pid-file=pid");
 	fd = view();
 	snprintf(pid, sizeof(pid), "%d\n", daemon);
@@ -188,6 +210,7 @@ static void it_becomes_a_daemon(void **state)
 
 	snprintf(argument, sizeof(argument), "--pid-file=%s/pid", folder);
 	assert_int_equal(status_of(start(argument, NULL)), EXIT_SUCCESS);
+	assert_int_equal(access(CONSOLE_SOCKET, F_OK), 0);
 	fd = view();
 	daemon = atoi(text_of("pid"));
 	assert_true(daemon > 1 && daemon != getpid());
@@ -229,6 +252,7 @@ int main(void)
 		TEST(a_socket_that_can_t_be_bound_is_told),
 		TEST(logs_that_have_no_place_are_told),
 		TEST(what_can_t_be_reached_is_told),
+		TEST(a_second_daemon_is_refused),
 		TEST(it_serves_until_it_is_told_to_end),
 		TEST(it_ends_when_the_store_does),
 		TEST(it_becomes_a_daemon),
