@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct recovery {
 	struct life *life;
@@ -99,7 +100,12 @@ static void recover_records(struct recovery *r)
 	for (int i = 0; i < n; i++) {
 		struct record record;
 
+		int names = -1;
+
 		record_empty(&record);
+		/* Between its lock and its record a guest's maker holds the names. */
+		if (record_load_head(&record, uuids[i]) == -ENOENT)
+			names = record_lock_names();
 		if (!record_lock(&record, uuids[i], false)) {
 			int rc = record_load_head(&record, uuids[i]);
 
@@ -110,6 +116,8 @@ static void recover_records(struct recovery *r)
 				record_remove(&record);
 		}
 		record_free(&record);
+		if (names >= 0)
+			close(names);
 	}
 	free(uuids);
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "life/internal.h"
@@ -294,6 +295,33 @@ static void a_lock_without_record_goes_with_the_domain(void **state)
 	assert_int_equal(access(record_path(".lock"), F_OK), -1);
 }
 
+/* A guest's maker has opened the lock's file, and is about to lock it: nobody is in its way. */
+static void a_lock_is_left_to_who_made_it(void **state)
+{
+	int names = record_lock_names(), status, fds[2];
+	pid_t other;
+	char c;
+
+	assert_int_equal(pipe(fds), 0);
+	memset(fake->domains[1].info.uuid, 1, sizeof(fake->domains[1].info.uuid));
+	close(open(record_path(".lock"), O_CREAT | O_WRONLY, 0600));
+	other = fork();
+	if (!other) {
+		close(names);
+		(void)!write(fds[1], "x", 1);
+		life_test_exit(life_recover(life, NULL, NULL, &err) ? 1 : 0);
+	}
+	assert_int_equal(read(fds[0], &c, 1), 1);
+	usleep(300000);
+	assert_int_equal(access(record_path(".lock"), F_OK), 0);
+	close(names);
+	assert_int_equal(waitpid(other, &status, 0), other);
+	assert_int_equal(status, 0);
+	assert_int_equal(access(record_path(".lock"), F_OK), -1);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* Of two domains of one guest the living one counts, whichever comes first. */
 static void a_dying_domain_is_not_the_guest(void **state)
 {
@@ -475,6 +503,7 @@ int main(void)
 		TEST(without_an_answer_a_record_stays),
 		TEST(a_damaged_record_costs_no_guest),
 		TEST(a_lock_without_record_goes_with_the_domain),
+		TEST(a_lock_is_left_to_who_made_it),
 		TEST(a_dying_domain_is_not_the_guest),
 		TEST(folders_of_domains_that_are_gone_go),
 		TEST(a_folder_that_can_t_be_removed_is_not_said_to_be),
