@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STORE_TIMEOUT_MS 60000
-
 static int open_hyper(struct life *life, struct error *err)
 {
 	int rc = hyper_open(&life->hyper);
@@ -26,10 +24,7 @@ static int open_store(struct life *life, struct error *err)
 {
 	int rc = xs_client_open(&life->store);
 
-	if (rc)
-		return error_errno(err, rc, "cannot reach the store daemon: is it running?");
-	xs_client_set_timeout(life->store, STORE_TIMEOUT_MS);
-	return 0;
+	return rc ? error_errno(err, rc, "cannot reach the store daemon: is it running?") : 0;
 }
 
 int life_open(struct life **out, struct error *err)

@@ -23,6 +23,10 @@
 #ifndef STORE_ROOT
 #define STORE_ROOT ""
 #endif
+/* and less time */
+#ifndef XS_CLIENT_PATIENCE_MS
+#define XS_CLIENT_PATIENCE_MS 60000
+#endif
 
 /* An event that waits to be taken: `text` holds the path, a NUL, the token, a NUL. */
 struct event {
@@ -63,7 +67,7 @@ int xs_client_open_fd(int fd, struct xs_client **out)
 		return -ENOMEM;
 	client->fd = fd;
 	client->is_socket = !fstat(fd, &st) && S_ISSOCK(st.st_mode);
-	client->timeout_ms = -1;
+	client->timeout_ms = XS_CLIENT_PATIENCE_MS;
 	client->events_tail = &client->events;
 	*out = client;
 	return 0;

@@ -68,7 +68,7 @@ int xs_client_open_fd(int fd, struct xs_client **client);
 void xs_client_close(struct xs_client *client);
 
 /*
- * How long a request may wait for its answer, in milliseconds; -1, the default, means forever.
+ * How long a request may wait for its answer, in milliseconds, a minute by default; -1: for ever.
  * After -ETIMEDOUT the client is of no more use.
  */
 void xs_client_set_timeout(struct xs_client *client, int timeout_ms);

@@ -382,6 +382,20 @@ static void test_nonsense(void **state)
 	with_server(&message, sizeof(message.header) + 7, false, -EIO);
 }
 
+/* Nobody waits for ever who has not asked for it. */
+static void test_patience(void **state)
+{
+	struct xs_client *victim;
+	char *text;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(xs_client_open_fd(pair[0], &victim), 0);
+	assert_int_equal(xs_client_read(victim, 0, "/x", &text, NULL), -ETIMEDOUT);
+	xs_client_close(victim);
+	close(pair[1]);
+}
+
 static void test_unknown_error(void **state)
 {
 	struct {
@@ -712,6 +726,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_too_long, setup, teardown),
 		cmocka_unit_test(test_bad_answers),
 		cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_unknown_error),
 		cmocka_unit_test(test_open),
 		cmocka_unit_test(test_dead_daemon),

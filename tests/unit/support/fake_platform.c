@@ -290,10 +290,6 @@ void xs_client_close(struct xs_client *client)
 	free(client);
 }
 
-void xs_client_set_timeout(struct xs_client *client, int timeout_ms)
-{
-}
-
 int xs_client_fd(const struct xs_client *client)
 {
 	return -1;
