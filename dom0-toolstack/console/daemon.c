@@ -38,6 +38,7 @@
 #define MAX_GUESTS    512
 #define MAX_VIEWERS   64
 #define VIEWER_BUFFER 16384
+#define EVENT_COST    32 /* an event's part of the allowance: it is work also without output */
 /* Tests have another place. */
 #ifndef LOG_PARENT
 #define LOG_PARENT "/var/log/xen"
@@ -337,6 +338,7 @@ static void guest_event(struct guest *g)
 	if (xenevtchn_pending(g->events) < 0)
 		return;
 	g->masked = true;
+	log_charge(&g->log, EVENT_COST);
 	guest_serve(g);
 }
 

@@ -73,6 +73,11 @@ size_t log_allowance(struct log *log, int64_t now_second)
 	return LOG_RATE - log->spent;
 }
 
+void log_charge(struct log *log, size_t n)
+{
+	log->spent += n < LOG_RATE - log->spent ? n : LOG_RATE - log->spent;
+}
+
 void log_write(struct log *log, const char *data, size_t n)
 {
 	log->spent += n;

@@ -22,6 +22,9 @@ struct log {
 int log_open(struct log *log, const char *folder, const char *name);
 void log_close(struct log *log);
 
+/* Accounts work that came with no bytes. */
+void log_charge(struct log *log, size_t n);
+
 /* How many bytes may be taken from the guest now: 0 until the next second. */
 size_t log_allowance(struct log *log, int64_t now_second);
 

@@ -340,6 +340,26 @@ static void a_flood_waits_for_the_next_second(void **state)
 	assert_true(fakes[1].unmasked > 0);
 }
 
+/* Events alone cost time as well. */
+static void a_flood_of_events_waits_too(void **state)
+{
+	struct guest *g = guest_find(1);
+	unsigned int before = fakes[1].unmasked, n = 0;
+
+	for (; !g->masked && n <= 2 * LOG_RATE / EVENT_COST; n++) {
+		g->log.second = now_second(); /* whatever time has passed */
+		rounds(1);
+	}
+	assert_true(g->masked);
+	assert_in_range(fakes[1].unmasked - before, LOG_RATE / EVENT_COST - 1,
+			2 * LOG_RATE / EVENT_COST);
+	assert_true(g->log.spent <= LOG_RATE);
+	/* The next second. */
+	g->log.second--;
+	guest_serve(g);
+	assert_false(g->masked);
+}
+
 static void a_viewer_that_does_not_read_loses_output(void **state)
 {
 	int slow = view("attach 2\n"), quick = view("attach 2\n");
@@ -458,6 +478,7 @@ int main(void)
 		TEST(wrong_lines_are_sent_away),
 		TEST(a_new_guest_can_be_viewed_at_once),
 		TEST(a_flood_waits_for_the_next_second),
+		TEST(a_flood_of_events_waits_too),
 		TEST(a_viewer_that_does_not_read_loses_output),
 		TEST(nonsense_in_the_ring_is_dropped),
 		TEST(a_guest_that_goes_takes_its_viewers),
