@@ -235,13 +235,16 @@ static int watch(struct top *t)
 		int64_t left = (next - now_ns()) / 1000000;
 		struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
 
-		if (left <= 0) {
-			rc = sample(t);
-			continue;
-		}
+		/* Also where a sample takes longer than the delay, there is a picture, and keys count. */
 		draw(t);
-		if (poll(&in, 1, (int)left) > 0)
+		switch (poll(&in, 1, left > 0 ? (int)left : 0)) {
+		case 0:
+			rc = sample(t);
+			break;
+		case 1:
 			read_keys(t);
+			break;
+		}
 	}
 	return rc;
 }

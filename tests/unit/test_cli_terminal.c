@@ -110,6 +110,17 @@ static void test_top_terminal(void **state)
 	assert_int_equal(screen_end(&s), 0);
 }
 
+/* Samples without a pause, as when one takes longer than the delay: it is seen, and can be ended. */
+static void test_top_busy(void **state)
+{
+	screen_start(&s, "top -d 0", 24, 80);
+	screen_shows(&s, "S sort (domid)");
+	screen_type(&s, "s");
+	screen_shows(&s, "S sort (name)");
+	screen_type(&s, "q");
+	assert_int_equal(screen_end(&s), 0);
+}
+
 /* The stock daemon's way: a pseudo terminal named in the store. */
 static void test_console(void **state)
 {
@@ -375,11 +386,12 @@ static void test_progress(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_top_terminal),	TEST(test_top_keys),
-		TEST(test_top_hangs_up),	TEST(test_top_samples),
-		TEST(test_top_plain),		TEST(test_console),
-		TEST(test_console_by_daemon),	TEST(test_console_ends),
-		TEST(test_create_with_console), TEST(test_progress),
+		TEST(test_top_terminal), TEST(test_top_keys),
+		TEST(test_top_hangs_up), TEST(test_top_samples),
+		TEST(test_top_plain),	 TEST(test_console),
+		TEST(test_top_busy),	 TEST(test_console_by_daemon),
+		TEST(test_console_ends), TEST(test_create_with_console),
+		TEST(test_progress),
 	};
 
 	return cmocka_run_group_tests(tests, run_xl_setup_all, run_xl_teardown_all);
