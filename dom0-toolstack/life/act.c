@@ -106,14 +106,18 @@ static int rename_restart(struct life *life, struct record *record, struct error
 		rc = record_lock(&next, next.config.uuid, true);
 	snprintf(name, sizeof(name), "%.*s-%u", DOMAIN_NAME_MAX - 8, record->config.name,
 		 record->domid);
-	free(record->config.name);
-	record->config.name = strdup(name);
-	record->watch = false;
-	if (!rc)
-		rc = record->config.name ? record_save(record, err) : -ENOMEM;
+	/* Until its record is written all this is done again after a failure. */
 	if (!rc)
 		rc = store_write(life, record->domid, "name", "%s", name);
 	if (!rc) {
+		free(record->config.name);
+		record->config.name = strdup(name);
+		record->watch = false;
+		rc = record->config.name ? record_save(record, err) : -ENOMEM;
+	}
+	if (rc) {
+		error_errno(err, rc, "cannot rename domain %u to %s", record->domid, name);
+	} else {
 		next.watch = true;
 		rc = restart(life, &next, err);
 	}

@@ -108,7 +108,9 @@ static int act_uuid(const uint8_t *uuid)
 	rc = record_lock(&record, uuid, true);
 	if (!rc)
 		rc = record_load(&record, uuid);
-	if (!rc)
+	if (rc)
+		error_errno(&err, rc, "no record");
+	else
 		rc = life_act(life, &record, &err);
 	record_free(&record);
 	return rc;
@@ -276,7 +278,8 @@ static void every_failing_step_is_told(void **state)
 		for (uint32_t n = 1;; n++) {
 			int rc;
 
-			assert_int_equal(create("guest", NULL), 1);
+			wanted = ACTION_RENAME_RESTART;
+			assert_int_equal(create("guest", all_actions), 1);
 			if (ops[i].run == op_wait)
 				fake_guest_stops(1, SHUTDOWN_REASON_CRASH);
 			memset(&err, 0, sizeof(err));
@@ -310,13 +313,18 @@ static void memory_runs_out(void **state)
 		bool reached = true;
 
 		for (unsigned int n = 1; reached && n < 400; n++) {
+			int rc;
+
 			wanted = ACTION_RENAME_RESTART;
 			create("guest", all_actions);
 			doing = ops[i].name;
+			memset(&err, 0, sizeof(err));
 			fail_alloc_at(n);
-			(void)ops[i].run();
+			rc = ops[i].run();
 			reached = fail_alloc_count() >= n;
 			fail_alloc_at(0);
+			if (rc && ops[i].run != op_name && !err.text[0])
+				fail_msg("%s, allocation %u: %d, and no reason", doing, n, rc);
 			act_on_all();
 			teardown(NULL);
 			setup(NULL);
@@ -329,10 +337,15 @@ static void memory_runs_out(void **state)
 static void records_can_t_be_written(void **state)
 {
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		int rc;
+
 		create("guest", NULL);
+		memset(&err, 0, sizeof(err));
 		setenv("BULKHEAD_RUN", "/proc/none", 1);
-		(void)ops[i].run();
+		rc = ops[i].run();
 		setenv("BULKHEAD_RUN", folder, 1);
+		if (rc && ops[i].run != op_name && !err.text[0])
+			fail_msg("%s: %d, and no reason", ops[i].name, rc);
 		teardown(NULL);
 		setup(NULL);
 	}
@@ -525,6 +538,22 @@ static void failing_actions_leave_nothing(void **state)
 	}
 }
 
+/* The store fails once: the guest starts again all the same. */
+static void a_rename_that_fails_is_done_again(void **state)
+{
+	life_restart_pause_s = 0;
+	wanted = ACTION_RENAME_RESTART;
+	create("one", all_actions);
+	fake_guest_stops(1, SHUTDOWN_REASON_CRASH);
+	fake->fail_at = fake->steps + 2; /* the domain; its name */
+	assert_int_equal(act_on(1), -EIO);
+	assert_string_equal(err.text, "cannot rename domain 1 to one-1: Input/output error");
+	assert_int_equal(act_on(1), 0);
+	assert_string_equal(fake_read("/local/domain/1/name"), "one-1");
+	assert_string_equal(fake_read("/local/domain/2/name"), "one");
+	assert_true(fake->domains[2].filled);
+}
+
 /* ---- devices ---- */
 
 static void with_devices(struct domain_config *c)
@@ -626,6 +655,7 @@ int main(void)
 		TEST(a_guest_that_is_built_is_not_let_run),
 		TEST(each_reason_has_its_action),
 		TEST(failing_actions_leave_nothing),
+		TEST(a_rename_that_fails_is_done_again),
 		TEST(devices_are_described_at_both_ends),
 		TEST(wrong_devices_are_refused),
 	};
