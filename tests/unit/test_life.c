@@ -17,26 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "life/internal.h"
-#include "support/fake_platform.h"
-
-static char folder[] = "/tmp/test_life.XXXXXX";
-
-static int setup_all(void **state)
-{
-	if (!mkdtemp(folder))
-		return -1;
-	setenv("BULKHEAD_RUN", folder, 1);
-	return 0;
-}
-
-static int teardown_all(void **state)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	return system(command);
-}
+#include "support/life_guest.h"
 
 static int setup(void **state)
 {
@@ -50,33 +31,11 @@ int life_watch_start(struct error *err)
 	return 0;
 }
 
-static unsigned int records_left(void)
-{
-	uint8_t(*uuids)[HYPER_UUID_BYTES];
-	int n = record_list(&uuids);
-
-	free(uuids);
-	return n;
-}
-
 static void assert_nothing_left(void)
 {
 	assert_int_equal(fake_domains_left(), 0);
 	assert_int_equal(fake_nodes_left(), 0);
 	assert_int_equal(records_left(), 0);
-}
-
-static struct domain_config guest(const char *name)
-{
-	struct domain_config c;
-
-	domain_config_init(&c);
-	c.name = strdup(name);
-	c.kernel = strdup("/boot/vmlinuz");
-	c.memory_kib = 65536;
-	c.vcpus = 2;
-	c.maxvcpus = 3;
-	return c;
 }
 
 /* Creates one; 0 and its id, or an error. */
@@ -163,7 +122,7 @@ static void names_are_unique(void **state)
 }
 
 /* Whoever ends a guest: its domain is gone, its record goes a moment later. */
-static pid_t end_slowly(const uint8_t uuid[HYPER_UUID_BYTES])
+static pid_t end_slowly(uint16_t domid)
 {
 	struct record r;
 	int fds[2];
@@ -173,13 +132,11 @@ static pid_t end_slowly(const uint8_t uuid[HYPER_UUID_BYTES])
 	assert_int_equal(pipe(fds), 0);
 	pid = fork();
 	if (!pid) {
-		record_empty(&r);
-		if (record_lock(&r, uuid, true) || record_load(&r, uuid))
-			_exit(1);
+		record_take(&r, domid);
 		r.state = RECORD_ENDING;
 		if (record_save(&r, NULL))
 			_exit(1);
-		fake->domains[r.domid].exists = false;
+		fake->domains[domid].exists = false;
 		(void)!write(fds[1], "x", 1);
 		usleep(200000);
 		record_remove(&r);
@@ -194,9 +151,6 @@ static pid_t end_slowly(const uint8_t uuid[HYPER_UUID_BYTES])
 /* REQ toolstack/1: who no longer finds a guest may create it anew at once. */
 static void a_name_is_free_when_its_guest_is_gone(void **state)
 {
-	struct life_create_options options = { .watch = true };
-	uint8_t(*uuids)[HYPER_UUID_BYTES];
-	struct domain_config c = guest("one");
 	struct error err = { 0 };
 	struct life *life;
 	uint16_t domid;
@@ -204,16 +158,12 @@ static void a_name_is_free_when_its_guest_is_gone(void **state)
 	pid_t pid;
 
 	assert_int_equal(life_open(&life, &err), 0);
-	assert_int_equal(create("one", &domid), 0);
-	assert_int_equal(record_list(&uuids), 1);
-	pid = end_slowly(uuids[0]);
-	free(uuids);
+	pid = end_slowly(guest_create(life, "one", true, NULL));
 	assert_int_equal(life_lookup(life, "one", &domid, NULL), -ESRCH);
-	assert_int_equal(life_create(life, &c, &options, &domid, &err), 0);
+	domid = guest_create(life, "one", true, NULL);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	life_close(life);
-	domain_config_free(&c);
 	assert_int_equal(fake_domains_left(), 1);
 	assert_int_equal(destroy(domid), 0);
 	recover();
@@ -437,19 +387,20 @@ static void a_dying_predecessor_is_not_in_the_way(void **state)
 	assert_nothing_left();
 }
 
+static void with_other_actions(struct domain_config *c)
+{
+	c->on_crash = ACTION_PRESERVE;
+	c->on_reboot = ACTION_RENAME_RESTART;
+}
+
 static void other_actions_are_taken(void **state)
 {
-	struct life_create_options options = { .watch = true };
-	struct domain_config c = guest("one");
 	struct error err = { 0 };
 	struct life *life;
-	uint16_t domid;
 
-	c.on_crash = ACTION_PRESERVE;
-	c.on_reboot = ACTION_RENAME_RESTART;
 	assert_int_equal(life_open(&life, &err), 0);
-	assert_int_equal(life_create(life, &c, &options, &domid, &err), 0);
-	fake_guest_stops(domid, SHUTDOWN_REASON_REBOOT);
+	fake_guest_stops(guest_create(life, "one", true, with_other_actions),
+			 SHUTDOWN_REASON_REBOOT);
 	watch();
 	/* The old one is there under another name, the new one runs. */
 	assert_int_equal(fake_domains_left(), 2);
@@ -463,7 +414,6 @@ static void other_actions_are_taken(void **state)
 	assert_int_equal(destroy(1), 0);
 	assert_int_equal(destroy(2), 0);
 	assert_nothing_left();
-	domain_config_free(&c);
 }
 
 /* Another tool destroyed it: its traces are ours to remove. */
@@ -571,5 +521,5 @@ int main(void)
 		cmocka_unit_test(disks_have_numbers),
 	};
 
-	return cmocka_run_group_tests(tests, setup_all, teardown_all);
+	return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

@@ -12,12 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "life/internal.h"
 #include "support/fail_alloc.h"
 #include "support/fake_host.h"
-#include "support/fake_platform.h"
+#include "support/life_guest.h"
 
-static char folder[] = "/tmp/test_life_ops.XXXXXX";
 static struct error err;
 static struct life *life;
 
@@ -26,40 +24,9 @@ int life_watch_start(struct error *e)
 	return 0;
 }
 
-static int setup_all(void **state)
-{
-	if (!mkdtemp(folder))
-		return -1;
-	setenv("BULKHEAD_RUN", folder, 1);
-	return 0;
-}
-
-static int teardown_all(void **state)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	return system(command);
-}
-
 static uint16_t create(const char *name, void (*change)(struct domain_config *c))
 {
-	struct life_create_options options = { .watch = true };
-	struct domain_config c;
-	uint16_t domid = 0;
-
-	domain_config_init(&c);
-	c.name = strdup(name);
-	c.kernel = strdup("/boot/vmlinuz");
-	c.memory_kib = 65536;
-	c.vcpus = 2;
-	c.maxvcpus = 3;
-	if (change)
-		change(&c);
-	if (life_create(life, &c, &options, &domid, &err))
-		fail_msg("%s: %s", name, err.text);
-	domain_config_free(&c);
-	return domid;
+	return guest_create(life, name, true, change);
 }
 
 static int setup(void **state)
@@ -461,19 +428,11 @@ static void the_name_of_a_guest_that_restarts_is_taken(void **state)
 
 static void a_guest_that_is_built_is_not_let_run(void **state)
 {
-	struct record record;
-
 	create("one", NULL);
-	record_empty(&record);
-	assert_int_equal(record_lock(&record, fake->domains[1].info.uuid, true), 0);
-	assert_int_equal(record_load(&record, fake->domains[1].info.uuid), 0);
-	record.state = RECORD_BUILDING;
-	assert_int_equal(record_save(&record, &err), 0);
+	record_change(1, RECORD_BUILDING, true);
 	assert_true(life_is_building(life, 1));
 	assert_int_equal(life_unpause(life, 1, &err), -EBUSY);
-	record.state = RECORD_RUNNING;
-	assert_int_equal(record_save(&record, &err), 0);
-	record_free(&record);
+	record_change(1, RECORD_RUNNING, true);
 }
 
 static void each_reason_has_its_action(void **state)
@@ -660,5 +619,5 @@ int main(void)
 		TEST(wrong_devices_are_refused),
 	};
 
-	return cmocka_run_group_tests(tests, setup_all, teardown_all);
+	return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

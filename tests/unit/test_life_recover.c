@@ -15,10 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "life/internal.h"
-#include "support/fake_platform.h"
+#include "support/life_guest.h"
 
-static char folder[] = "/tmp/test_life_recover.XXXXXX";
 static struct error err;
 static struct life *life;
 static unsigned int watchers;
@@ -43,19 +41,6 @@ static int recover(void)
 	return life_recover(life, report, &life, &err);
 }
 
-static int setup_all(void **state)
-{
-	if (!mkdtemp(folder))
-		return -1;
-	setenv("BULKHEAD_RUN", folder, 1);
-	return 0;
-}
-
-static int teardown_all(void **state)
-{
-	return rmdir(folder);
-}
-
 static int setup(void **state)
 {
 	fake_reset();
@@ -65,49 +50,13 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char command[64];
-
 	life_close(life);
-	snprintf(command, sizeof(command), "rm -r %s/*", folder);
-	return system(command);
+	return folder_empty();
 }
 
 static void create(const char *name)
 {
-	struct life_create_options options = { .watch = true };
-	struct domain_config c;
-	uint16_t domid;
-
-	domain_config_init(&c);
-	c.name = strdup(name);
-	c.kernel = strdup("/boot/vmlinuz");
-	c.memory_kib = 65536;
-	if (life_create(life, &c, &options, &domid, &err))
-		fail_msg("%s", err.text);
-	domain_config_free(&c);
-}
-
-/* The record of domain 1, in another state. */
-static void set_record(enum record_state state, bool watch)
-{
-	struct record record;
-
-	record_empty(&record);
-	assert_int_equal(record_lock(&record, fake->domains[1].info.uuid, false), 0);
-	assert_int_equal(record_load(&record, record.uuid), 0);
-	record.state = state;
-	record.watch = watch;
-	assert_int_equal(record_save(&record, &err), 0);
-	record_free(&record);
-}
-
-static unsigned int records_left(void)
-{
-	uint8_t(*uuids)[HYPER_UUID_BYTES];
-	int n = record_list(&uuids);
-
-	free(uuids);
-	return n;
+	guest_create(life, name, true, NULL);
 }
 
 /* "FOLDER/domains/UUID" with a suffix, of domain 1. */
@@ -131,7 +80,7 @@ static void what_is_half_done_is_taken_away(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		fake_reset();
 		create("one");
-		set_record(states[i], false);
+		record_change(1, states[i], false);
 		assert_int_equal(recover(), 1);
 		assert_string_equal(reported, "removed what was left of \"one\"\n");
 		assert_int_equal(fake_domains_left(), 0);
@@ -145,7 +94,7 @@ static void what_the_watcher_does_is_left_to_it(void **state)
 	struct life *other;
 
 	create("one");
-	set_record(RECORD_RESTARTING, true);
+	record_change(1, RECORD_RESTARTING, true);
 	assert_int_equal(recover(), 0);
 	assert_int_equal(records_left(), 1);
 	assert_true(fake->domains[1].exists);
@@ -161,9 +110,8 @@ static void what_somebody_works_on_is_left_to_him(void **state)
 	struct record record;
 
 	create("one");
-	set_record(RECORD_BUILDING, false);
-	record_empty(&record);
-	assert_int_equal(record_lock(&record, fake->domains[1].info.uuid, false), 0);
+	record_change(1, RECORD_BUILDING, false);
+	record_take(&record, 1);
 	assert_int_equal(recover(), 0);
 	assert_true(fake->domains[1].exists);
 	record_free(&record);
@@ -173,7 +121,7 @@ static void what_somebody_works_on_is_left_to_him(void **state)
 static void what_can_t_be_removed_stays_known(void **state)
 {
 	create("one");
-	set_record(RECORD_BUILDING, false);
+	record_change(1, RECORD_BUILDING, false);
 	fake->steps = 0;
 	fake->fail_at = 4; /* folders, domains, domains anew, the domain */
 	assert_int_equal(recover(), 1);
@@ -202,8 +150,7 @@ static void finish_it(void *arg, const char *what)
 	made.domid = 1;
 	made.state = RECORD_RUNNING;
 	fake->domains[1].exists = true;
-	assert_int_equal(record_save(&made, &err), 0);
-	record_free(&made);
+	record_put(&made);
 }
 
 static void a_guest_made_meanwhile_lives(void **state)
@@ -212,9 +159,7 @@ static void a_guest_made_meanwhile_lives(void **state)
 	struct record record;
 
 	create("one");
-	record_empty(&made);
-	assert_int_equal(record_lock(&made, fake->domains[1].info.uuid, false), 0);
-	assert_int_equal(record_load(&made, made.uuid), 0);
+	record_take(&made, 1);
 	made.state = RECORD_BUILDING;
 	assert_int_equal(record_save(&made, &err), 0);
 	fake->domains[1].exists = false;
@@ -225,8 +170,7 @@ static void a_guest_made_meanwhile_lives(void **state)
 		record.config.name = strdup(left[i]);
 		memset(record.config.uuid, (int)i + 1, sizeof(record.config.uuid));
 		assert_int_equal(record_lock(&record, record.config.uuid, false), 0);
-		assert_int_equal(record_save(&record, &err), 0);
-		record_free(&record);
+		record_put(&record);
 	}
 	assert_int_equal(life_recover(life, finish_it, NULL, &err), 8);
 	assert_int_equal(made.lock, -1);
@@ -245,13 +189,10 @@ static void a_domain_made_meanwhile_is_found(void **state)
 	struct record record;
 
 	create("one");
-	record_empty(&record);
-	assert_int_equal(record_lock(&record, fake->domains[1].info.uuid, false), 0);
-	assert_int_equal(record_load(&record, record.uuid), 0);
+	record_take(&record, 1);
 	record.state = RECORD_BUILDING;
 	record.domid = LIFE_DOMID_NONE;
-	assert_int_equal(record_save(&record, &err), 0);
-	record_free(&record);
+	record_put(&record);
 	fake->domains[1].exists = false;
 	fake->hook_at = fake->steps + 3; /* folders, domains */
 	fake->hook = make_domain;
@@ -264,7 +205,7 @@ static void a_domain_made_meanwhile_is_found(void **state)
 static void without_an_answer_a_record_stays(void **state)
 {
 	create("one");
-	set_record(RECORD_BUILDING, false);
+	record_change(1, RECORD_BUILDING, false);
 	fake->steps = 0;
 	fake->fail_at = 3;
 	assert_int_equal(recover(), 0);
@@ -330,7 +271,7 @@ static void a_dying_domain_is_not_the_guest(void **state)
 	fake->domains[1].info = fake->domains[2].info;
 	fake->domains[1].info.domid = 1;
 	fake->domains[1].info.dying = true;
-	set_record(RECORD_BUILDING, false);
+	record_change(1, RECORD_BUILDING, false);
 	assert_true(recover() >= 1);
 	assert_false(fake->domains[2].exists);
 	assert_true(fake->domains[1].exists);
@@ -513,5 +454,5 @@ int main(void)
 		TEST(dom0_without_vcpus_has_no_cpu_entries),
 	};
 
-	return cmocka_run_group_tests(tests, setup_all, teardown_all);
+	return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

@@ -12,9 +12,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "support/fake_platform.h"
+#include "support/life_guest.h"
 
-static char folder[] = "/tmp/test_life_watch.XXXXXX";
 static char logs[64], program[64];
 static unsigned int forks_that_fail, forks;
 static pid_t watch_fork(void);
@@ -82,35 +81,25 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char command[64];
-
 	life_close(life);
-	snprintf(command, sizeof(command), "rm -rf %s/*", folder);
-	return system(command);
+	return folder_empty();
 }
 
-/* A guest that stopped, and whose end is the watcher's business. */
+static enum domain_action wanted;
+
+static void with_action(struct domain_config *c)
+{
+	c->on_poweroff = wanted;
+}
+
+/* A guest that stopped, and whose end is the watcher's business: by its record, so that none starts. */
 static void stopped_guest(const char *name, enum domain_action action)
 {
-	struct life_create_options options = { .paused = false };
-	struct domain_config c;
-	struct record record;
 	uint16_t domid;
 
-	domain_config_init(&c);
-	c.name = strdup(name);
-	c.kernel = strdup("/boot/vmlinuz");
-	c.memory_kib = 65536;
-	c.on_poweroff = action;
-	if (life_create(life, &c, &options, &domid, &err))
-		fail_msg("%s", err.text);
-	domain_config_free(&c);
-	record_empty(&record);
-	assert_int_equal(record_lock(&record, fake->domains[domid].info.uuid, true), 0);
-	assert_int_equal(record_load(&record, record.uuid), 0);
-	record.watch = true;
-	assert_int_equal(record_save(&record, &err), 0);
-	record_free(&record);
+	wanted = action;
+	domid = guest_create(life, name, false, with_action);
+	record_change(domid, RECORD_RUNNING, true);
 	fake_guest_stops(domid, SHUTDOWN_REASON_POWEROFF);
 	fake->steps = 0;
 }
@@ -132,15 +121,6 @@ static int watch(const char **said)
 	close(log);
 	*said = text_of(path_of("said"));
 	return rc;
-}
-
-static unsigned int records_left(void)
-{
-	uint8_t(*uuids)[HYPER_UUID_BYTES];
-	int n = record_list(&uuids);
-
-	free(uuids);
-	return n;
 }
 
 /* Handle, store, watch, the question about the domain; then the first step of the child. */
@@ -232,41 +212,13 @@ static void what_was_done_is_told(void **state)
 	assert_int_equal(records_left(), 1);
 }
 
-static void change_record(void (*change)(struct record *record))
-{
-	struct record record;
-
-	record_empty(&record);
-	assert_int_equal(record_lock(&record, fake->domains[1].info.uuid, true), 0);
-	assert_int_equal(record_load(&record, record.uuid), 0);
-	change(&record);
-	assert_int_equal(record_save(&record, &err), 0);
-	record_free(&record);
-}
-
-static void to_building(struct record *record)
-{
-	record->state = RECORD_BUILDING;
-}
-
-static void to_unwatched(struct record *record)
-{
-	record->watch = false;
-}
-
-static void to_restarting(struct record *record)
-{
-	record->state = RECORD_RESTARTING;
-}
-
 static void guests_of_others_are_left_alone(void **state)
 {
-	void (*const changes[])(struct record *) = { to_building, to_unwatched };
 	const char *said;
 
 	stopped_guest("one", ACTION_DESTROY);
 	for (int i = 0; i < 2; i++) {
-		change_record(changes[i]);
+		record_change(1, i ? RECORD_RUNNING : RECORD_BUILDING, !i);
 		assert_int_equal(watch(&said), 0);
 		assert_string_equal(said, "");
 		assert_true(fake->domains[1].exists);
@@ -280,7 +232,7 @@ static void a_restart_goes_on(void **state)
 
 	stopped_guest("one", ACTION_DESTROY);
 	fake->domains[1].info.shutdown = false;
-	change_record(to_restarting);
+	record_change(1, RECORD_RESTARTING, true);
 	assert_int_equal(watch(&said), 0);
 	assert_false(fake->domains[1].exists);
 	assert_true(fake->domains[2].filled);
@@ -573,17 +525,11 @@ static void a_daemon_that_can_t_be_forked_is_told(void **state)
 
 static int setup_all(void **state)
 {
-	if (!mkdtemp(folder))
+	if (folder_setup(state))
 		return -1;
-	setenv("BULKHEAD_RUN", folder, 1);
 	snprintf(logs, sizeof(logs), "%s/w.log", folder);
 	snprintf(program, sizeof(program), "%s/bulkhead-watchd", folder);
 	return 0;
-}
-
-static int teardown_all(void **state)
-{
-	return rmdir(folder);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -615,5 +561,5 @@ int main(void)
 		TEST(a_daemon_that_can_t_be_forked_is_told),
 	};
 
-	return cmocka_run_group_tests(tests, setup_all, teardown_all);
+	return cmocka_run_group_tests(tests, setup_all, folder_teardown);
 }
