@@ -95,7 +95,7 @@ static int close_locked(struct domain *d, struct evtchn *chn)
 	unsigned int b = chn->port / PORTS_PER_BUCKET;
 	uint64_t binding;
 
-	if (evtchn_state(READ_ONCE(chn->binding)) <= EVTCHN_RESERVED)
+	if (evtchn_state(READ_ONCE(chn->binding)) == EVTCHN_FREE)
 		return -EINVAL;
 	evtchn_lock(chn);
 	binding = chn->binding;
@@ -139,11 +139,11 @@ static int op_bind_pirq(struct domain *cur, void *arg)
 	return -EINVAL;
 }
 
-void evtchn_describe(const struct evtchn *chn, struct evtchn_status *out)
+/* What @chn is bound to and whom it notifies. */
+static void describe(const struct evtchn *chn, struct evtchn_status *out)
 {
 	static const uint8_t status[] = {
 		[EVTCHN_FREE] = EVTCHNSTAT_closed,
-		[EVTCHN_RESERVED] = EVTCHNSTAT_closed,
 		[EVTCHN_UNBOUND] = EVTCHNSTAT_unbound,
 		[EVTCHN_INTERDOMAIN] = EVTCHNSTAT_interdomain,
 		[EVTCHN_VIRQ] = EVTCHNSTAT_virq,
@@ -179,7 +179,7 @@ static int op_status(struct domain *cur, void *arg)
 	evtchn_lock(chn);
 	rc = xsm_evtchn_status(&cur->label, &d->label, chn->sid);
 	if (!rc)
-		evtchn_describe(chn, op);
+		describe(chn, op);
 	evtchn_unlock(chn);
 	return rc;
 }
@@ -335,8 +335,7 @@ int evtchn_init(struct domain *d, uint32_t max_port)
 		evtchn_free(d);
 		return -ENOMEM;
 	}
-	t->bucket[0][0].binding = EVTCHN_RESERVED;
-	t->used[0] = 1;
+	t->used[0] = 1; /* port 0 is no one's */
 	return 0;
 }
 

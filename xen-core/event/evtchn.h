@@ -61,9 +61,7 @@ int evtchn_poll(struct domain *d, const port_t *ports, unsigned int nr);
 /* A vCPU got a new vcpu_info: copies the old one's pending state there, as VCPUOP_register_vcpu_info says. */
 void evtchn_vcpu_info_moved(struct vcpu *v);
 
-/* Ports in use by @d (debug key 'e', leak tests). */
+/* Ports in use by @d (debug key 'q', leak tests). */
 unsigned int evtchn_in_use(const struct domain *d);
-/* Debug key 'e': prints the ports of every domain. */
-void evtchn_dump(void);
 
 #endif

@@ -50,16 +50,14 @@ static void word_close(event_word_t *word)
 	window_close((void *)((uintptr_t)word & PAGE_MASK));
 }
 
-unsigned int fifo_flags(const struct evtchn_fifo *f, port_t port)
+bool fifo_pending(const struct evtchn_fifo *f, port_t port)
 {
 	event_word_t *word = word_open(f, port);
-	uint32_t value = MASKED;
+	bool pending = word && READ_ONCE(*word) & PENDING;
 
-	if (word) {
-		value = READ_ONCE(*word);
+	if (word)
 		word_close(word);
-	}
-	return (value & PENDING ? PORT_PENDING : 0) | (value & MASKED ? PORT_MASKED : 0);
+	return pending;
 }
 
 void fifo_clear_pending(const struct evtchn_fifo *f, port_t port)
@@ -258,7 +256,7 @@ static void save_pending(const struct domain *d)
 
 		evtchn_lock(chn);
 		/* One that was sent since the change has been saved already. */
-		if (two_level_flags(d, port) & PORT_PENDING)
+		if (two_level_pending(d, port))
 			chn->saved = 1;
 		evtchn_unlock(chn);
 	}

@@ -117,12 +117,15 @@ bool evtchn_upcall_pending(const struct vcpu *v)
 
 int evtchn_poll(struct domain *d, const port_t *ports, unsigned int nr)
 {
+	const struct evtchn_fifo *f;
+
 	/* A full barrier: the caller has said that it waits, then looks; senders do the reverse. */
 	(void)__atomic_exchange_n(&d->evtchn->polled, true, __ATOMIC_SEQ_CST);
 	for (unsigned int i = 0; i < nr; i++) {
 		if (!evtchn_lookup(d->evtchn, ports[i]))
 			return -EINVAL;
-		if (port_flags(d, ports[i]) & PORT_PENDING)
+		f = READ_ONCE(d->evtchn->fifo);
+		if (f ? fifo_pending(f, ports[i]) : two_level_pending(d, ports[i]))
 			return 1;
 	}
 	return 0;

@@ -23,8 +23,7 @@
 
 /* Low bits of a binding. The rest tells what the channel is bound to, so that one load tells all. */
 enum evtchn_state {
-	EVTCHN_FREE,
-	EVTCHN_RESERVED,    /* port 0 */
+	EVTCHN_FREE,	    /* or port 0, which is never used */
 	EVTCHN_UNBOUND,	    /* bits 16…31: domid that may bind to it */
 	EVTCHN_INTERDOMAIN, /* address of the peer's struct evtchn */
 	EVTCHN_VIRQ,	    /* bits 16…31: the VIRQ; bits 32…47: the vCPU */
@@ -125,8 +124,6 @@ void evtchn_deliver(struct evtchn *chn, uint64_t expect);
  * wrong vCPU. -EINVAL: the domain is dying; -ENOSPC: its limit; -ENOMEM.
  */
 int evtchn_port_bind(struct domain *d, uint64_t binding, uint32_t sid, uint32_t vcpu, port_t *out);
-/* EVTCHNOP_status: what @chn is bound to and whom it notifies. */
-void evtchn_describe(const struct evtchn *chn, struct evtchn_status *out);
 
 /*
  * The operations of the hypercall that make ports (bind.c): of the current domain @cur, the
@@ -147,29 +144,19 @@ bool virq_is_global(uint32_t virq);
 bool virq_may_bind(const struct domain *d, uint32_t virq);
 
 /*
- * The delivery ABIs. All are called with the channel's lock held, but for the flags. set_pending and
- * unmask return the vCPU to be notified or NULL; set_pending tells in *@newly whether the port was
- * not pending.
+ * The delivery ABIs. All are called with the channel's lock held, but for the question whether a port
+ * is pending, which may be one that the guest has no place for. set_pending and unmask return the vCPU
+ * to be notified or NULL; set_pending tells in *@newly whether the port was not pending.
  */
 struct vcpu *two_level_set_pending(struct evtchn *chn, bool *newly);
 struct vcpu *two_level_unmask(struct evtchn *chn);
 void two_level_clear_pending(struct domain *d, port_t port);
-unsigned int two_level_flags(const struct domain *d, port_t port);
+bool two_level_pending(const struct domain *d, port_t port);
 
 struct vcpu *fifo_set_pending(struct evtchn_fifo *f, struct evtchn *chn, bool *newly);
 struct vcpu *fifo_unmask(struct evtchn_fifo *f, struct evtchn *chn);
 void fifo_clear_pending(const struct evtchn_fifo *f, port_t port);
-unsigned int fifo_flags(const struct evtchn_fifo *f, port_t port);
-
-/* What the guest sees of a port: PORT_PENDING, PORT_MASKED. Where it has no port, masked. */
-#define PORT_PENDING 1U
-#define PORT_MASKED  2U
-static inline unsigned int port_flags(const struct domain *d, port_t port)
-{
-	const struct evtchn_fifo *f = READ_ONCE(d->evtchn->fifo);
-
-	return f ? fifo_flags(f, port) : two_level_flags(d, port);
-}
+bool fifo_pending(const struct evtchn_fifo *f, port_t port);
 
 /* Ports of bucket @index that the guest has not taken off their queue yet, as a bit mask. */
 uint64_t fifo_busy(const struct evtchn_fifo *f, unsigned int index);

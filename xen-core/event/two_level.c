@@ -45,12 +45,10 @@ struct vcpu *two_level_unmask(struct evtchn *chn)
 	return select_word(d, chn);
 }
 
-unsigned int two_level_flags(const struct domain *d, port_t port)
+bool two_level_pending(const struct domain *d, port_t port)
 {
-	if (port >= EVTCHN_2L_NR_CHANNELS)
-		return PORT_MASKED;
-	return (test_bit(port, (unsigned long *)d->shared->evtchn_pending) ? PORT_PENDING : 0) |
-	       (test_bit(port, (unsigned long *)d->shared->evtchn_mask) ? PORT_MASKED : 0);
+	return port < EVTCHN_2L_NR_CHANNELS &&
+	       test_bit(port, (unsigned long *)d->shared->evtchn_pending);
 }
 
 void two_level_clear_pending(struct domain *d, port_t port)

@@ -91,7 +91,6 @@ static void reboot(void)
 
 static const struct debug_key keys[] = {
 	{ 'd', show_registers, "registers of vCPUs that are not running" },
-	{ 'e', evtchn_dump, "event channels" },
 	{ 'g', grant_dump, "grant tables" },
 	{ 'm', show_memory, "memory" },
 	{ 'q', show_domains, "domains and vCPUs" },
