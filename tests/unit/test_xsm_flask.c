@@ -120,8 +120,6 @@ static void without_policy_little_is_there(void **state)
 	text[0] = 'x';
 	assert_int_equal(call(&op), -EINVAL);
 	assert_string_equal(sid_text(99), "unlabeled");
-	xsm_dump();
-	assert_non_null(strstr(host_log(), "built-in rules"));
 	assert_true(xsm_may_see(&dom0, &guest));
 	assert_false(xsm_may_see(&guest, &dom0));
 	/* Devices are for who has been given them; a range must go forwards. */
@@ -327,10 +325,6 @@ static void statistics_are_told(void **state)
 	assert_int_equal(call(&op), -ENOSYS);
 	op.cmd = FLASK_GETAVC_THRESHOLD;
 	assert_int_equal(call(&op), -ENOSYS);
-	host_log_clear();
-	xsm_dump();
-	assert_non_null(strstr(host_log(), "FLASK: enforcing, policy version 30"));
-	assert_non_null(strstr(host_log(), "FLASK: CPU0: "));
 	/* Whom it talks to, a domain is not told. */
 	op.cmd = FLASK_GET_PEER_SID;
 	assert_int_equal(call(&op), -ENOSYS);

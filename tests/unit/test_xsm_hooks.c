@@ -125,9 +125,6 @@ static void built_in_rules_for_channels_and_hardware(void **state)
 	assert_int_equal(xsm_resource(&dom0, &guest, XSM_IRQ, 6, 5, XSM_RESOURCE__ADD_IRQ),
 			 -EINVAL);
 	assert_int_equal(xsm_pci_config(&guest, 0x18, 0x10, 0x13, true), 0);
-	host_log_clear();
-	xsm_dump();
-	assert_non_null(strstr(host_log(), "no policy: built-in rules"));
 }
 
 static void boot_options_are_obeyed(void **state)
@@ -320,19 +317,11 @@ static void hardware_is_used_through_an_iommu(void **state)
 	assert_non_null(strstr(host_log(), "ioport=0x60-0x64"));
 }
 
-static void dump_tells_what_is_in_force(void **state)
+static void nobody_is_hidden_in_permissive_mode(void **state)
 {
 	(void)state;
 	start_guests();
-	host_log_clear();
-	xsm_dump();
-	assert_non_null(strstr(host_log(), "FLASK: enforcing, policy version"));
-	assert_non_null(strstr(host_log(), "CPU0: "));
 	xsm_enforcing = false;
-	host_log_clear();
-	xsm_dump();
-	assert_non_null(strstr(host_log(), "FLASK: permissive"));
-	/* Nobody is hidden in permissive mode. */
 	assert_true(xsm_may_see(&guest, &other));
 	xsm_enforcing = true;
 	assert_false(xsm_may_see(&guest, &other));
@@ -619,7 +608,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(event_channels_have_labels),
 		cmocka_unit_test(hardware_has_labels),
 		cmocka_unit_test(hardware_is_used_through_an_iommu),
-		cmocka_unit_test(dump_tells_what_is_in_force),
+		cmocka_unit_test(nobody_is_hidden_in_permissive_mode),
 		cmocka_unit_test(every_part_of_a_range_is_checked),
 		cmocka_unit_test(sealing_takes_everything_away),
 		cmocka_unit_test(only_dom0_uses_the_hypercall),

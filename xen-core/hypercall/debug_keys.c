@@ -12,7 +12,6 @@
 #include "x86/cpu.h"
 #include "x86/smp.h"
 #include "x86/time.h"
-#include "xsm/xsm.h"
 
 static void show_memory(void)
 {
@@ -96,7 +95,6 @@ static const struct debug_key keys[] = {
 	{ 'q', show_domains, "domains and vCPUs" },
 	{ 'r', sched_dump, "run queues" },
 	{ 't', show_time, "clock and CPUs" },
-	{ 'x', xsm_dump, "policy" },
 	{ 'R', reboot, "reboot the machine" },
 	{ 0 },
 };

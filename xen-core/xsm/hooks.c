@@ -3,7 +3,6 @@
 #include "state.h"
 #include "lib/errno.h"
 #include "lib/printk.h"
-#include "x86/cpu.h"
 
 const struct xsm_label xsm_label_io = { .sid = XSM_SID_DOMIO, .domid = 0x7ff1, .serial = ~0UL };
 const struct xsm_label xsm_label_xen = { .sid = XSM_SID_DOMXEN,
@@ -252,21 +251,4 @@ int xsm_set_target(const struct xsm_label *subj, struct xsm_label *dm,
 		return err;
 	WRITE_ONCE(dm->target, target->serial);
 	return 0;
-}
-
-void xsm_dump(void)
-{
-	const struct xsm_state *s = xsm_state();
-	unsigned int cpu;
-
-	if (!s) {
-		printk("FLASK: no policy: built-in rules%s\n", xsm_disabled ? " (disabled)" : "");
-		return;
-	}
-	printk("FLASK: %s, policy version %u, sequence %u, %u types, %u rules, %u SIDs\n",
-	       xsm_enforcing ? "enforcing" : "permissive", s->policy->version, s->seq,
-	       s->policy->sym[SYM_TYPES].nprim, s->policy->rules, s->sids->n);
-	for (cpu = 0; cpu < cpus_online(); cpu++)
-		printk("FLASK: CPU%u: %u checks, %u not cached\n", cpu, cpus[cpu]->avc->lookups,
-		       cpus[cpu]->avc->misses);
 }

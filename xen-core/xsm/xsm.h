@@ -131,7 +131,4 @@ bool xsm_is_policy(const void *module, size_t len);
 /* Each CPU's own cache: called on that CPU before it may run a guest. 0, or -ENOMEM. */
 int xsm_cpu_init(void);
 
-/* Debug key: prints mode, policy, cache statistics. */
-void xsm_dump(void);
-
 #endif
