@@ -39,36 +39,31 @@ static uint32_t hash_context(const struct context *c)
 	return (h ^ h >> 16 ^ (uint32_t)c->range.low.cat[0]) % XSM_SID_BUCKETS;
 }
 
-static void sidtab_free(struct epoch_node *n)
-{
-	struct sidtab *t = container_of(n, struct sidtab, epoch);
-	uint32_t i;
-
-	for (i = 1; i <= t->n; i++)
-		xfree(t->entry[i]);
-	policy_free(t->policy);
-	xfree(t);
-}
-
 static void state_free(struct epoch_node *n)
 {
-	xfree(container_of(n, struct xsm_state, epoch));
+	struct xsm_state *s = container_of(n, struct xsm_state, epoch);
+	uint32_t i;
+
+	for (i = 1; i <= s->sids; i++)
+		xfree(s->entry[i]);
+	if (!s->passed_on)
+		policy_free(s->policy);
+	xfree(s);
 }
 
 /*
- * A state that follows @old: with its pending booleans when the policy stays, else with those of its
- * booleans that the new policy has too.
+ * A state that follows @old, with no SIDs yet: with its pending booleans when the policy stays, else
+ * with those of its booleans that the new policy has too.
  */
-static struct xsm_state *state_new(struct sidtab *t, const struct xsm_state *old)
+static struct xsm_state *state_new(struct policy *p, const struct xsm_state *old)
 {
-	const struct symtab *bools = &t->policy->sym[SYM_BOOLS];
+	const struct symtab *bools = &p->sym[SYM_BOOLS];
 	uint32_t n = bools->nprim + 1, i, was;
-	struct xsm_state *s = xzalloc(sizeof(*s) + 2 * n + t->policy->conditionals);
+	struct xsm_state *s = xzalloc(sizeof(*s) + 2 * n + p->conditionals);
 
 	if (!s)
 		return NULL;
-	s->sids = t;
-	s->policy = t->policy;
+	s->policy = p;
 	s->boolean = s->bytes;
 	s->pending = s->bytes + n;
 	s->cond = s->bytes + 2 * n;
@@ -77,9 +72,9 @@ static struct xsm_state *state_new(struct sidtab *t, const struct xsm_state *old
 					strlen(bools->name[i]))
 			  : 0;
 		if (!was)
-			s->boolean[i] = t->policy->boolean[i];
+			s->boolean[i] = p->boolean[i];
 		else
-			s->boolean[i] = old->sids == t ? old->pending[was] : old->boolean[was];
+			s->boolean[i] = old->policy == p ? old->pending[was] : old->boolean[was];
 	}
 	memcpy(s->pending, s->boolean, n);
 	policy_cond_eval(s->policy, s->boolean, s->cond);
@@ -106,149 +101,152 @@ static struct sid_entry *entry_new(const struct policy *p, const char *text,
 	return e;
 }
 
-static void sidtab_insert(struct sidtab *t, struct sid_entry *e)
+static void sid_insert(struct xsm_state *s, struct sid_entry *e)
 {
-	uint32_t *bucket = &t->bucket[hash_context(&e->context)], sid = t->n + 1;
+	uint32_t *bucket = &s->bucket[hash_context(&e->context)], sid = s->sids + 1;
 
-	t->entry[sid] = e;
+	s->entry[sid] = e;
 	e->next = *bucket;
-	__atomic_store_n(&t->n, sid, __ATOMIC_RELEASE);
+	__atomic_store_n(&s->sids, sid, __ATOMIC_RELEASE);
 	if (e->valid)
 		__atomic_store_n(bucket, sid, __ATOMIC_RELEASE);
 }
 
-/*
- * Brings @t, which nobody else uses yet, up to the SIDs that @old has. Where they are the same table,
- * because the policy stays, others add to it meanwhile: then there is nothing to do. 0 or -ENOMEM.
- */
-static int sidtab_follow(struct sidtab *t, const struct sidtab *old)
+/* Brings @s, which nobody else uses yet, up to the SIDs that @old has. 0 or -ENOMEM. */
+static int state_follow(struct xsm_state *s, const struct xsm_state *old)
 {
+	uint32_t end = old ? __atomic_load_n(&old->sids, __ATOMIC_ACQUIRE) : XSM_SID_INITIAL;
 	const struct context *c;
 	struct context parsed;
 	struct sid_entry *e;
 	const char *text;
 
-	while (t != old &&
-	       t->n < (old ? __atomic_load_n(&old->n, __ATOMIC_ACQUIRE) : XSM_SID_INITIAL)) {
-		text = t->n < XSM_SID_INITIAL ? NULL : old->entry[t->n + 1]->text;
+	while (s->sids < end) {
+		text = s->sids < XSM_SID_INITIAL ? NULL : old->entry[s->sids + 1]->text;
 		if (!text)
-			c = policy_initial_context(t->policy, t->n + 1);
+			c = policy_initial_context(s->policy, s->sids + 1);
 		else
-			c = context_parse(t->policy, text, &parsed) ? NULL : &parsed;
-		e = entry_new(t->policy, text,
-			      c ? c : policy_initial_context(t->policy, XSM_SID_UNLABELED),
+			c = context_parse(s->policy, text, &parsed) ? NULL : &parsed;
+		e = entry_new(s->policy, text,
+			      c ? c : policy_initial_context(s->policy, XSM_SID_UNLABELED),
 			      c || !text);
 		if (!e)
 			return -ENOMEM;
-		sidtab_insert(t, e);
+		sid_insert(s, e);
 	}
 	return 0;
 }
 
-/* Puts a new state with @t in force, when no SID has been added to the old one meanwhile. */
-static int state_replace(struct sidtab *t)
+/*
+ * Puts a new state with @p, which is the old one's or a new one, in force, when no SID has been added
+ * to the old one meanwhile. A new policy is freed with its last state, or by the caller on failure.
+ */
+static int state_replace(struct policy *p)
 {
-	struct xsm_state *old = xsm_state(), *s = state_new(t, old);
+	struct xsm_state *old = xsm_state(), *s = state_new(p, old);
 	bool done;
 
+	if (!s)
+		return -ENOMEM;
 	do {
-		if (!s || sidtab_follow(t, old ? old->sids : NULL)) {
-			xfree(s);
+		if (state_follow(s, old)) {
+			s->passed_on = true;
+			state_free(&s->epoch);
 			return -ENOMEM;
 		}
 		spin_lock(&lock);
-		done = !old || t->n >= old->sids->n;
+		done = !old || s->sids >= old->sids;
 		if (done) {
 			__atomic_store_n(&xsm_state_ptr, s, __ATOMIC_RELEASE);
 			__atomic_store_n(&xsm_seq, s->seq, __ATOMIC_RELEASE);
 		}
 		spin_unlock(&lock);
 	} while (!done);
-	if (old && old->sids != t)
-		epoch_defer(&old->sids->epoch, sidtab_free);
-	if (old)
+	if (old) {
+		old->passed_on = old->policy == p;
 		epoch_defer(&old->epoch, state_free);
+	}
 	return 0;
 }
 
 int xsm_load(const void *data, size_t len)
 {
 	struct policy_error why = { "there is no memory for it", 0 };
-	struct sidtab *t = xzalloc(sizeof(*t));
-	int err = t ? policy_read(data, len, &t->policy, &why) : -ENOMEM;
+	struct policy *p;
+	int err = policy_read(data, len, &p, &why);
 
-	if (!err && policy_lacks_names(t->policy) && t->policy->unknown == UNKNOWN_REJECT) {
+	if (!err && policy_lacks_names(p) && p->unknown == UNKNOWN_REJECT) {
 		why = (struct policy_error) { "it lacks permissions, and says to reject then",
 					      POLICY_FLAGS_AT };
 		err = -EINVAL;
 	}
-	err = err ? err : state_replace(t);
+	err = err ? err : state_replace(p);
 	if (err) {
 		printk(KERN_ERR "FLASK: policy refused: %s, at byte %zu of %zu\n", why.text, why.at,
 		       len);
-		if (t)
-			sidtab_free(&t->epoch);
+		policy_free(p);
 		return err;
 	}
 	printk(KERN_INFO "FLASK: policy version %u in force: %u types, %u rules, %u SIDs, %s\n",
-	       t->policy->version, t->policy->sym[SYM_TYPES].nprim, t->policy->rules, t->n,
+	       p->version, p->sym[SYM_TYPES].nprim, p->rules, xsm_state()->sids,
 	       xsm_enforcing ? "enforcing" : "permissive");
 	return 0;
 }
 
 int xsm_commit_booleans(void)
 {
-	return state_replace(xsm_state()->sids);
+	return state_replace(xsm_state()->policy);
 }
 
 bool sid_exists(uint32_t sid)
 {
 	const struct xsm_state *s = xsm_state();
 
-	return sid && sid <= (s ? __atomic_load_n(&s->sids->n, __ATOMIC_ACQUIRE) : XSM_SID_INITIAL);
+	return sid && sid <= (s ? __atomic_load_n(&s->sids, __ATOMIC_ACQUIRE) : XSM_SID_INITIAL);
 }
 
 const struct sid_entry *sid_entry(const struct xsm_state *s, uint32_t sid)
 {
-	if (!sid || sid > __atomic_load_n(&s->sids->n, __ATOMIC_ACQUIRE))
+	if (!sid || sid > __atomic_load_n(&s->sids, __ATOMIC_ACQUIRE))
 		sid = XSM_SID_UNLABELED;
-	return s->sids->entry[sid];
+	return s->entry[sid];
 }
 
-static uint32_t sidtab_find(const struct sidtab *t, const struct context *c)
+static uint32_t sid_find(const struct xsm_state *s, const struct context *c)
 {
-	uint32_t sid = __atomic_load_n(&t->bucket[hash_context(c)], __ATOMIC_ACQUIRE), found = 0;
+	uint32_t sid = __atomic_load_n(&s->bucket[hash_context(c)], __ATOMIC_ACQUIRE), found = 0;
 
 	/* The lowest one, so that initial SIDs are preferred. */
-	for (; sid; sid = t->entry[sid]->next)
-		if (context_equal(&t->entry[sid]->context, c))
+	for (; sid; sid = s->entry[sid]->next)
+		if (context_equal(&s->entry[sid]->context, c))
 			found = sid;
 	return found;
 }
 
 int sid_of_context(const struct xsm_state *s, const struct context *c, uint32_t *sid)
 {
-	struct sid_entry *e = NULL;
-	bool stale, full = false;
+	struct xsm_state *now;
+	struct sid_entry *e;
+	bool full;
 	int err = 0;
 
-	*sid = sidtab_find(s->sids, c);
+	*sid = sid_find(s, c);
 	if (*sid)
 		return 0;
 	e = entry_new(s->policy, NULL, c, true);
 	if (!e)
 		return -ENOMEM;
 	spin_lock(&lock);
-	stale = s->sids != xsm_state()->sids;
-	*sid = sidtab_find(s->sids, c);
-	full = s->sids->n >= XSM_SIDS_MAX;
-	if (!stale && !*sid && !full) {
-		sidtab_insert(s->sids, e);
-		*sid = s->sids->n;
+	now = xsm_state();
+	*sid = sid_find(s, c);
+	full = s->sids >= XSM_SIDS_MAX;
+	if (now == s && !*sid && !full) {
+		sid_insert(now, e);
+		*sid = s->sids;
 		e = NULL;
 	}
 	spin_unlock(&lock);
-	if (stale) {
+	if (now != s) {
 		err = sid_of_text(e->text, sid);
 	} else if (!*sid) {
 		printk(KERN_ERR "FLASK: there are more than %u labels\n", XSM_SIDS_MAX);

@@ -24,23 +24,18 @@ struct sid_entry {
 	char text[];
 };
 
-/* A policy with its SIDs: these are given out once and keep their text when another policy comes. */
-struct sidtab {
-	struct epoch_node epoch;
-	struct policy *policy;
-	uint32_t n; /* the highest SID; grows under the lock, read without */
-	struct sid_entry *entry[XSM_SIDS_MAX + 1];
-	uint32_t bucket[XSM_SID_BUCKETS];
-};
-
 struct xsm_state {
 	struct epoch_node epoch;
 	uint32_t seq; /* never 0 */
 	struct policy *policy;
-	struct sidtab *sids; /* of that policy; may be those of the state before */
-	uint8_t *boolean;    /* [1 … ] */
-	uint8_t *pending;    /* booleans to be committed; under the update lock */
-	uint8_t *cond;	     /* value of each conditional */
+	bool passed_on;	  /* the policy: it is in the next state as well */
+	uint8_t *boolean; /* [1 … ] */
+	uint8_t *pending; /* booleans to be committed; under the update lock */
+	uint8_t *cond;	  /* value of each conditional */
+	/* SIDs are given out once, and have the same text in every state that follows. */
+	uint32_t sids; /* the highest one; grows under the lock, read without */
+	struct sid_entry *entry[XSM_SIDS_MAX + 1];
+	uint32_t bucket[XSM_SID_BUCKETS];
 	uint8_t bytes[];
 };
 
