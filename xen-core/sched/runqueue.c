@@ -299,17 +299,3 @@ bool sched_pull(struct sched_cpu *sc)
 			break;
 	return true;
 }
-
-void sched_push(struct sched_cpu *sc, uint64_t now)
-{
-	const struct vcpu *head = rq_head(sc->rq);
-	unsigned int cpu;
-
-	/* Not so often that CPUs which can't help each other would only do that. */
-	if (nr_runqueues == 1 || !head || now - sc->pushed < MS)
-		return;
-	sc->pushed = now;
-	cpu = choose_busy(head);
-	if (cpu != MAX_CPUS && sched_cpu(cpu)->rq != sc->rq)
-		cpu_kick(cpus[cpu], WORK_SCHED);
-}

@@ -53,7 +53,6 @@ struct sched_cpu {
 	uint64_t vtime;	     /* curr's at that time */
 	uint16_t weight;     /* curr's; 0: idle */
 	uint64_t idle_ns;
-	uint64_t pushed; /* when it last kicked another CPU to pull */
 	struct timer slice;
 };
 
@@ -111,8 +110,6 @@ void sched_offer(const struct runqueue *rq);
  * when it looked for whatever there is, since @sc has nothing to run.
  */
 bool sched_pull(struct sched_cpu *sc);
-/* After @sc chose, under its lock: a CPU that is far ahead of who waits here gets a kick to pull. */
-void sched_push(struct sched_cpu *sc, uint64_t now);
 
 /* Caps (cap.c). May no vCPU of @d run now? */
 bool sched_capped_out(const struct domain *d);

@@ -431,7 +431,6 @@ struct vcpu *sched_next(void)
 	slice_arm(sc, now);
 	/* Who waits may have been put here, while this CPU was idle, for its sake. */
 	sched_offer(sc->rq);
-	sched_push(sc, now);
 	spin_unlock(&sc->rq->lock);
 	return next;
 }
