@@ -674,7 +674,7 @@ static void test_setup_table(void **state)
 
 	(void)state;
 	set_xen_guest_handle(op.frame_list, (xen_pfn_t *)(5UL << PAGE_SHIFT));
-	grant_table_set_gfn(&m->d, 0, (gfn_t) { 123 });
+	m->d.grant->gfn[0] = (gfn_t) { 123 };
 	assert_int_equal(run(GNTTABOP_setup_table, &op, sizeof(op), 1), 0);
 	assert_int_equal(op.status, GNTST_okay);
 	assert_int_equal(list[0], 123);
@@ -824,22 +824,27 @@ static void test_argument_faults(void **state)
 static void test_table_frames(void **state)
 {
 	mfn_t mfn, again;
+	gfn_t *at, *first;
 
 	(void)state;
-	assert_int_equal(grant_table_frame(&g->d, 2, &mfn), 0);
+	assert_int_equal(grant_table_frame(&g->d, 2, &mfn, &at), 0);
 	assert_int_equal(g->d.grant->nr_frames, 3);
-	assert_int_equal(grant_table_frame(&g->d, 2, &again), 0);
+	assert_int_equal(grant_table_frame(&g->d, 2, &again, &at), 0);
 	assert_int_equal(mfn.v, again.v);
-	assert_int_equal(grant_table_frame(&g->d, 4, &mfn), -EINVAL);
-	assert_int_equal(grant_table_frame(&g->d, 1U << 31, &mfn), -EINVAL);
+	assert_int_equal(grant_table_frame(&g->d, 4, &mfn, &at), -EINVAL);
+	assert_int_equal(grant_table_frame(&g->d, 1U << 31, &mfn, &at), -EINVAL);
 	fake_alloc_budget = 0;
-	assert_int_equal(grant_table_frame(&g->d, 3, &mfn), -ENOMEM);
+	assert_int_equal(grant_table_frame(&g->d, 3, &mfn, &at), -ENOMEM);
 	fake_alloc_budget = -1;
-	assert_int_equal(grant_table_gfn(&g->d, 1).v, ~0UL);
-	grant_table_set_gfn(&g->d, 1, (gfn_t) { 7 });
-	grant_table_set_gfn(&g->d, 9, (gfn_t) { 7 });
-	assert_int_equal(grant_table_gfn(&g->d, 1).v, 7);
-	assert_int_equal(grant_table_gfn(&g->d, 9).v, ~0UL);
+	assert_int_equal(grant_table_frame(&g->d, 0x100000001UL, &mfn, &at), -EINVAL);
+	/* Each frame has a place of its own, nowhere at first. */
+	assert_int_equal(grant_table_frame(&g->d, 1, &mfn, &first), 0);
+	assert_int_equal(first->v, ~0UL);
+	*first = (gfn_t) { 7 };
+	assert_int_equal(grant_table_frame(&g->d, 2, &mfn, &at), 0);
+	assert_int_equal(at->v, ~0UL);
+	assert_int_equal(grant_table_frame(&g->d, 1, &mfn, &at), 0);
+	assert_int_equal(at->v, 7);
 }
 
 static void test_init(void **state)

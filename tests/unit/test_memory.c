@@ -73,27 +73,18 @@ struct domain *domain_lookup_self(uint16_t domid)
 	return domid == DOMID_SELF ? d1 : domain_lookup(domid);
 }
 
-int grant_table_frame(struct domain *d, uint32_t index, mfn_t *mfn)
+int grant_table_frame(struct domain *d, uint64_t index, mfn_t *mfn, gfn_t **at)
 {
 	if (index >= GRANT_FRAMES)
 		return -EINVAL;
 	*mfn = grant_frames[index];
+	*at = &grant_gfn[index];
 	return 0;
 }
 
 uint32_t grant_table_max_frames(const struct domain *d)
 {
 	return GRANT_FRAMES;
-}
-
-gfn_t grant_table_gfn(const struct domain *d, uint32_t index)
-{
-	return grant_gfn[index];
-}
-
-void grant_table_set_gfn(struct domain *d, uint32_t index, gfn_t gfn)
-{
-	grant_gfn[index] = gfn;
 }
 
 static void *shared_page(struct domain *d)

@@ -131,31 +131,20 @@ int grant_grow(struct domain *d, uint32_t frames)
 	return rc;
 }
 
-int grant_table_frame(struct domain *d, uint32_t index, mfn_t *mfn)
+int grant_table_frame(struct domain *d, uint64_t index, mfn_t *mfn, gfn_t **at)
 {
-	int rc = index < GRANT_FRAMES_MAX ? grant_grow(d, index + 1) : -EINVAL;
+	int rc = index < GRANT_FRAMES_MAX ? grant_grow(d, (uint32_t)index + 1) : -EINVAL;
 
-	if (!rc)
-		*mfn = core_va_to_mfn(d->grant->shared[index]);
-	return rc;
+	if (rc)
+		return rc;
+	*mfn = core_va_to_mfn(d->grant->shared[index]);
+	*at = &d->grant->gfn[index];
+	return 0;
 }
 
 uint32_t grant_table_max_frames(const struct domain *d)
 {
 	return d->grant->max_frames;
-}
-
-gfn_t grant_table_gfn(const struct domain *d, uint32_t index)
-{
-	const struct grant_table *gt = d->grant;
-
-	return index < READ_ONCE(gt->nr_frames) ? gt->gfn[index] : GFN_INVALID;
-}
-
-void grant_table_set_gfn(struct domain *d, uint32_t index, gfn_t gfn)
-{
-	if (index < READ_ONCE(d->grant->nr_frames))
-		d->grant->gfn[index] = gfn;
 }
 
 int grant_init(struct domain *d, uint32_t max_grant_frames, uint32_t max_maptrack_frames)
@@ -203,7 +192,6 @@ void grant_free(struct domain *d)
 	d->grant = NULL;
 }
 
-/* Debug key 'g'. */
 static void dump_domain(const struct domain *d, const struct grant_table *gt)
 {
 	uint32_t mapped = 0;

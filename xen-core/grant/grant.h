@@ -29,19 +29,16 @@ long grant_table_op(struct hypercall_args *args);
 
 /*
  * Frame @index of @d's shared table, growing the table up to there (XENMAPSPACE_grant_table,
- * XENMEM_acquire_resource). @status frames of version 2 do not exist: -EINVAL. The frame is
- * FRAME_SHARED of @d, without a new reference.
+ * XENMEM_acquire_resource). The frame is FRAME_SHARED of @d, without a new reference; *@at is for the
+ * caller to note where @d has put it in its own memory. -EINVAL: beyond its limit, as the status frames
+ * of version 2 are; -ENOMEM.
  */
-int grant_table_frame(struct domain *d, uint32_t index, mfn_t *mfn);
+int grant_table_frame(struct domain *d, uint64_t index, mfn_t *mfn, gfn_t **at);
 
 /* How many frames @d's table may have. */
 uint32_t grant_table_max_frames(const struct domain *d);
 
-/* Where @d has put frame @index of its table in its own memory (for XENMAPSPACE moves). */
-gfn_t grant_table_gfn(const struct domain *d, uint32_t index);
-void grant_table_set_gfn(struct domain *d, uint32_t index, gfn_t gfn);
-
-/* XEN_DOMCTL_set_gnttab_limits is gone in 4.17; sizes for domctl getdomaininfo and debug key 'g'. */
+/* Debug key 'g'. */
 void grant_dump(void);
 
 #endif

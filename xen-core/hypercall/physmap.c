@@ -41,48 +41,31 @@ static int map_foreign(struct domain *d, gfn_t gfn, mfn_t mfn, struct domain *ow
 	return rc;
 }
 
-/* A frame of the core that @d may have in one place: moves from @old to @gfn. */
-static int move_shared(struct domain *d, gfn_t old, gfn_t gfn, mfn_t mfn)
+/* A frame of the core that @d may have in one place: moves from *@at to @gfn. */
+static int move_shared(struct domain *d, gfn_t *at, gfn_t gfn, mfn_t mfn)
 {
 	int rc;
 
-	if (!gfn_eq(old, GFN_INVALID) && !gfn_eq(old, gfn) &&
-	    !p2m_take(&d->p2m, old, mfn, P2M_SHARED_RW))
+	if (!gfn_eq(*at, GFN_INVALID) && !gfn_eq(*at, gfn) &&
+	    !p2m_take(&d->p2m, *at, mfn, P2M_SHARED_RW))
 		frame_unref(mfn);
 	if (!frame_ref(mfn, d))
 		return -EINVAL;
 	rc = p2m_map(&d->p2m, gfn, mfn, 0, P2M_SHARED_RW);
 	if (rc)
 		frame_unref(mfn);
-	return rc;
-}
-
-static int add_shared_info(struct domain *d, uint64_t idx, gfn_t gfn)
-{
-	int rc;
-
-	if (idx)
-		return -EINVAL;
-	rc = move_shared(d, d->shared_gfn, gfn, core_va_to_mfn(d->shared));
-	if (!rc)
-		d->shared_gfn = gfn;
+	else
+		*at = gfn;
 	return rc;
 }
 
 static int add_grant_frame(struct domain *d, uint64_t idx, gfn_t gfn)
 {
+	gfn_t *at;
 	mfn_t mfn;
-	int rc;
+	int rc = grant_table_frame(d, idx, &mfn, &at);
 
-	if (idx & XENMAPIDX_grant_table_status || idx > ~0U)
-		return -EINVAL;
-	rc = grant_table_frame(d, (uint32_t)idx, &mfn);
-	if (rc)
-		return rc;
-	rc = move_shared(d, grant_table_gfn(d, (uint32_t)idx), gfn, mfn);
-	if (!rc)
-		grant_table_set_gfn(d, (uint32_t)idx, gfn);
-	return rc;
+	return rc ? rc : move_shared(d, at, gfn, mfn);
 }
 
 /* Moves the domain's own frame from @idx to @gfn. */
@@ -122,7 +105,8 @@ static int add_one(struct domain *d, struct domain *foreign, unsigned int space,
 {
 	switch (space) {
 	case XENMAPSPACE_shared_info:
-		return add_shared_info(d, idx, gfn);
+		return idx ? -EINVAL
+			   : move_shared(d, &d->shared_gfn, gfn, core_va_to_mfn(d->shared));
 	case XENMAPSPACE_grant_table:
 		return add_grant_frame(d, idx, gfn);
 	case XENMAPSPACE_gmfn:
@@ -208,10 +192,9 @@ static long acquire_frames(struct op_call *call, const struct xen_mem_acquire_re
 {
 	for (uint32_t i = 0; i < r->nr_frames; i++) {
 		xen_pfn_t gfn;
+		gfn_t *own;
 		mfn_t mfn;
-		int rc = r->frame + i > ~0U
-				 ? -EINVAL
-				 : grant_table_frame(call->d, (uint32_t)(r->frame + i), &mfn);
+		int rc = grant_table_frame(call->d, r->frame + i, &mfn, &own);
 
 		if (rc)
 			return rc;
