@@ -142,17 +142,10 @@ static int op_bind_pirq(struct domain *cur, void *arg)
 /* What @chn is bound to and whom it notifies. */
 static void describe(const struct evtchn *chn, struct evtchn_status *out)
 {
-	static const uint8_t status[] = {
-		[EVTCHN_FREE] = EVTCHNSTAT_closed,
-		[EVTCHN_UNBOUND] = EVTCHNSTAT_unbound,
-		[EVTCHN_INTERDOMAIN] = EVTCHNSTAT_interdomain,
-		[EVTCHN_VIRQ] = EVTCHNSTAT_virq,
-		[EVTCHN_IPI] = EVTCHNSTAT_ipi,
-	};
 	uint64_t binding = READ_ONCE(chn->binding);
 	enum evtchn_state state = evtchn_state(binding);
 
-	out->status = status[state];
+	out->status = state;
 	out->vcpu = chn->vcpu;
 	if (state == EVTCHN_INTERDOMAIN) {
 		out->u.interdomain.dom = evtchn_peer_of(binding)->domain->id;

@@ -21,13 +21,16 @@
 
 #define PORTS_PER_BUCKET 64
 
-/* Low bits of a binding. The rest tells what the channel is bound to, so that one load tells all. */
+/*
+ * Low bits of a binding, as EVTCHNOP_status says them. The rest tells what the channel is bound to, so
+ * that one load tells all.
+ */
 enum evtchn_state {
-	EVTCHN_FREE,	    /* or port 0, which is never used */
-	EVTCHN_UNBOUND,	    /* bits 16…31: domid that may bind to it */
-	EVTCHN_INTERDOMAIN, /* address of the peer's struct evtchn */
-	EVTCHN_VIRQ,	    /* bits 16…31: the VIRQ; bits 32…47: the vCPU */
-	EVTCHN_IPI,
+	EVTCHN_FREE = EVTCHNSTAT_closed,	     /* or port 0, which is never used */
+	EVTCHN_UNBOUND = EVTCHNSTAT_unbound,	     /* bits 16…31: domid that may bind to it */
+	EVTCHN_INTERDOMAIN = EVTCHNSTAT_interdomain, /* address of the peer's struct evtchn */
+	EVTCHN_VIRQ = EVTCHNSTAT_virq,		     /* bits 16…31: the VIRQ; 32…47: the vCPU */
+	EVTCHN_IPI = EVTCHNSTAT_ipi,
 };
 #define EVTCHN_STATE_MASK 7UL
 
