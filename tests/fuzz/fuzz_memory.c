@@ -361,7 +361,7 @@ static void die(struct domain *d)
 
 static void bury(struct domain *d)
 {
-	if (d->refs != 1 || d->tot_pages || d->foreign_frames || d->claimed_pages ||
+	if (d->refs != 1 || d->tot_pages || d->label.foreign_frames || d->claimed_pages ||
 	    d->p2m.table_pages)
 		abort();
 	grant_free(d);

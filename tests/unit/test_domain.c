@@ -28,7 +28,7 @@
 #include "mm/heap.h"
 #include "mm/window.h"
 #include "x86/smp.h"
-#include "xsm/port.h"
+#include "xsm/xsm.h"
 
 static struct cpu cpu;
 struct cpu *host_this_cpu = &cpu;
@@ -558,8 +558,6 @@ static void information(void **state)
 	set_bit(PAUSE_POLL, &d->vcpu[1]->pause_flags);
 	domain_get_info(d, &info);
 	assert_true(info.flags & XEN_DOMINF_blocked);
-	d->foreign_frames = 3;
-	assert_int_equal(xsm_port_foreign_frames(&d->label), 3);
 	d->state = DOMAIN_DYING;
 	domain_get_info(d, &info);
 	assert_true(info.flags & XEN_DOMINF_dying);

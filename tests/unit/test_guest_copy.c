@@ -58,7 +58,7 @@ static void in_window(void)
 static void lend(enum p2m_type type)
 {
 	if (type == P2M_FOREIGN) {
-		d2->foreign_frames++;
+		d2->label.foreign_frames++;
 		domain_get(d2);
 	}
 	assert_true(frame_ref(lent, d2));
@@ -72,7 +72,7 @@ static void take_back(void)
 	assert_int_equal(p2m_take(&d1->p2m, (gfn_t) { LENT }, lent, type), 0);
 	frame_unref(lent);
 	if (type == P2M_FOREIGN) {
-		d2->foreign_frames--;
+		d2->label.foreign_frames--;
 		domain_put(d2);
 	}
 }

@@ -528,7 +528,7 @@ static void foreign(void **state)
 	assert_int_equal(errs[2], -EINVAL); /* nothing there */
 	assert_int_equal(errs[3], -EINVAL); /* no such place */
 	assert_int_equal(type_at(80), P2M_FOREIGN);
-	assert_int_equal(d2->foreign_frames, 1);
+	assert_int_equal(d2->label.foreign_frames, 1);
 	assert_int_equal(d2->refs, refs + 2); /* its memory, the mapping */
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(perms); i++) {
@@ -544,7 +544,7 @@ static void foreign(void **state)
 	assert_int_equal(op(XENMEM_add_to_physmap_batch, &x), 0);
 	assert_int_equal(errs[0], -EINVAL);
 	frame_get_record(p2m_ram(&d2->p2m, (gfn_t) { 5 }))->refs = 2;
-	assert_int_equal(d2->foreign_frames, 1);
+	assert_int_equal(d2->label.foreign_frames, 1);
 	x.u.foreign_domid = 1;
 	assert_int_equal(op(XENMEM_add_to_physmap_batch, &x), -EINVAL);
 	x.u.foreign_domid = 99;
@@ -613,10 +613,10 @@ static void resources(void **state)
 		frame_get_record(grant_frames[i])->owner = 2;
 	assert_int_equal(op(XENMEM_acquire_resource, &r), 0);
 	assert_int_equal(type_at(95), P2M_FOREIGN);
-	assert_int_equal(d2->foreign_frames, 1);
+	assert_int_equal(d2->label.foreign_frames, 1);
 	r.nr_frames = 2;
 	assert_int_equal(op(XENMEM_acquire_resource, &r), -EINVAL);
-	assert_int_equal(d2->foreign_frames, 1);
+	assert_int_equal(d2->label.foreign_frames, 1);
 	r.nr_frames = 1;
 	r.frame = GRANT_FRAMES;
 	assert_int_equal(op(XENMEM_acquire_resource, &r), -EINVAL);

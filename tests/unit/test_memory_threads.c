@@ -505,7 +505,7 @@ static void nothing_is_used_or_lost(void **state)
 	die(&domain[1]);
 	for (unsigned int i = 0; i < DOMAINS; i++) {
 		assert_int_equal(domain[i].tot_pages, 0);
-		assert_int_equal(domain[i].foreign_frames, 0);
+		assert_int_equal(domain[i].label.foreign_frames, 0);
 		assert_int_equal(domain[i].refs, 1);
 		grant_free(&domain[i]);
 		shared_page_free(domain[i].shared);

@@ -437,7 +437,7 @@ static void p2m_counts_foreign_frames(void **state)
 	uint32_t refs = d2->refs;
 
 	(void)state;
-	d2->foreign_frames = 1;
+	d2->label.foreign_frames = 1;
 	/* A mapping keeps its owner's record, whatever kind of frame it is of. */
 	assert_true(domain_get(d2));
 	assert_true(frame_ref(mfn, d2));
@@ -445,7 +445,7 @@ static void p2m_counts_foreign_frames(void **state)
 	frame_unref(mfn);
 	assert_int_equal(d2->tot_pages, 1);
 	assert_int_equal(p2m_unmap(&d1->p2m, (gfn_t) { 9 }, 0), 0);
-	assert_int_equal(d2->foreign_frames, 0);
+	assert_int_equal(d2->label.foreign_frames, 0);
 	assert_int_equal(d2->tot_pages, 0);
 	/* One less: the frame's own is gone as well. */
 	assert_int_equal(d2->refs, refs - 1);

@@ -66,7 +66,6 @@ static uint32_t sid(const char *text)
 static void start(void)
 {
 	host_labels = labels;
-	host_foreign = 0;
 	assert_int_equal(xsm_boot(file[SHIPPED].data, file[SHIPPED].len, NULL), 0);
 	assert_int_equal(xsm_domain_create(NULL, 0, true, 0, &dom0), 0);
 	assert_int_equal(xsm_domain_create(&dom0, 1, false, 0, &guest), 0);

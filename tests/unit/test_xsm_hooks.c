@@ -41,7 +41,6 @@ static void make(struct xsm_label *l, uint16_t domid, const char *label)
 static int start(const char *option, bool with_policy)
 {
 	host_labels = labels;
-	host_foreign = 0;
 	if (!this_cpu()->avc)
 		assert_int_equal(xsm_cpu_init(), 0);
 	return xsm_boot(with_policy ? policy_data : NULL, policy_len, option);
@@ -372,9 +371,9 @@ static void sealing_takes_everything_away(void **state)
 	op.u.relabel.domid = 5;
 	op.u.relabel.sid = sid(LABEL("sealed_t"));
 	assert_int_equal(flask_op(&guest, &op), -EPERM);
-	host_foreign = 1; /* the builder still has its memory mapped */
+	sealed.foreign_frames = 1; /* the builder still has its memory mapped */
 	assert_int_equal(flask_op(&dom0, &op), -EBUSY);
-	host_foreign = 0;
+	sealed.foreign_frames = 0;
 	assert_int_equal(flask_op(&dom0, &op), 0);
 	assert_string_equal(sid_text(sealed.sid), LABEL("sealed_t"));
 	assert_string_equal(sid_text(sid_seen(sealed.sid, sealed.sid | SID_OWN)),

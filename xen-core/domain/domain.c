@@ -22,7 +22,7 @@
 #include "mm/heap.h"
 #include "mm/window.h"
 #include "x86/smp.h"
-#include "xsm/port.h"
+#include "xsm/xsm.h"
 
 #define STEP_PORTS  256
 #define STEP_MAPS   128
@@ -464,10 +464,4 @@ struct xsm_label *xsm_port_label(uint16_t domid)
 	struct domain *d = domain_lookup(domid);
 
 	return d ? &d->label : NULL;
-}
-
-unsigned int xsm_port_foreign_frames(const struct xsm_label *of)
-{
-	return __atomic_load_n(&container_of(of, struct domain, label)->foreign_frames,
-			       __ATOMIC_SEQ_CST);
 }

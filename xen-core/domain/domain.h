@@ -53,7 +53,6 @@ struct domain {
 	struct p2m p2m;
 	uint64_t tot_pages; /* guest frames charged; atomic */
 	uint64_t max_pages;
-	uint32_t foreign_frames; /* frames of it that others map without grants; atomic */
 	uint64_t claimed_pages;
 
 	struct shared_info *shared; /* FRAME_SHARED page */

@@ -29,12 +29,12 @@ static int map_foreign(struct domain *d, gfn_t gfn, mfn_t mfn, struct domain *ow
 		domain_put(owner);
 		return -EINVAL;
 	}
-	__atomic_add_fetch(&owner->foreign_frames, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&owner->label.foreign_frames, 1, __ATOMIC_SEQ_CST);
 	rc = xsm_domain(&current_domain()->label, &owner->label, perm);
 	if (!rc)
 		rc = p2m_map(&d->p2m, gfn, mfn, 0, P2M_FOREIGN);
 	if (rc) {
-		__atomic_sub_fetch(&owner->foreign_frames, 1, __ATOMIC_SEQ_CST);
+		__atomic_sub_fetch(&owner->label.foreign_frames, 1, __ATOMIC_SEQ_CST);
 		frame_unref(mfn);
 		domain_put(owner);
 	}

@@ -201,7 +201,7 @@ static void drop_leaf(uint64_t e, unsigned int level)
 	if (entry_type(e) == P2M_FOREIGN) {
 		owner = domain_lookup(frame_get_record(entry_mfn(e))->owner);
 		BUG_ON(!owner); /* the mapping holds a reference */
-		__atomic_sub_fetch(&owner->foreign_frames, 1, __ATOMIC_RELAXED);
+		__atomic_sub_fetch(&owner->label.foreign_frames, 1, __ATOMIC_RELAXED);
 	}
 	for (uint64_t i = 0; i < 1UL << 9 * (level - 1); i++)
 		frame_unref(mfn_add(entry_mfn(e), i));

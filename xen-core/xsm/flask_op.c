@@ -3,7 +3,6 @@
 #include "xen_abi.h"
 #include "bulkhead_abi.h"
 #include "state.h"
-#include "port.h"
 #include "lib/errno.h"
 #include "lib/printk.h"
 #include "lib/string.h"
@@ -321,7 +320,7 @@ static int op_relabel(const struct xsm_label *subj, struct xen_flask_op *op)
 	old = label->sid;
 	/* The label first, then the look: who maps counts first, then asks (hypercall/physmap.c). */
 	__atomic_store_n(&label->sid, sid, __ATOMIC_SEQ_CST);
-	if (subj != label && xsm_port_foreign_frames(label)) {
+	if (subj != label && __atomic_load_n(&label->foreign_frames, __ATOMIC_SEQ_CST)) {
 		WRITE_ONCE(label->sid, old);
 		printk(KERN_WARNING
 		       "FLASK: domain %u can't be relabelled: others have its memory mapped\n",

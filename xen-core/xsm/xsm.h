@@ -6,7 +6,7 @@
  *
  * Until a policy is loaded the built-in rules of that file decide; afterwards the policy alone.
  * No function here takes a lock when the answer is in the CPU's cache, and none calls back into
- * the core's other units but through xsm/port.h. They may be called with any lock held that ranks
+ * the core's other units but for xsm_port_label(). They may be called with any lock held that ranks
  * above LOCK_XSM.
  */
 #ifndef CORE_XSM_H
@@ -17,7 +17,8 @@
 
 /*
  * The label of a domain, embedded in struct domain (d->label). Filled by xsm_domain_create() and
- * changed only by this unit (relabel, set_target); no one else writes it. Readers need no lock.
+ * changed only by this unit (relabel, set_target); no one else writes it, but for the count. Readers
+ * need no lock.
  */
 struct xsm_label {
 	uint32_t sid;	 /* as subject, and as object for others than itself and its device model */
@@ -25,6 +26,12 @@ struct xsm_label {
 	bool priv;	 /* Dom0, for the built-in rules */
 	uint64_t serial; /* tells this domain from an earlier one with the same domid */
 	uint64_t target; /* serial of the domain that this one is device model of; 0: none */
+	/*
+	 * Frames of the domain that others have mapped without grants (the builder's mappings); atomic.
+	 * It can't be relabelled by another one while there are any, or its builder would keep the view
+	 * of a guest that it has just sealed.
+	 */
+	uint32_t foreign_frames;
 };
 
 /*
@@ -114,6 +121,13 @@ int xsm_set_target(const struct xsm_label *subj, struct xsm_label *dm,
 
 /* Whether @subj may see @obj at all, without a message when not (getdomaininfolist skips it). */
 bool xsm_may_see(const struct xsm_label *subj, const struct xsm_label *obj);
+
+/*
+ * The one thing that xsm asks the rest of the core for, implemented beside the list of domains: the
+ * label of the domain @domid (DOMID_SELF is resolved by the caller), or NULL. Good until this CPU
+ * returns to a guest.
+ */
+struct xsm_label *xsm_port_label(uint16_t domid);
 
 /* __HYPERVISOR_xsm_op with its argument, a struct xen_flask_op in the current guest's memory. */
 long xsm_flask_op(const struct xsm_label *subj, gva_t op);

@@ -13,7 +13,6 @@
 #include "x86/cpu.h"
 #include "x86/epoch.h"
 #include "x86/time.h"
-#include "xsm/port.h"
 
 #define LOG_SIZE (64 << 10)
 
@@ -21,7 +20,6 @@ bool host_log_stderr;
 uint64_t host_time;
 long host_fail_after, host_allocations;
 struct xsm_label **host_labels;
-unsigned int host_foreign;
 
 /* Locks as in the core, so that their order is seen to be kept. */
 static struct spinlock heap_lock = SPINLOCK_INIT(LOCK_HEAP);
@@ -185,10 +183,4 @@ struct xsm_label *xsm_port_label(uint16_t domid)
 		if ((*l)->domid == domid)
 			return *l;
 	return NULL;
-}
-
-unsigned int xsm_port_foreign_frames(const struct xsm_label *of)
-{
-	(void)of;
-	return host_foreign;
 }

@@ -23,7 +23,5 @@ extern long host_allocations;
 
 /* Labels that xsm_port_label knows; NULL ends the list. */
 extern struct xsm_label **host_labels;
-/* What xsm_port_foreign_frames says. */
-extern unsigned int host_foreign;
 
 #endif
