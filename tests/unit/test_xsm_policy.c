@@ -40,12 +40,7 @@ static struct file read_file(const char *name)
 
 static int load(const void *data, size_t len)
 {
-	int err;
-
-	assert_true(xsm_update_begin());
-	err = xsm_load(data, len);
-	xsm_update_end();
-	return err;
+	return xsm_load(data, len);
 }
 
 static uint32_t sid(const char *text)

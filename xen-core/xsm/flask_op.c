@@ -370,11 +370,11 @@ static int dispatch(const struct flask_cmd *c, const struct xsm_label *subj,
 	if (!xsm_state() && c->without)
 		return c->without;
 	/* Who comes second asks again, and its CPU does other things in between. */
-	if (c->changes && !xsm_update_begin())
+	if (c->changes && __atomic_test_and_set(&xsm_changing, __ATOMIC_ACQUIRE))
 		return -ERESTART_CALL;
 	ret = c->act(subj, op);
 	if (c->changes)
-		xsm_update_end();
+		__atomic_clear(&xsm_changing, __ATOMIC_RELEASE);
 	return ret;
 }
 

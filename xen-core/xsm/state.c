@@ -2,7 +2,7 @@
 /*
  * The state in force and its replacement; SIDs; labels of hardware. Locks: LOCK_XSM for adding a SID,
  * for putting a new state in place, and for labels given at run time, all short; memory is allocated
- * before it is taken. Replacements are serialised by xsm_update_begin().
+ * before it is taken. One operation at a time replaces the state (xsm_changing).
  */
 #include "state.h"
 #include "lib/errno.h"
@@ -13,24 +13,13 @@
 
 struct xsm_state *xsm_state_ptr;
 uint32_t xsm_seq;
-bool xsm_enforcing = true, xsm_disabled, xsm_log_uses;
+bool xsm_changing, xsm_enforcing = true, xsm_disabled, xsm_log_uses;
 
 /* Labels of hardware that were given by FLASK_ADD_OCONTEXT. They hold before the policy's. */
 static struct local_ocon local[XSM_LOCAL_MAX];
 static uint32_t locals;
 
 static struct spinlock lock = SPINLOCK_INIT(LOCK_XSM);
-static bool updating;
-
-bool xsm_update_begin(void)
-{
-	return !__atomic_test_and_set(&updating, __ATOMIC_ACQUIRE);
-}
-
-void xsm_update_end(void)
-{
-	__atomic_clear(&updating, __ATOMIC_RELEASE);
-}
 
 static uint32_t hash_context(const struct context *c)
 {

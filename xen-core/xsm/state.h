@@ -30,7 +30,7 @@ struct xsm_state {
 	struct policy *policy;
 	bool passed_on;	  /* the policy: it is in the next state as well */
 	uint8_t *boolean; /* [1 … ] */
-	uint8_t *pending; /* booleans to be committed; under the update lock */
+	uint8_t *pending; /* booleans to be committed; by who has xsm_changing */
 	uint8_t *cond;	  /* value of each conditional */
 	/* SIDs are given out once, and have the same text in every state that follows. */
 	uint32_t sids; /* the highest one; grows under the lock, read without */
@@ -46,7 +46,8 @@ struct local_ocon {
 };
 
 extern struct xsm_state *xsm_state_ptr;
-extern uint32_t xsm_seq; /* that of the state in force */
+extern uint32_t xsm_seq;  /* that of the state in force */
+extern bool xsm_changing; /* by an operation: one at a time */
 extern bool xsm_enforcing, xsm_disabled;
 extern bool xsm_log_uses; /* each permission that a rule gives is logged when it is first used */
 
@@ -56,11 +57,7 @@ static inline struct xsm_state *xsm_state(void)
 	return __atomic_load_n(&xsm_state_ptr, __ATOMIC_ACQUIRE);
 }
 
-/* One change of the state at a time: whether this one may begin now. Never called from a check. */
-bool xsm_update_begin(void);
-void xsm_update_end(void);
-
-/* Replaces policy, or booleans. Under the update lock. 0 or -errno. */
+/* Replaces policy, or booleans, when xsm_changing has been taken. 0 or -errno. */
 int xsm_load(const void *data, size_t len);
 int xsm_commit_booleans(void);
 /* Labels of hardware, which must not overlap: 0, -EEXIST or -ENOSPC; 0 or -ENOENT. */
