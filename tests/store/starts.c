@@ -47,6 +47,10 @@ static void report(int line, const char *what, const char *got, const char *want
 #define EXPECT(expression, wanted) report(__LINE__, #expression, expression, wanted)
 #define EXPECT_TRUE(expression)	   report(__LINE__, #expression, (expression) ? "yes" : "no", "yes")
 
+#define AWAIT(condition)                                   \
+	for (int i = 0; i < PATIENCE && !(condition); i++) \
+	usleep(10000)
+
 static const char *in_place(const char *name)
 {
 	static char path[8][300];
@@ -136,8 +140,7 @@ static pid_t serves(const char *first, ...)
 	va_start(more, first);
 	pid = spawn(first, more);
 	va_end(more);
-	for (int i = 0; i < PATIENCE && !listens(); i++)
-		usleep(10000);
+	AWAIT(listens());
 	return pid;
 }
 
@@ -153,6 +156,37 @@ static void stop(pid_t pid)
 	kill(pid, SIGTERM);
 	status = end_of(pid);
 	EXPECT_TRUE(status == 0 || status == STOPPED_BY_US);
+}
+
+/* The daemon of a test, and its first client, which wrote /a. */
+static pid_t pid;
+static struct raw_client *c;
+
+static void begin(void)
+{
+	pid = serves("-N", NULL);
+	c = client();
+	EXPECT(raw_ask(c, XS_WRITE, 0, "/a|1"), "OK|");
+}
+
+static void end(void)
+{
+	raw_close(c);
+	stop(pid);
+}
+
+#define EXPECT_SERVED(client) EXPECT(raw_ask(client, XS_READ, 0, "/a|"), "1")
+
+/* The first client asks for an update to this program; NULL: the one that was set, or our own. */
+static void update(const char *program)
+{
+	char text[400];
+
+	if (program) {
+		snprintf(text, sizeof(text), "live-update|-f|%s|", program);
+		EXPECT(raw_ask(c, XS_CONTROL, 0, text), "OK|");
+	}
+	EXPECT(raw_ask(c, XS_CONTROL, 0, "live-update|-s|"), "OK|");
 }
 
 static void test_wrong_words(void)
@@ -173,11 +207,7 @@ static void test_wrong_words(void)
 /* Limits are in force, and what only stock daemons know is passed over. */
 static void test_limits(void)
 {
-	pid_t pid = serves("-N", "-E", "12", "-S", "100", "-A", "3", "-W", "4", "-t", "2", "-M",
-			   "100", "-Q", "transaction-nodes=5", "-K", "--verbose", "-I",
-			   "--trace-file", "/dev/null", NULL);
-	struct raw_client *c = client();
-	const char *quotas = raw_ask(c, XS_CONTROL, 0, "quota|");
+	const char *quotas;
 	static const struct {
 		const char *name;
 		unsigned int value;
@@ -191,14 +221,18 @@ static void test_limits(void)
 		{ "transaction-nodes", 5 },
 	};
 
+	pid = serves("-N", "-E", "12", "-S", "100", "-A", "3", "-W", "4", "-t", "2", "-M", "100",
+		     "-Q", "transaction-nodes=5", "-K", "--verbose", "-I", "--trace-file",
+		     "/dev/null", NULL);
+	c = client();
+	quotas = raw_ask(c, XS_CONTROL, 0, "quota|");
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		char line[64];
 
 		snprintf(line, sizeof(line), "%-18s: %8u ", wanted[i].name, wanted[i].value);
 		report(__LINE__, line, strstr(quotas, line) ? line : quotas, line);
 	}
-	raw_close(c);
-	stop(pid);
+	end();
 }
 
 static void test_places(void)
@@ -222,14 +256,13 @@ static void test_places(void)
 /* In the background the first process ends when the store serves, and says how the start went. */
 static void test_background(void)
 {
-	struct raw_client *c;
-	int pid = 0;
 	FILE *file;
 
 	EXPECT_TRUE(ends("--pid-file", in_place("pid"), NULL) == 0);
 	c = client();
 	EXPECT(raw_ask(c, XS_WRITE, 0, "/a|1"), "OK|");
 	raw_close(c);
+	pid = 0;
 	file = fopen(in_place("pid"), "r");
 	EXPECT_TRUE(file && fscanf(file, "%d", &pid) == 1 && !kill(pid, 0));
 	if (file)
@@ -240,8 +273,7 @@ static void test_background(void)
 	EXPECT_TRUE(getsid(pid) == pid);
 	kill(pid, SIGHUP);
 	kill(pid, SIGTERM);
-	for (int i = 0; i < PATIENCE && !kill(pid, 0); i++)
-		usleep(10000);
+	AWAIT(kill(pid, 0));
 	EXPECT_TRUE(kill(pid, 0) && errno == ESRCH);
 	EXPECT_TRUE(ends("--pid-file", in_place("no/such/file"), NULL) == 1);
 }
@@ -249,36 +281,32 @@ static void test_background(void)
 /* One that serves goes on; what a killed one left is no hindrance. */
 static void test_second(void)
 {
-	pid_t pid = serves("-N", NULL);
-	struct raw_client *c = client();
+	struct raw_client *late;
 
-	EXPECT(raw_ask(c, XS_WRITE, 0, "/a|1"), "OK|");
-	raw_close(c);
+	begin();
 	EXPECT_TRUE(ends("-N", NULL) == 1);
 	EXPECT_TRUE(strstr(output, "can't start: Address already in use"));
-	c = client();
-	EXPECT(raw_ask(c, XS_READ, 0, "/a|"), "1");
+	late = client();
+	EXPECT_SERVED(late);
+	raw_close(late);
 	raw_close(c);
 	kill(pid, SIGKILL);
 	EXPECT_TRUE(end_of(pid) == 128 + SIGKILL);
 	pid = serves("-N", NULL);
 	c = client();
 	EXPECT(raw_ask(c, XS_READ, 0, "/a|"), "ENOENT");
-	raw_close(c);
-	stop(pid);
+	end();
 }
 
 static void test_no_domains(void)
 {
-	pid_t pid = serves("-N", "-D", NULL);
-	struct raw_client *c = client();
-
+	pid = serves("-N", "-D", NULL);
+	c = client();
 	EXPECT(raw_ask(c, XS_WRITE, 0, "/a|1"), "OK|");
 	EXPECT(raw_ask(c, XS_INTRODUCE, 0, "5|1|1|"), "ENOSYS");
-	EXPECT(raw_ask(c, XS_CONTROL, 0, "live-update|-s|"), "OK|");
-	EXPECT(raw_ask(c, XS_READ, 0, "/a|"), "1");
-	raw_close(c);
-	stop(pid);
+	update(NULL);
+	EXPECT_SERVED(c);
+	end();
 }
 
 /* A hypervisor or kernel that refuses: told, and nothing goes on without it. */
@@ -341,36 +369,35 @@ static void test_no_start(void)
 static void test_nothing_left(void)
 {
 	static const char *const new_client[] = { "calloc", "epoll_ctl", "malloc" };
-	static const char *const update[] = { "memfd_create", "fork", "syscall", "calloc",
+	static const char *const asking[] = { "memfd_create", "fork", "syscall", "calloc",
 					      "write" };
-	pid_t pid = serves("-N", NULL);
-	struct raw_client *c = client(), *late;
+	struct raw_client *late;
 	char text[400];
 
-	EXPECT(raw_ask(c, XS_WRITE, 0, "/a|1"), "OK|");
+	begin();
 	for (size_t i = 0; i < sizeof(new_client) / sizeof(new_client[0]); i++) {
 		fail_call(new_client[i]);
 		late = client();
 		EXPECT_TRUE(raw_closed(late, 2000));
 		raw_close(late);
 		fail_call("");
-		EXPECT(raw_ask(c, XS_READ, 0, "/a|"), "1");
+		EXPECT_SERVED(c);
 	}
 	/* Whom it can't take now waits. */
 	fail_call("accept4");
 	late = client();
-	EXPECT(raw_ask(c, XS_READ, 0, "/a|"), "1");
+	EXPECT_SERVED(c);
 	fail_call("");
-	EXPECT(raw_ask(late, XS_READ, 0, "/a|"), "1");
+	EXPECT_SERVED(late);
 	raw_close(late);
-	for (size_t i = 0; i < sizeof(update) / sizeof(update[0]); i++) {
+	for (size_t i = 0; i < sizeof(asking) / sizeof(asking[0]); i++) {
 		const char *answer;
 
-		fail_call(update[i]);
+		fail_call(asking[i]);
 		answer = raw_ask(c, XS_CONTROL, 0, "live-update|-s|");
 		EXPECT_TRUE(strstr(answer, "can't be asked") || strstr(answer, "does not take"));
 		fail_call("");
-		EXPECT(raw_ask(c, XS_READ, 0, "/a|"), "1");
+		EXPECT_SERVED(c);
 	}
 	fail_call("strdup");
 	snprintf(text, sizeof(text), "live-update|-f|%s|", daemon_path);
@@ -384,110 +411,98 @@ static void test_nothing_left(void)
 			 "#!/bin/sh\nprintf '%s\\0' | dd of=%s conv=notrunc\nexit %d\n",
 			 i ? "calloc" : "memfd_create", in_place("fail"), UNDERSTOOD);
 		write_program(in_place("eater"), text);
-		snprintf(text, sizeof(text), "live-update|-f|%s|", in_place("eater"));
-		EXPECT(raw_ask(c, XS_CONTROL, 0, text), "OK|");
-		EXPECT(raw_ask(c, XS_CONTROL, 0, "live-update|-s|"), "OK|");
-		EXPECT(raw_ask(c, XS_READ, 0, "/a|"), "1");
+		update(in_place("eater"));
+		EXPECT_SERVED(c);
 	}
 	fail_call("");
-	raw_close(c);
-	stop(pid);
+	end();
 	EXPECT_TRUE(strstr(output, "live update failed: Cannot allocate memory"));
 }
 
 /* Without the grant that is meant for the store, a guest's page is mapped by its number. */
 static void test_no_grant(void)
 {
-	struct raw_client *c, *guest;
-	pid_t pid;
+	struct raw_client *guest;
 
 	setenv("FAKE_XEN_FAIL", "grant", 1);
-	pid = serves("-N", NULL);
-	c = client();
+	begin();
 	EXPECT(raw_ask(c, XS_MKDIR, 0, "/local/domain/7|"), "OK|");
 	guest = raw_open_domain(c, 7);
 	EXPECT(raw_ask(c, XS_SET_PERMS, 0, "/local/domain/7|n7|"), "OK|");
 	EXPECT(raw_ask(guest, XS_WRITE, 0, "x|1"), "OK|");
 	/* Over an update as well, and introduced once more with another port. */
-	EXPECT(raw_ask(c, XS_CONTROL, 0, "live-update|-s|"), "OK|");
+	update(NULL);
 	EXPECT(raw_ask(guest, XS_READ, 0, "x|"), "1");
 	EXPECT(raw_ask(c, XS_INTRODUCE, 0, "7|1|2|"), "OK|");
 	EXPECT(raw_ask(guest, XS_READ, 0, "x|"), "1");
 	raw_domain_state(c, 7, 0);
-	for (int i = 0; i < PATIENCE && !strcmp(raw_ask(c, XS_READ, 0, "/local/domain/7/x|"), "1");
-	     i++)
-		usleep(10000);
+	AWAIT(strcmp(raw_ask(c, XS_READ, 0, "/local/domain/7/x|"), "1"));
 	EXPECT(raw_ask(c, XS_READ, 0, "/local/domain/7/x|"), "ENOENT");
 	raw_close(guest);
 	/* Nor a page: nobody is introduced. */
 	close(open(in_place("dom-8"), O_WRONLY | O_CREAT, 0600));
 	EXPECT(raw_ask(c, XS_INTRODUCE, 0, "8|1|1|"), "EINVAL");
 	EXPECT(raw_ask(c, XS_IS_DOMAIN_INTRODUCED, 0, "8|"), "F|");
-	raw_close(c);
-	stop(pid);
+	end();
 	unsetenv("FAKE_XEN_FAIL");
 }
 
 /* Clients for whom there is no descriptor are turned away; the others are served all the time. */
 static void test_few_descriptors(void)
 {
-	struct raw_client *first, *many[MANY_CLIENTS], *late;
 	const struct rlimit few = { FEW_FILES, FEW_FILES };
+	struct raw_client *many[MANY_CLIENTS], *late;
 	unsigned int served = 0;
-	pid_t pid;
 
-	pid = serves("-N", NULL);
+	begin();
 	prlimit(pid, RLIMIT_NOFILE, &few, NULL);
-	first = client();
-	EXPECT(raw_ask(first, XS_WRITE, 0, "/a|1"), "OK|");
 	for (unsigned int i = 0; i < MANY_CLIENTS; i++)
 		many[i] = client();
-	EXPECT(raw_ask(first, XS_READ, 0, "/a|"), "1");
+	EXPECT_SERVED(c);
 	for (unsigned int i = 0; i < MANY_CLIENTS; i++) {
 		if (!raw_closed(many[i], 20)) {
 			served++;
-			EXPECT(raw_ask(many[i], XS_READ, 0, "/a|"), "1");
+			EXPECT_SERVED(many[i]);
 		}
 	}
 	EXPECT_TRUE(served > 2 && served < FEW_FILES);
 	for (unsigned int i = 0; i < MANY_CLIENTS; i++)
 		raw_close(many[i]);
-	EXPECT(raw_ask(first, XS_READ, 0, "/a|"), "1");
+	EXPECT_SERVED(c);
 	late = client();
-	EXPECT(raw_ask(late, XS_READ, 0, "/a|"), "1");
+	EXPECT_SERVED(late);
 	raw_close(late);
-	raw_close(first);
-	stop(pid);
+	end();
 }
 
 /* A client that asks much and reads nothing waits; when it reads, it gets all. */
 static void test_client_that_does_not_read(void)
 {
-	pid_t pid = serves("-N", NULL);
-	struct raw_client *slow = client(), *other = client();
+	struct raw_client *slow;
 	char value[2000];
 	unsigned int sent = 0;
 	struct xsd_sockmsg header = { XS_READ, 0, 0, 3 };
 	char request[sizeof(header) + 3];
 
+	begin();
+	slow = client();
 	memset(value, 'v', sizeof(value));
 	memcpy(value, "/a", 3);
-	raw_send(other, XS_WRITE, 0, value, sizeof(value));
-	EXPECT_TRUE(raw_receive(other, 2000) && other->header.type == XS_WRITE);
+	raw_send(c, XS_WRITE, 0, value, sizeof(value));
+	EXPECT_TRUE(raw_receive(c, 2000) && c->header.type == XS_WRITE);
 	memcpy(request, &header, sizeof(header));
 	memcpy(request + sizeof(header), "/a", 3);
 	while (sent < 20000 && raw_send_some(slow, request, sizeof(request)) == sizeof(request))
 		sent++;
 	EXPECT_TRUE(sent > 100);
-	EXPECT(raw_ask(other, XS_WRITE, 0, "/b|1"), "OK|");
+	EXPECT(raw_ask(c, XS_WRITE, 0, "/b|1"), "OK|");
 	for (unsigned int i = 0; i < sent; i++)
 		if (!raw_receive(slow, 2000) || slow->header.len != sizeof(value) - 3) {
 			EXPECT("an answer is missing", "");
 			break;
 		}
 	raw_close(slow);
-	raw_close(other);
-	stop(pid);
+	end();
 }
 
 /* A state that another program must not start with. */
@@ -543,10 +558,10 @@ static int last_socket(pid_t pid)
 static void test_updates_that_lose(void)
 {
 	static const char *const others[] = { "<&-", "</dev/null" };
-	pid_t pid = serves("-N", NULL);
-	struct raw_client *c = client(), *guest, *stays, *lost;
+	struct raw_client *guest, *stays, *lost;
 	char text[600];
 
+	begin();
 	EXPECT(raw_ask(c, XS_MKDIR, 0, "/local/domain/7|"), "OK|");
 	EXPECT(raw_ask(c, XS_MKDIR, 0, "/local/domain/8|"), "OK|");
 	EXPECT(raw_ask(c, XS_SET_PERMS, 0, "/local/domain/8|n8|"), "OK|");
@@ -560,9 +575,7 @@ static void test_updates_that_lose(void)
 			 "exec %s \"$@\" %d%s\n",
 			 UNDERSTOOD, daemon_path, last_socket(pid), others[i]);
 		write_program(in_place("loser"), text);
-		snprintf(text, sizeof(text), "live-update|-f|%s|", in_place("loser"));
-		EXPECT(raw_ask(c, XS_CONTROL, 0, text), "OK|");
-		EXPECT(raw_ask(c, XS_CONTROL, 0, "live-update|-s|"), "OK|");
+		update(in_place("loser"));
 		EXPECT(raw_ask(c, XS_READ, 0, "/local/domain/7|"), "");
 		EXPECT(raw_ask(stays, XS_WRITE, 0, "x|1"), "OK|");
 		EXPECT_TRUE(raw_closed(lost, 2000));
@@ -570,16 +583,15 @@ static void test_updates_that_lose(void)
 	}
 	raw_close(guest);
 	raw_close(stays);
-	raw_close(c);
-	stop(pid);
+	end();
 }
 
 /* Domains that are shut down, dying, or can't be asked about. */
 static void test_domain_states(void)
 {
-	pid_t pid = serves("-N", NULL);
-	struct raw_client *c = client(), *guest;
+	struct raw_client *guest;
 
+	begin();
 	EXPECT(raw_ask(c, XS_WATCH, 0, "@releaseDomain|t|"), "OK|");
 	EXPECT(raw_event(c, 2000), "@releaseDomain|t");
 	guest = raw_open_domain(c, 7);
@@ -592,23 +604,18 @@ static void test_domain_states(void)
 	raw_domain_state(c, 8, 'r');
 	EXPECT(raw_ask(c, XS_CONTROL, 0, "quota|set|nodes|5|8|"), "OK|");
 	raw_domain_state(c, 7, 0);
-	for (int i = 0; i < PATIENCE && !strcmp(raw_ask(c, XS_IS_DOMAIN_INTRODUCED, 0, "7|"), "T|");
-	     i++)
-		usleep(10000);
+	AWAIT(strcmp(raw_ask(c, XS_IS_DOMAIN_INTRODUCED, 0, "7|"), "T|"));
 	EXPECT(raw_ask(c, XS_IS_DOMAIN_INTRODUCED, 0, "7|"), "F|");
 	raw_close(guest);
-	raw_close(c);
-	stop(pid);
+	end();
 }
 
 /* Words of live-update, and updates that end half-way: the store goes on. */
 static void test_updates_that_fail(void)
 {
-	pid_t pid = serves("-N", NULL);
-	struct raw_client *c = client();
 	char text[400];
 
-	EXPECT(raw_ask(c, XS_WRITE, 0, "/a|1"), "OK|");
+	begin();
 	EXPECT(raw_ask(c, XS_CONTROL, 0, "live-update|"), "EINVAL");
 	EXPECT(raw_ask(c, XS_CONTROL, 0, "live-update|-x|"), "EINVAL");
 	EXPECT(raw_ask(c, XS_CONTROL, 0, "live-update|-f|"), "EINVAL");
@@ -620,20 +627,17 @@ static void test_updates_that_fail(void)
 	/* It says that it understands, and is not there any more when it is to start. */
 	snprintf(text, sizeof(text), "#!/bin/sh\nrm %s\nexit %d\n", in_place("gone"), UNDERSTOOD);
 	write_program(in_place("gone"), text);
-	snprintf(text, sizeof(text), "live-update|-f|%s|", in_place("gone"));
-	EXPECT(raw_ask(c, XS_CONTROL, 0, text), "OK|");
-	EXPECT(raw_ask(c, XS_CONTROL, 0, "live-update|-s|"), "OK|");
+	update(in_place("gone"));
 	for (int i = 0; i < 20; i++)
-		EXPECT(raw_ask(c, XS_READ, 0, "/a|"), "1");
+		EXPECT_SERVED(c);
 	/* Our own program again, with a line of its own; then once more with what that left. */
 	EXPECT(raw_ask(c, XS_CONTROL, 0, "live-update|-a|"), "OK|");
 	EXPECT(raw_ask(c, XS_CONTROL, 0, "live-update|-c|-N -K|"), "OK|");
-	EXPECT(raw_ask(c, XS_CONTROL, 0, "live-update|-s|"), "OK|");
-	EXPECT(raw_ask(c, XS_READ, 0, "/a|"), "1");
-	EXPECT(raw_ask(c, XS_CONTROL, 0, "live-update|-s|"), "OK|");
-	EXPECT(raw_ask(c, XS_READ, 0, "/a|"), "1");
-	raw_close(c);
-	stop(pid);
+	update(NULL);
+	EXPECT_SERVED(c);
+	update(NULL);
+	EXPECT_SERVED(c);
+	end();
 	EXPECT_TRUE(strstr(output, "live update failed: No such file"));
 }
 
