@@ -311,7 +311,8 @@ static void a_lock_is_exclusive(void **state)
 	record_free(&b);
 }
 
-static void a_killed_holder_lets_go(void **state)
+/* A process that takes the lock of `one`, and does this then. */
+static pid_t hold(void (*then)(struct record *r))
 {
 	struct record r;
 	int fds[2];
@@ -325,9 +326,25 @@ static void a_killed_holder_lets_go(void **state)
 		if (record_lock(&r, one, false))
 			_exit(1);
 		(void)!write(fds[1], "x", 1);
-		pause();
+		then(&r);
+		_exit(0);
 	}
+	close(fds[1]);
 	assert_int_equal(read(fds[0], &c, 1), 1);
+	close(fds[0]);
+	return pid;
+}
+
+static void hold_on(struct record *r)
+{
+	pause();
+}
+
+static void a_killed_holder_lets_go(void **state)
+{
+	pid_t pid = hold(hold_on);
+	struct record r;
+
 	record_empty(&r);
 	assert_int_equal(record_lock(&r, one, false), -EBUSY);
 	kill(pid, SIGKILL);
@@ -335,8 +352,12 @@ static void a_killed_holder_lets_go(void **state)
 	assert_int_equal(record_lock(&r, one, false), 0);
 	record_remove(&r);
 	record_free(&r);
-	close(fds[0]);
-	close(fds[1]);
+}
+
+static void remove_soon(struct record *r)
+{
+	usleep(200000);
+	record_remove(r);
 }
 
 static void on_alarm(int signal)
@@ -349,23 +370,9 @@ static void a_removed_lock_is_no_lock(void **state)
 	struct sigaction action = { .sa_handler = on_alarm };
 	struct itimerval soon = { .it_value.tv_usec = 50000 };
 	struct record r, other;
-	int fds[2], status;
-	char c;
-	pid_t pid;
+	pid_t pid = hold(remove_soon);
+	int status;
 
-	assert_int_equal(pipe(fds), 0);
-	pid = fork();
-	if (!pid) {
-		record_empty(&r);
-		if (record_lock(&r, one, false))
-			_exit(1);
-		(void)!write(fds[1], "x", 1);
-		usleep(200000);
-		record_remove(&r);
-		_exit(0);
-	}
-	close(fds[1]);
-	assert_int_equal(read(fds[0], &c, 1), 1);
 	/* A signal does not end the wait. */
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &soon, NULL);
@@ -379,7 +386,6 @@ static void a_removed_lock_is_no_lock(void **state)
 	record_remove(&r);
 	record_remove(&r); /* a second time does no harm */
 	record_free(&r);
-	close(fds[0]);
 }
 
 /* Many processes lock, remove and lock again: never two at a time, although the file goes away. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "support/life_guest.h"
 
@@ -88,6 +89,30 @@ void record_change(uint16_t domid, enum record_state state, bool watch)
 	record.state = state;
 	record.watch = watch;
 	record_put(&record);
+}
+
+pid_t record_hold(uint16_t domid, void (*first)(struct record *record),
+		  void (*then)(struct record *record))
+{
+	struct record record;
+	int fds[2];
+	pid_t pid;
+	char c;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (!pid) {
+		record_take(&record, domid);
+		if (first)
+			first(&record);
+		(void)!write(fds[1], "x", 1);
+		then(&record);
+		life_test_exit(0);
+	}
+	close(fds[1]);
+	assert_int_equal(read(fds[0], &c, 1), 1);
+	close(fds[0]);
+	return pid;
 }
 
 unsigned int records_left(void)

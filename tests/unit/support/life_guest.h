@@ -29,6 +29,13 @@ void record_put(struct record *record);
 /* Both, with a change in between. */
 void record_change(uint16_t domid, enum record_state state, bool watch);
 
+/*
+ * Another process that takes the record, does `first` (may be NULL) before this returns, and `then`
+ * afterwards.
+ */
+pid_t record_hold(uint16_t domid, void (*first)(struct record *record),
+		  void (*then)(struct record *record));
+
 unsigned int records_left(void);
 
 #endif
