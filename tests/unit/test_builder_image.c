@@ -42,14 +42,29 @@ static int collect(void *arg, const uint8_t *bytes, size_t length)
 	return c->enough && c->size >= c->enough ? SINK_ENOUGH : SINK_MORE;
 }
 
-/* Compressible, but not trivial. */
-static uint8_t *plain(void)
-{
-	uint8_t *p = malloc(PLAIN_SIZE);
+/* What decoders are fed with, what comes out, and why it ended. */
+static uint8_t *plain, *stream;
+static struct collected *c;
+static const char *why;
 
+static int setup(void **state)
+{
+	plain = malloc(PLAIN_SIZE);
+	stream = calloc(1, PACKED_MAX);
+	c = calloc(1, sizeof(*c));
+	why = NULL;
+	/* Compressible, but not trivial. */
 	for (size_t i = 0; i < PLAIN_SIZE; i++)
-		p[i] = (uint8_t)(i % 97 < 40 ? i / 1000 : i * i >> 7);
-	return p;
+		plain[i] = (uint8_t)(i % 97 < 40 ? i / 1000 : i * i >> 7);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	free(c);
+	free(stream);
+	free(plain);
+	return 0;
 }
 
 typedef size_t (*pack_fn)(const uint8_t *in, size_t size, uint8_t *out);
@@ -178,159 +193,115 @@ static const struct {
 
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
 
-static int run(const uint8_t *data, size_t size, struct collected *c, uint64_t limit,
-	       const char **why)
+/* Decodes into *c, which says SINK_ENOUGH from `enough` bytes on (0: never). */
+static int run_until(const uint8_t *data, size_t size, uint64_t limit, size_t enough)
 {
 	struct sink sink = { collect, c, limit, 0, NULL };
-	int rc = decompress(data, size, &sink);
+	int rc;
 
-	*why = sink.why;
+	memset(c, 0, sizeof(*c));
+	c->enough = enough;
+	rc = decompress(data, size, &sink);
+	why = sink.why;
 	return rc;
+}
+
+static int run(const uint8_t *data, size_t size, uint64_t limit)
+{
+	return run_until(data, size, limit, 0);
 }
 
 static void all_formats_round_trip(void **state)
 {
-	uint8_t *in = plain(), *packed = malloc(PACKED_MAX);
-	struct collected *c = malloc(sizeof(*c));
-	const char *why;
-
 	for (size_t i = 0; i < N_FORMATS; i++) {
-		size_t n = formats[i].pack(in, PLAIN_SIZE, packed);
+		size_t n = formats[i].pack(plain, PLAIN_SIZE, stream);
 
-		assert_string_equal(decompress_format(packed, n), formats[i].name);
-		memset(c, 0, sizeof(*c));
-		assert_int_equal(run(packed, n, c, PLAIN_SIZE, &why), SINK_MORE);
+		assert_string_equal(decompress_format(stream, n), formats[i].name);
+		assert_int_equal(run(stream, n, PLAIN_SIZE), SINK_MORE);
 		assert_int_equal(c->size, PLAIN_SIZE);
-		assert_memory_equal(c->bytes, in, PLAIN_SIZE);
+		assert_memory_equal(c->bytes, plain, PLAIN_SIZE);
 	}
-	free(c);
-	free(packed);
-	free(in);
 }
 
 /* Kernels have four bytes of size behind the stream; they must not disturb. */
 static void bytes_behind_the_end_are_ignored(void **state)
 {
-	uint8_t *in = plain(), *packed = calloc(1, PACKED_MAX);
-	struct collected *c = malloc(sizeof(*c));
-	const char *why;
-
 	for (size_t i = 0; i < N_FORMATS; i++) {
 		size_t n;
 
 		if (!strcmp(formats[i].name, "lz4"))
 			continue; /* has them already */
-		n = formats[i].pack(in, PLAIN_SIZE, packed);
-		memset(packed + n, 0x5a, 4);
-		memset(c, 0, sizeof(*c));
-		assert_int_equal(run(packed, n + 4, c, PLAIN_SIZE, &why), SINK_MORE);
+		n = formats[i].pack(plain, PLAIN_SIZE, stream);
+		memset(stream + n, 0x5a, 4);
+		assert_int_equal(run(stream, n + 4, PLAIN_SIZE), SINK_MORE);
 		assert_int_equal(c->size, PLAIN_SIZE);
 	}
-	free(c);
-	free(packed);
-	free(in);
 }
 
 static void the_limit_holds(void **state)
 {
-	uint8_t *in = plain(), *packed = malloc(PACKED_MAX);
-	struct collected *c = malloc(sizeof(*c));
-	const char *why;
-
 	for (size_t i = 0; i < N_FORMATS; i++) {
-		size_t n = formats[i].pack(in, PLAIN_SIZE, packed);
+		size_t n = formats[i].pack(plain, PLAIN_SIZE, stream);
 
-		memset(c, 0, sizeof(*c));
-		assert_int_equal(run(packed, n, c, PLAIN_SIZE - 1, &why), -EFBIG);
+		assert_int_equal(run(stream, n, PLAIN_SIZE - 1), -EFBIG);
 		assert_non_null(why);
 		assert_true(c->size < PLAIN_SIZE);
 	}
-	free(c);
-	free(packed);
-	free(in);
 }
 
 static void a_sink_that_has_enough_ends_it(void **state)
 {
-	uint8_t *in = plain(), *packed = malloc(PACKED_MAX);
-	struct collected *c = malloc(sizeof(*c));
-	const char *why;
-
 	for (size_t i = 0; i < N_FORMATS; i++) {
-		size_t n = formats[i].pack(in, PLAIN_SIZE, packed);
+		size_t n = formats[i].pack(plain, PLAIN_SIZE, stream);
 
-		memset(c, 0, sizeof(*c));
-		c->enough = 1000;
-		assert_int_equal(run(packed, n, c, PLAIN_SIZE, &why), SINK_ENOUGH);
-		assert_memory_equal(c->bytes, in, 1000);
+		assert_int_equal(run_until(stream, n, PLAIN_SIZE, 1000), SINK_ENOUGH);
+		assert_memory_equal(c->bytes, plain, 1000);
 	}
-	free(c);
-	free(packed);
-	free(in);
 }
 
 static void cut_streams_are_errors(void **state)
 {
-	uint8_t *in = plain(), *packed = malloc(PACKED_MAX);
-	struct collected *c = malloc(sizeof(*c));
-	const char *why;
-
 	for (size_t i = 0; i < N_FORMATS; i++) {
-		size_t n = formats[i].pack(in, PLAIN_SIZE, packed);
+		size_t n = formats[i].pack(plain, PLAIN_SIZE, stream);
 
 		for (size_t cut = 20; cut < n; cut += n / 13 + 1) {
 			/* A copy of exactly that size, so that reading past it is seen. */
 			uint8_t *copy = malloc(cut);
 			int rc;
 
-			memcpy(copy, packed, cut);
-			memset(c, 0, sizeof(*c));
-			rc = run(copy, cut, c, PLAIN_SIZE, &why);
+			memcpy(copy, stream, cut);
+			rc = run(copy, cut, PLAIN_SIZE);
 			free(copy);
 			assert_true(rc == -EBADMSG || rc == -ENOMEM);
 			assert_non_null(why);
 		}
 	}
-	free(c);
-	free(packed);
-	free(in);
 }
 
 static void unknown_formats_are_refused(void **state)
 {
 	uint8_t junk[64] = "certainly not a kernel image, whatever it may be otherwise";
-	struct collected *c = calloc(1, sizeof(*c));
-	const char *why;
-
 	assert_null(decompress_format(junk, sizeof(junk)));
-	assert_int_equal(run(junk, sizeof(junk), c, 100, &why), -ENOEXEC);
-	assert_int_equal(run(junk, 0, c, 100, &why), -ENOEXEC);
-	free(c);
+	assert_int_equal(run(junk, sizeof(junk), 100), -ENOEXEC);
+	assert_int_equal(run(junk, 0, 100), -ENOEXEC);
 }
 
 static void assert_unpacks(const uint8_t *packed, size_t size, const uint8_t *in, size_t in_size)
 {
-	struct collected *c = calloc(1, sizeof(*c));
-	const char *why;
-
-	assert_int_equal(run(packed, size, c, in_size, &why), SINK_MORE);
+	assert_int_equal(run(packed, size, in_size), SINK_MORE);
 	assert_int_equal(c->size, in_size);
 	assert_memory_equal(c->bytes, in, in_size);
-	free(c);
 }
 
 /* From a copy of exactly that size, so that reading past it is seen. */
 static void assert_refused(const uint8_t *packed, size_t size)
 {
-	struct collected *c = calloc(1, sizeof(*c));
 	uint8_t *copy = malloc(size);
-	const char *why;
 
 	memcpy(copy, packed, size);
-	assert_true(run(copy, size, c, 1 << 20, &why) < 0);
+	assert_true(run(copy, size, 1 << 20) < 0);
 	assert_non_null(why);
 	free(copy);
-	free(c);
 }
 
 /* An lzop file with a header of the given version and flags: one block packed, one as it is. */
@@ -430,7 +401,6 @@ static void bzimage_payload_is_found(void **state)
 	const uint8_t payload[] = "payload";
 	size_t size, offset, length;
 	uint8_t *b = make_bzimage(payload, sizeof(payload), &size);
-	const char *why = NULL;
 
 	assert_int_equal(bzimage_payload(b, size, &offset, &length, &why), 0);
 	assert_int_equal(length, sizeof(payload));
@@ -452,7 +422,6 @@ static void other_files_are_no_bzimage(void **state)
 {
 	size_t size, offset, length;
 	uint8_t *b = make_bzimage((const uint8_t *)"x", 1, &size);
-	const char *why = NULL;
 
 	assert_int_equal(bzimage_payload(b, 0x24f, &offset, &length, &why), -ENOEXEC);
 	b[0x206] = 0x07; /* boot protocol 2.07 has no payload fields */
@@ -624,23 +593,25 @@ static void bad_notes_are_refused(void **state)
 	free(e.bytes);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_formats_round_trip),
-		cmocka_unit_test(bytes_behind_the_end_are_ignored),
-		cmocka_unit_test(the_limit_holds),
-		cmocka_unit_test(a_sink_that_has_enough_ends_it),
-		cmocka_unit_test(cut_streams_are_errors),
-		cmocka_unit_test(unknown_formats_are_refused),
-		cmocka_unit_test(lzop_headers_are_understood),
-		cmocka_unit_test(lz4_blocks_are_checked),
-		cmocka_unit_test(bzimage_payload_is_found),
-		cmocka_unit_test(other_files_are_no_bzimage),
-		cmocka_unit_test(elf_is_loaded_however_it_is_cut),
-		cmocka_unit_test(bad_elf_headers_are_refused),
-		cmocka_unit_test(bad_elf_segments_are_refused),
-		cmocka_unit_test(bad_notes_are_refused),
+		TEST(all_formats_round_trip),
+		TEST(bytes_behind_the_end_are_ignored),
+		TEST(the_limit_holds),
+		TEST(a_sink_that_has_enough_ends_it),
+		TEST(cut_streams_are_errors),
+		TEST(unknown_formats_are_refused),
+		TEST(lzop_headers_are_understood),
+		TEST(lz4_blocks_are_checked),
+		TEST(bzimage_payload_is_found),
+		TEST(other_files_are_no_bzimage),
+		TEST(elf_is_loaded_however_it_is_cut),
+		TEST(bad_elf_headers_are_refused),
+		TEST(bad_elf_segments_are_refused),
+		TEST(bad_notes_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
