@@ -12,27 +12,6 @@
 
 static uint32_t err_leaf, err_subleaf, err_msr;
 
-static int setup(void **state)
-{
-	(void)state;
-	fake_hvm_reset(fake_cpuid_amd);
-	return 0;
-}
-
-static int setup_intel(void **state)
-{
-	(void)state;
-	fake_hvm_reset(fake_cpuid_intel);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_hvm_free();
-	return 0;
-}
-
 static const struct cpu_policy *get_system(unsigned int index)
 {
 	const struct cpu_policy *p = cpu_policy_system(index);
@@ -556,7 +535,7 @@ static void intel_host(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, fake_hvm_setup, fake_hvm_teardown)
 	const struct CMUnitTest tests[] = {
 		T(system_policies),
 		T(serialised_form),
@@ -577,7 +556,8 @@ int main(void)
 		T(xen_leaves),
 		T(xen_leaf_limit),
 		T(out_of_range),
-		cmocka_unit_test_setup_teardown(intel_host, setup_intel, teardown),
+		cmocka_unit_test_setup_teardown(intel_host, fake_hvm_setup_intel,
+						fake_hvm_teardown),
 		T(hidden), /* last */
 	};
 

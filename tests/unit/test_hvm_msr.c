@@ -5,27 +5,6 @@
 
 #define V(n) (&fake_vcpus[n])
 
-static int setup(void **state)
-{
-	(void)state;
-	fake_hvm_reset(fake_cpuid_amd);
-	return 0;
-}
-
-static int setup_intel(void **state)
-{
-	(void)state;
-	fake_hvm_reset(fake_cpuid_intel);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_hvm_free();
-	return 0;
-}
-
 static uint64_t rd(uint32_t msr)
 {
 	uint64_t value = 0xdeadbeef;
@@ -198,8 +177,8 @@ static void every_msr(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-#define I(f) cmocka_unit_test_setup_teardown(f, setup_intel, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, fake_hvm_setup, fake_hvm_teardown)
+#define I(f) cmocka_unit_test_setup_teardown(f, fake_hvm_setup_intel, fake_hvm_teardown)
 	const struct CMUnitTest tests[] = {
 		T(constants), T(vendors),	 I(vendors_intel), T(unknown),	 T(mtrrs),
 		T(apic),      T(hypercall_page), T(every_msr),	   I(every_msr),

@@ -7,20 +7,6 @@
 #define V(n) (&fake_vcpus[n])
 #define ARG  0x2000
 
-static int setup(void **state)
-{
-	(void)state;
-	fake_hvm_reset(fake_cpuid_amd);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_hvm_free();
-	return 0;
-}
-
 /* Runs @cmd of vCPU 0 of domain 5 with @arg in its memory, copied back afterwards. */
 static long op(unsigned int cmd, void *arg, size_t size)
 {
@@ -401,7 +387,7 @@ static void events_wake(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, fake_hvm_setup, fake_hvm_teardown)
 	const struct CMUnitTest tests[] = {
 		T(rights_of_each), T(bad_arguments),   T(bad_values),	     T(real_mode_tss),
 		T(set_once),	   T(policy),	       T(other_operations),  T(flush_tlbs),

@@ -13,17 +13,8 @@ static size_t used;
 
 static int setup(void **state)
 {
-	(void)state;
-	fake_hvm_reset(fake_cpuid_amd);
 	used = 0;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_hvm_free();
-	return 0;
+	return fake_hvm_setup(state);
 }
 
 static void add(uint16_t type, uint16_t instance, const void *data, uint32_t length)
@@ -232,7 +223,7 @@ static void refused_by_hardware(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, fake_hvm_teardown)
 	const struct CMUnitTest tests[] = {
 		T(whole), T(builders_set), T(one_record), T(malformed), T(refused_by_hardware),
 	};

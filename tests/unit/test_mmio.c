@@ -16,20 +16,6 @@
 #define NOTHING (FAKE_PAGES * PAGE_SIZE + 0x10000)
 #define APIC	0xfee00000UL
 
-static int setup(void **state)
-{
-	(void)state;
-	fake_hvm_reset(fake_cpuid_amd);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_hvm_free();
-	return 0;
-}
-
 /* Puts @code at rip and lets nested paging refuse its access to @gpa. */
 static bool run_code(const char *code, size_t n, uint64_t gpa, bool write)
 {
@@ -378,7 +364,7 @@ static void ports(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, fake_hvm_setup, fake_hvm_teardown)
 	const struct CMUnitTest tests[] = {
 		T(apic_access),
 		T(nothing_there),

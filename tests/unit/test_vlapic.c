@@ -38,20 +38,6 @@
 
 #define X2(offset) (0x800u + (offset) / 16)
 
-static int setup(void **state)
-{
-	(void)state;
-	fake_hvm_reset(fake_cpuid_amd);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_hvm_free();
-	return 0;
-}
-
 static uint32_t rd(unsigned int v, uint32_t offset)
 {
 	uint32_t value = 0xdeadbeef;
@@ -848,7 +834,7 @@ static void init_out_of_memory(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, fake_hvm_setup, fake_hvm_teardown)
 	const struct CMUnitTest tests[] = {
 		T(reset_state),
 		T(delivery_by_priority),

@@ -426,11 +426,27 @@ void fake_hvm_reset(const xen_cpuid_leaf_t *host)
 	fake_current_vcpu(0);
 }
 
-void fake_hvm_free(void)
+int fake_hvm_setup(void **state)
 {
+	(void)state;
+	fake_hvm_reset(fake_cpuid_amd);
+	return 0;
+}
+
+int fake_hvm_setup_intel(void **state)
+{
+	(void)state;
+	fake_hvm_reset(fake_cpuid_intel);
+	return 0;
+}
+
+int fake_hvm_teardown(void **state)
+{
+	(void)state;
 	for (unsigned int i = 0; i < FAKE_VCPUS; i++)
 		vlapic_free(&fake_vcpus[i]);
 	cpu_policy_free(&fake_domain);
 	assert_int_equal(fake_host.heap_blocks, 0);
 	assert_int_equal(fake_timers_armed(), 0);
+	return 0;
 }

@@ -57,8 +57,10 @@ extern const xen_cpuid_leaf_t fake_cpuid_amd[], fake_cpuid_intel[];
 
 /* Everything as new: policies from @host, local APICs, vCPU 0 current and initialised. */
 void fake_hvm_reset(const xen_cpuid_leaf_t *host);
-/* Frees it; fails when memory was lost. */
-void fake_hvm_free(void);
+/* The same, of AMD's CPUs or Intel's, before a test; after it all is freed: none may be lost. */
+int fake_hvm_setup(void **state);
+int fake_hvm_setup_intel(void **state);
+int fake_hvm_teardown(void **state);
 void fake_current_vcpu(unsigned int id);
 /* Moves the clock, running timers in their order. */
 void fake_advance(uint64_t ns);
