@@ -9,36 +9,19 @@
 #include "lib/errno.h"
 #include "lib/printk.h"
 #include "x86/acpi.h"
-#include "x86/view.h"
 
 #define MEM_SIZE 0x100000
-#define RSDP	 0xf0010
-#define ROOT	 0x10000
+#include "support/boot_memory.h"
 
-static uint8_t mem[MEM_SIZE];
+#define RSDP 0xf0010
+#define ROOT 0x10000
+
 static struct acpi_info info;
 static uint32_t next_table, nr_tables;
 
 void printk(const char *fmt, ...)
 {
 	(void)fmt;
-}
-
-const void *boot_map(uint64_t addr, size_t len)
-{
-	if (addr > MEM_SIZE || len > MEM_SIZE - addr)
-		return NULL;
-	return mem + addr;
-}
-
-static void put32(uint32_t at, uint32_t v)
-{
-	memcpy(mem + at, &v, 4);
-}
-
-static void put64(uint32_t at, uint64_t v)
-{
-	memcpy(mem + at, &v, 8);
 }
 
 static void fix_checksum(uint32_t at, uint32_t len, uint32_t field)

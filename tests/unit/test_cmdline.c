@@ -9,23 +9,11 @@
 
 #include "lib/cmdline.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "lib/strnum.h"
+#include "support/said.h"
 
 #define GIB (1UL << 30)
 #define MIB (1UL << 20)
-
-static char said[2048];
-
-void printk(const char *fmt, ...)
-{
-	size_t len = strlen(said);
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(said + len, sizeof(said) - len, fmt, ap);
-	va_end(ap);
-}
 
 static struct core_options o;
 

@@ -8,10 +8,10 @@
 #include <cmocka.h>
 
 #include "lib/bitops.h"
-#include "lib/printk.h"
 #include "lib/spinlock.h"
 #include "lib/string.h"
 #include "lib/symbols.h"
+#include "support/said.h"
 #include "x86/cpu.h"
 
 void *core_memcpy(void *dst, const void *src, size_t n);
@@ -28,18 +28,7 @@ size_t core_str_copy(char *dst, const char *src, size_t size);
 static struct cpu cpu0, cpu1 = { .id = 1 };
 struct cpu *host_this_cpu = &cpu0;
 bool percpu_ready = true;
-static char said[1024];
 static jmp_buf panicked;
-
-void printk(const char *fmt, ...)
-{
-	size_t len = strlen(said);
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(said + len, sizeof(said) - len, fmt, ap);
-	va_end(ap);
-}
 
 void panic(const char *fmt, ...)
 {

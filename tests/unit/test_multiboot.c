@@ -8,30 +8,13 @@
 
 #include "boot/multiboot.h"
 #include "lib/errno.h"
-#include "x86/view.h"
 
 #define MEM_SIZE 0x10000
-#define INFO	 0x1000
+#include "support/boot_memory.h"
 
-static uint8_t mem[MEM_SIZE];
+#define INFO 0x1000
+
 static struct boot_info info;
-
-const void *boot_map(uint64_t addr, size_t len)
-{
-	if (addr > MEM_SIZE || len > MEM_SIZE - addr)
-		return NULL;
-	return mem + addr;
-}
-
-static void put32(uint32_t at, uint32_t v)
-{
-	memcpy(mem + at, &v, 4);
-}
-
-static void put64(uint32_t at, uint64_t v)
-{
-	memcpy(mem + at, &v, 8);
-}
 
 static int setup(void **state)
 {
