@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* AMD SVM: what the CPU has, switching it on, a vCPU's control block, and the table of operations. */
+/* AMD SVM: what the CPU has, switching it on, a vCPU's control block, entering it, and the table. */
 #include "x86/svm/svm.h"
+#include "hvm/vlapic.h"
 #include "lib/errno.h"
 #include "lib/printk.h"
 #include "lib/string.h"
@@ -8,6 +9,7 @@
 #include "mm/heap.h"
 #include "mm/p2m.h"
 #include "x86/cpu.h"
+#include "x86/loop.h"
 #include "x86/regs.h"
 
 #define CPUID_SVM_FEATURES 0x8000000a
@@ -195,7 +197,7 @@ static void svm_switch_from(struct vcpu *v)
  * Each CPU hands out ASIDs; when they are used up it starts again with a flush. A vCPU keeps its
  * ASID as long as it stays on the CPU and the CPU in the same generation.
  */
-void svm_assign_asid(struct vcpu *v)
+static void assign_asid(struct vcpu *v)
 {
 	struct svm_vcpu *sv = svm_vcpu(v);
 	unsigned int cpu = smp_id();
@@ -217,9 +219,47 @@ void svm_assign_asid(struct vcpu *v)
 	sv->tlb_epoch = epoch;
 }
 
-maddr_t svm_host_vmcb(void)
+/* Enters the guest: the last look at pending work, and the way back. */
+static void svm_run(struct vcpu *v)
 {
-	return svm_cpus[smp_id()].host_vmcb;
+	struct svm_vcpu *sv = svm_vcpu(v);
+	struct vmcb *c = sv->vmcb;
+	struct cpu *cpu = this_cpu();
+	uint8_t tpr = vlapic_get_tpr(v) >> 4;
+	int offered;
+
+	svm_prepare_event(v);
+	/* From here on another CPU that changes what concerns us sends an interrupt (guest_tlb_flush). */
+	(void)__atomic_exchange_n(&cpu->in_guest, true, __ATOMIC_SEQ_CST);
+	if (unlikely(READ_ONCE(cpu->pending))) {
+		WRITE_ONCE(cpu->in_guest, false);
+		svm_cancel_event(c);
+		return;
+	}
+	assign_asid(v);
+	offered = svm_offer_interrupt(v);
+	c->vintr = (c->vintr & ~VINTR_TPR_MASK) | tpr;
+	c->rax = sv->regs.rax;
+	c->rsp = sv->regs.rsp;
+	c->rip = sv->regs.rip;
+	c->rflags = sv->regs.rflags;
+	epoch_leave();
+
+	svm_enter(&sv->regs, sv->vmcb_addr.v, svm_cpus[cpu->id].host_vmcb.v);
+
+	epoch_enter();
+	WRITE_ONCE(cpu->exits, cpu->exits + 1);
+	WRITE_ONCE(cpu->in_guest, false);
+	if (unlikely(offered >= 0))
+		svm_take_back_interrupt(v, offered);
+	/* CR8 is the guest's without an exit; the local APIC's TPR is the same register. */
+	if (unlikely((c->vintr & VINTR_TPR_MASK) != tpr))
+		vlapic_set_tpr(v, (uint8_t)((c->vintr & VINTR_TPR_MASK) << 4));
+	sv->regs.rax = c->rax;
+	sv->regs.rsp = c->rsp;
+	sv->regs.rip = c->rip;
+	sv->regs.rflags = c->rflags;
+	svm_handle_exit(v);
 }
 
 static struct guest_regs *svm_regs(struct vcpu *v)

@@ -43,8 +43,6 @@ static inline bool svm_long_mode_active(const struct svm_vcpu *sv)
 	return (sv->vmcb->efer & (1UL << 10)) && (sv->vmcb->seg_cs.attr & 1U << 9);
 }
 
-void svm_run(struct vcpu *v);
-maddr_t svm_host_vmcb(void); /* this CPU's */
 /* Before entry: chooses the event to inject. */
 void svm_prepare_event(struct vcpu *v);
 /* The entry did not happen: what was chosen is for the next one. */
@@ -65,8 +63,6 @@ void svm_handle_exit(struct vcpu *v);
 /* Moves rip past the intercepted instruction @what; ends the interrupt shadow. */
 void svm_skip(struct vcpu *v, enum insn_op what);
 void svm_inject_exception(struct vcpu *v, unsigned int vector, int64_t error);
-/* An ASID for @v on this CPU, and whether the TLB must be flushed. */
-void svm_assign_asid(struct vcpu *v);
 
 /* MSRs of the hardware part, then hvm_rdmsr/hvm_wrmsr. false: #GP. */
 bool svm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
