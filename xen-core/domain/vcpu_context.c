@@ -3,6 +3,7 @@
 #include "domain/vcpu.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "x86/bits.h"
 
 /* Bits of the packed segment attributes. */
 #define ATTR_TYPE     0x000f
@@ -14,12 +15,6 @@
 #define ATTR_DPL(a)   ((a) >> 5 & 3)
 #define ATTR_P	      0x0080
 #define ATTR_RESERVED 0xf000
-
-#define CR0_PE	      (1UL << 0)
-#define CR0_PG	      (1UL << 31)
-#define CR4_PAE	      (1UL << 5)
-#define EFER_LME      (1UL << 8)
-#define EFER_LMA      (1UL << 10)
 
 #define RFLAGS_ALWAYS 2
 

@@ -5,12 +5,12 @@
 #include "hvm/hvm.h"
 #include "hvm/hvm_vcpu.h"
 #include "lib/string.h"
+#include "x86/bits.h"
 #include "x86/time.h"
 
 #define XEN_MAJOR	  4u
 #define XEN_MINOR	  17u
 #define XEN_HYPERCALL_MSR 0x40000000u
-#define CR4_OSXSAVE	  (1UL << 18)
 #define FEATURE_APIC	  (1u << 9)  /* 1.edx, 0x80000001.edx */
 #define FEATURE_OSXSAVE	  (1u << 27) /* 1.ecx */
 

@@ -19,8 +19,7 @@
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/guest.h"
-
-#define TRAP_GP	     13
+#include "x86/bits.h"
 
 /* Debug output of guests, where Xen has it for them too. */
 #define DEBUG_PORT   0xe9

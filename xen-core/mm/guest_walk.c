@@ -4,20 +4,7 @@
 #include "domain/domain.h"
 #include "lib/errno.h"
 #include "mm/window.h"
-
-#define GPTE_P	   (1UL << 0)
-#define GPTE_W	   (1UL << 1)
-#define GPTE_A	   (1UL << 5)
-#define GPTE_D	   (1UL << 6)
-#define GPTE_PS	   (1UL << 7)
-#define GPTE_ADDR  0x000ffffffffff000UL
-
-#define G_CR0_WP   (1UL << 16)
-#define G_CR0_PG   (1UL << 31)
-#define G_CR4_PSE  (1UL << 4)
-#define G_CR4_PAE  (1UL << 5)
-#define G_CR4_LA57 (1UL << 12)
-#define G_EFER_LMA (1UL << 10)
+#include "x86/bits.h"
 
 /* How a mode's tables look. */
 struct walk_format {
@@ -59,21 +46,21 @@ static int entry_access(struct domain *d, gpa_t gpa, unsigned int size, uint64_t
 /* Canonical in 48 bits, or within 32 for the older formats. */
 static const struct walk_format *choose_format(const struct guest_control *st, gva_t va)
 {
-	if (st->efer & G_EFER_LMA) {
-		if ((st->cr4 & G_CR4_LA57) || (uint64_t)((int64_t)(va.v << 16) >> 16) != va.v)
+	if (st->efer & EFER_LMA) {
+		if ((st->cr4 & CR4_LA57) || (uint64_t)((int64_t)(va.v << 16) >> 16) != va.v)
 			return NULL;
 		return &format_long;
 	}
 	if (va.v >> 32)
 		return NULL;
-	return (st->cr4 & G_CR4_PAE) ? &format_pae : &format_32;
+	return (st->cr4 & CR4_PAE) ? &format_pae : &format_32;
 }
 
 static uint64_t root_address(const struct walk_format *f, uint64_t cr3)
 {
 	if (f == &format_pae)
 		return cr3 & 0xffffffe0UL;
-	return cr3 & (f == &format_32 ? 0xfffff000UL : GPTE_ADDR);
+	return cr3 & (f == &format_32 ? 0xfffff000UL : PTE_ADDR);
 }
 
 int guest_walk(struct domain *d, const struct guest_control *st, gva_t va, bool write, gpa_t *out)
@@ -84,7 +71,7 @@ int guest_walk(struct domain *d, const struct guest_control *st, gva_t va, bool 
 	bool writable = true;
 	gpa_t at;
 
-	if (!(st->cr0 & G_CR0_PG)) {
+	if (!(st->cr0 & CR0_PG)) {
 		*out = (gpa_t) { va.v };
 		return va.v >> 32 ? -EFAULT : 0;
 	}
@@ -98,25 +85,25 @@ int guest_walk(struct domain *d, const struct guest_control *st, gva_t va, bool 
 
 		shift = PAGE_SHIFT + f->index_bits * (level - 1);
 		at = (gpa_t) { table + (va.v >> shift & ((1UL << bits) - 1)) * f->entry_size };
-		if (entry_access(d, at, f->entry_size, &entry, 0) || !(entry & GPTE_P))
+		if (entry_access(d, at, f->entry_size, &entry, 0) || !(entry & PTE_P))
 			return -EFAULT;
 		/* PAE's top level has no rights and no accessed bit. */
 		if (f != &format_pae || level != 3) {
-			writable = writable && (entry & GPTE_W);
-			large = level > 1 && level <= f->max_large && (entry & GPTE_PS) &&
-				(f != &format_32 || (st->cr4 & G_CR4_PSE));
+			writable = writable && (entry & PTE_W);
+			large = level > 1 && level <= f->max_large && (entry & PTE_PS) &&
+				(f != &format_32 || (st->cr4 & CR4_PSE));
 			if (level == 1 || large)
 				break;
-			if (!(entry & GPTE_A))
-				entry_access(d, at, f->entry_size, &entry, GPTE_A);
+			if (!(entry & PTE_A))
+				entry_access(d, at, f->entry_size, &entry, PTE_A);
 		}
-		table = entry & GPTE_ADDR;
+		table = entry & PTE_ADDR;
 	}
-	if (write && !writable && (st->cr0 & G_CR0_WP))
+	if (write && !writable && (st->cr0 & CR0_WP))
 		return -EFAULT;
-	if ((entry & GPTE_A) == 0 || (write && !(entry & GPTE_D)))
-		entry_access(d, at, f->entry_size, &entry, GPTE_A | (write ? GPTE_D : 0));
-	entry &= GPTE_ADDR;
+	if ((entry & PTE_A) == 0 || (write && !(entry & PTE_D)))
+		entry_access(d, at, f->entry_size, &entry, PTE_A | (write ? PTE_D : 0));
+	entry &= PTE_ADDR;
 	out->v = (entry & ~((1UL << shift) - 1)) | (va.v & ((1UL << shift) - 1));
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Nested page tables in the format that long mode uses for its own (AMD APM vol. 2 § 15.25). What
- * an entry is stands in bits that the hardware ignores.
+ * Nested page tables in the format that long mode uses for its own (AMD APM vol. 2 § 15.25);
+ * walks of them are user accesses. What an entry is stands in bits that the hardware ignores.
  *
  * Changes take p2m->lock. Lookups take nothing: entries are written with single stores, and tables
  * and frames that were unlinked are reused only after a grace period (x86/epoch.h).
@@ -11,39 +11,31 @@
 #include "lib/errno.h"
 #include "lib/printk.h"
 #include "mm/frame.h"
+#include "x86/bits.h"
 #include "x86/epoch.h"
 #include "x86/tlb.h"
 
-#define NPTE_P		(1UL << 0)
-#define NPTE_W		(1UL << 1)
-#define NPTE_U		(1UL << 2) /* nested walks are user accesses */
-#define NPTE_PCD	(1UL << 4)
-#define NPTE_A		(1UL << 5)
-#define NPTE_D		(1UL << 6)
-#define NPTE_PS		(1UL << 7)
-#define NPTE_NX		(1UL << 63)
-#define NPTE_ADDR	0x000ffffffffff000UL
-#define NPTE_TYPE_SHIFT 52
-#define NPTE_TYPE	(0xfUL << NPTE_TYPE_SHIFT)
+#define PTE_TYPE_SHIFT 52
+#define PTE_TYPE       (0xfUL << PTE_TYPE_SHIFT)
 
-#define LEVELS		4
-#define ENTRIES		512
-#define GFN_BITS	36	     /* four levels */
-#define LEVEL_ROOT	(LEVELS + 1) /* of p2m->root, which has the form of an entry */
+#define LEVELS	       4
+#define ENTRIES	       512
+#define GFN_BITS       36	    /* four levels */
+#define LEVEL_ROOT     (LEVELS + 1) /* of p2m->root, which has the form of an entry */
 
 static bool is_leaf(uint64_t e, unsigned int level)
 {
-	return level == 1 || (e & NPTE_PS);
+	return level == 1 || (e & PTE_PS);
 }
 
 static enum p2m_type entry_type(uint64_t e)
 {
-	return (e & NPTE_P) ? (e & NPTE_TYPE) >> NPTE_TYPE_SHIFT : P2M_NONE;
+	return (e & PTE_P) ? (e & PTE_TYPE) >> PTE_TYPE_SHIFT : P2M_NONE;
 }
 
 static mfn_t entry_mfn(uint64_t e)
 {
-	return maddr_to_mfn((maddr_t) { e & NPTE_ADDR });
+	return maddr_to_mfn((maddr_t) { e & PTE_ADDR });
 }
 
 static uint64_t *entry_table(uint64_t e)
@@ -63,17 +55,17 @@ static unsigned int order_level(unsigned int order)
 
 static uint64_t make_leaf(mfn_t mfn, enum p2m_type type, unsigned int level)
 {
-	uint64_t e = mfn_to_maddr(mfn).v | (uint64_t)type << NPTE_TYPE_SHIFT | NPTE_P | NPTE_U |
-		     NPTE_A | NPTE_D;
+	uint64_t e = mfn_to_maddr(mfn).v | (uint64_t)type << PTE_TYPE_SHIFT | PTE_P | PTE_U |
+		     PTE_A | PTE_D;
 
 	if (level > 1)
-		e |= NPTE_PS;
+		e |= PTE_PS;
 	if (type != P2M_RAM_RO && type != P2M_GRANT_RO)
-		e |= NPTE_W;
+		e |= PTE_W;
 	if (type != P2M_RAM && type != P2M_RAM_RO)
-		e |= NPTE_NX;
+		e |= PTE_NX;
 	if (type == P2M_MMIO_DIRECT)
-		e |= NPTE_PCD;
+		e |= PTE_PCD;
 	return e;
 }
 
@@ -106,7 +98,7 @@ static void table_free(struct p2m *p2m, uint64_t *table)
 
 static uint64_t table_entry(uint64_t *table)
 {
-	return mfn_to_maddr(core_va_to_mfn(table)).v | NPTE_P | NPTE_W | NPTE_U | NPTE_A;
+	return mfn_to_maddr(core_va_to_mfn(table)).v | PTE_P | PTE_W | PTE_U | PTE_A;
 }
 
 /* Under the lock: puts a table in the place of @e of @level, of what it maps as one, or of nothing. */
@@ -116,7 +108,7 @@ static int refine(struct p2m *p2m, uint64_t *e, unsigned int level)
 
 	if (!table)
 		return -ENOMEM;
-	for (unsigned int i = 0; (old & NPTE_P) && i < ENTRIES; i++)
+	for (unsigned int i = 0; (old & PTE_P) && i < ENTRIES; i++)
 		table[i] = make_leaf(mfn_add(entry_mfn(old), i), entry_type(old), level - 1);
 	__atomic_store_n(e, table_entry(table), __ATOMIC_RELEASE);
 	return 0;
@@ -148,12 +140,12 @@ struct p2m_entry p2m_lookup(const struct p2m *p2m, gfn_t gfn)
 	struct p2m_entry out = { MFN_INVALID, P2M_NONE, 0 };
 	uint64_t e = gfn.v >> GFN_BITS ? 0 : READ_ONCE(p2m->root);
 
-	for (unsigned int level = LEVELS; e & NPTE_P; level--) {
+	for (unsigned int level = LEVELS; e & PTE_P; level--) {
 		e = __atomic_load_n(&entry_table(e)[table_index(gfn, level)], __ATOMIC_ACQUIRE);
 		out.order = 9 * (level - 1);
 		if (is_leaf(e, level)) {
 			out.type = entry_type(e);
-			if (e & NPTE_P)
+			if (e & PTE_P)
 				out.mfn = mfn_add(entry_mfn(e), gfn.v & ((1UL << out.order) - 1));
 			break;
 		}
@@ -180,8 +172,8 @@ static int find_entry(struct p2m *p2m, gfn_t gfn, unsigned int level, bool make,
 		return -ESRCH;
 	for (unsigned int l = LEVELS; l >= level; l--) {
 		e = &entry_table(*e)[table_index(gfn, l)];
-		if (l > level && (!(*e & NPTE_P) || is_leaf(*e, l))) {
-			int rc = make || (*e & NPTE_P) ? refine(p2m, e, l) : -ENOENT;
+		if (l > level && (!(*e & PTE_P) || is_leaf(*e, l))) {
+			int rc = make || (*e & PTE_P) ? refine(p2m, e, l) : -ENOENT;
 
 			if (rc)
 				return rc;
@@ -226,7 +218,7 @@ static bool drop_entry(struct p2m *p2m, uint64_t *e, unsigned int level, unsigne
 		return true;
 	}
 	for (unsigned int i = 0; i < ENTRIES; i++)
-		if ((table[i] & NPTE_P) && !drop_entry(p2m, &table[i], level - 1, budget))
+		if ((table[i] & PTE_P) && !drop_entry(p2m, &table[i], level - 1, budget))
 			return false;
 	*e = 0;
 	table_free(p2m, table);
@@ -247,7 +239,7 @@ static bool is_grant(enum p2m_type type)
 /* Does @e of @level map a grant? That goes by its handle alone (p2m_take), or the grant stays in use. */
 static bool maps_grant(uint64_t e, unsigned int level)
 {
-	if (!(e & NPTE_P) || is_leaf(e, level))
+	if (!(e & PTE_P) || is_leaf(e, level))
 		return is_grant(entry_type(e));
 	for (unsigned int i = 0; i < ENTRIES; i++)
 		if (maps_grant(entry_table(e)[i], level - 1))
@@ -264,7 +256,7 @@ static int replace_entry(struct p2m *p2m, uint64_t *e, unsigned int level, uint6
 	if (maps_grant(old, level))
 		return -EBUSY;
 	__atomic_store_n(e, new, __ATOMIC_RELEASE);
-	if (old & NPTE_P) {
+	if (old & PTE_P) {
 		guest_tlb_flush(p2m->domain);
 		drop_entry(p2m, &old, level, &budget);
 	}
@@ -281,7 +273,7 @@ int p2m_map(struct p2m *p2m, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_
 		return -EINVAL;
 	spin_lock(&p2m->lock);
 	rc = find_entry(p2m, gfn, level, true, &e);
-	if (!rc && is_grant(type) && (*e & NPTE_P) && entry_type(*e) != P2M_RAM)
+	if (!rc && is_grant(type) && (*e & PTE_P) && entry_type(*e) != P2M_RAM)
 		rc = -EBUSY;
 	if (!rc)
 		rc = replace_entry(p2m, e, level, make_leaf(mfn, type, level));
@@ -320,7 +312,7 @@ int p2m_release_ram(struct p2m *p2m, gfn_t gfn, uint64_t count, bool holes)
 		rc = gfn_add(gfn, n).v >> GFN_BITS ? -ENOENT
 						   : find_entry(p2m, gfn_add(gfn, n), 1, false, &e);
 		if (!rc && (entry_type(*e) == P2M_RAM || entry_type(*e) == P2M_RAM_RO)) {
-			__atomic_store_n(e, *e & ~NPTE_P, __ATOMIC_RELEASE);
+			__atomic_store_n(e, *e & ~PTE_P, __ATOMIC_RELEASE);
 			cleared++;
 		} else if (!rc || rc == -ENOENT) {
 			rc = holes ? 0 : -EINVAL;
@@ -329,7 +321,7 @@ int p2m_release_ram(struct p2m *p2m, gfn_t gfn, uint64_t count, bool holes)
 	if (cleared)
 		guest_tlb_flush(p2m->domain);
 	for (n = 0; cleared; n++) {
-		if (find_entry(p2m, gfn_add(gfn, n), 1, false, &e) || !*e || (*e & NPTE_P))
+		if (find_entry(p2m, gfn_add(gfn, n), 1, false, &e) || !*e || (*e & PTE_P))
 			continue;
 		frame_unref(entry_mfn(*e));
 		*e = 0;

@@ -7,10 +7,10 @@
 #include "lib/errno.h"
 #include "lib/printk.h"
 #include "sched/runqueue.h"
+#include "x86/bits.h"
 #include "x86/time.h"
 
 #define POLL_MAX_PORTS 128
-#define EFLAGS_IF      (1UL << 9)
 
 /* Would the current vCPU be woken at once? Called with its pause flag set, so that nothing is lost. */
 static bool event_waits(struct vcpu *v)
@@ -41,7 +41,7 @@ static bool others_up(const struct vcpu *v)
 void vcpu_hlt(struct vcpu *v)
 {
 	/* As in Xen: with interrupts off it means "down"; an NMI does not end that. */
-	if (vm_ops->regs(v)->rflags & EFLAGS_IF)
+	if (vm_ops->regs(v)->rflags & RFLAGS_IF)
 		block_until(v, hvm_interrupt_waits);
 	else if (!others_up(v))
 		domain_shutdown(v->domain, SHUTDOWN_poweroff);

@@ -14,21 +14,13 @@
 #define CORE_PAGING_H
 
 #include "types.h"
+#include "x86/bits.h"
 #include "x86/cpu.h"
 
 #define CORE_BASE	 0xffff800000000000UL
 #define FRAME_TABLE_VA	 0xfffff80000000000UL
 #define MMIO_VA		 0xfffff88000000000UL
 #define IMAGE_VIRT	 0xffffffff80000000UL
-
-#define PTE_P		 (1UL << 0)
-#define PTE_W		 (1UL << 1)
-#define PTE_PWT		 (1UL << 3)
-#define PTE_PCD		 (1UL << 4)
-#define PTE_A		 (1UL << 5)
-#define PTE_D		 (1UL << 6)
-#define PTE_NX		 (1UL << 63)
-#define PTE_ADDR	 0x000ffffffffff000UL
 
 /* Layout of a CPU's private region, in pages. Pages between are never mapped: guards. */
 #define PCPU_RECORD	 0 /* pointer to struct cpu */

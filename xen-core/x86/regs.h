@@ -1,30 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Control registers, MSRs and instructions that C has no words for. Core builds only. */
+/* MSRs and instructions that C has no words for. Core builds only. */
 #ifndef CORE_REGS_H
 #define CORE_REGS_H
 
 #include "types.h"
-
-#define CR0_PE		   (1UL << 0)
-#define CR0_ET		   (1UL << 4)
-#define CR0_NW		   (1UL << 29)
-#define CR0_CD		   (1UL << 30)
-#define CR0_PG		   (1UL << 31)
-
-#define CR4_PAE		   (1UL << 5)
-#define CR4_LA57	   (1UL << 12)
-#define CR4_VMXE	   (1UL << 13)
-#define CR4_OSXSAVE	   (1UL << 18)
-#define CR4_SMEP	   (1UL << 20)
-#define CR4_SMAP	   (1UL << 21)
-
-#define EFER_SCE	   (1UL << 0)
-#define EFER_LME	   (1UL << 8)
-#define EFER_LMA	   (1UL << 10)
-#define EFER_NXE	   (1UL << 11)
-#define EFER_SVME	   (1UL << 12)
-
-#define RFLAGS_IF	   (1UL << 9)
+#include "x86/bits.h"
 
 #define MSR_TSC		   0x10
 #define MSR_APIC_BASE	   0x1b

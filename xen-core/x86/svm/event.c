@@ -4,18 +4,7 @@
  * interrupted, an exception that the core raises, or an NMI. Interrupts are offered as virtual ones.
  */
 #include "hvm/vlapic.h"
-#include "x86/regs.h"
 #include "x86/svm/svm.h"
-
-enum {
-	TRAP_DE = 0,
-	TRAP_BP = 3,
-	TRAP_OF = 4,
-	TRAP_DF = 8,
-	TRAP_TS = 10,
-	TRAP_GP = 13,
-	TRAP_PF = 14,
-};
 
 static bool contributory(unsigned int vector)
 {

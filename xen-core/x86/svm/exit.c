@@ -9,11 +9,6 @@
 #include "x86/regs.h"
 #include "x86/svm/svm.h"
 
-#define TRAP_DB	  1
-#define TRAP_UD	  6
-#define TRAP_GP	  13
-#define TRAP_AC	  17
-#define TRAP_MC	  18
 #define NPF_WRITE 2
 #define NPF_FETCH 16
 

@@ -5,8 +5,6 @@
 #include "x86/regs.h"
 #include "x86/svm/svm.h"
 
-#define EFER_GUEST (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
-
 static bool write_efer(struct vmcb *c, uint64_t value)
 {
 	uint64_t old = c->efer;

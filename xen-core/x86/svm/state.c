@@ -6,8 +6,7 @@
 #include "x86/regs.h"
 #include "x86/svm/svm.h"
 
-#define CR4_ALLOWED  0x3f0fffUL /* without VMXE and LA57, which the check takes out */
-#define EFER_ALLOWED (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
+#define CR4_ALLOWED 0x3f0fffUL /* without VMXE and LA57, which the check takes out */
 
 /* As after INIT, in 32-bit flat mode is for the builder to set; this is the CPU's own reset state. */
 void svm_reset_state(struct vcpu *v)
@@ -95,7 +94,7 @@ static bool valid_state(const struct hvm_hw_cpu *in)
 		return false;
 	if (in->cr4 & (~CR4_ALLOWED | CR4_VMXE | CR4_LA57))
 		return false;
-	if (in->msr_efer & ~EFER_ALLOWED)
+	if (in->msr_efer & ~EFER_GUEST)
 		return false;
 	if ((lme && paging && !pae) || lma != (lme && paging))
 		return false;

@@ -66,7 +66,6 @@ static int svm_probe(void)
 	}
 	svm_features = (struct svm_features) { .nrip_save = r[3] & 1U << 3,
 					       .flush_by_asid = r[3] & 1U << 6,
-					       .decode_assists = r[3] & 1U << 7,
 					       .asids = r[1] };
 	cpuid(0x80000001, 0, r);
 	svm_features.tsc_aux = r[3] & 1U << 27;
@@ -80,9 +79,8 @@ static int svm_probe(void)
 		msrpm_pass(passed_msrs[i], PASS_READ | PASS_WRITE);
 	msrpm_pass(MSR_TSC, PASS_READ);
 	fpu_boot();
-	printk("SVM: nested paging, %u ASIDs%s%s%s\n", svm_features.asids,
+	printk("SVM: nested paging, %u ASIDs%s%s\n", svm_features.asids,
 	       svm_features.nrip_save ? ", next-RIP" : "",
-	       svm_features.decode_assists ? ", decode assists" : "",
 	       svm_features.flush_by_asid ? ", flush by ASID" : "");
 	return 0;
 none:

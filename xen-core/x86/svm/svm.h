@@ -6,7 +6,10 @@
 #include "domain/domain.h"
 #include "hvm/decode.h"
 #include "hvm/hvm.h"
+#include "x86/bits.h"
 #include "x86/svm/vmcb.h"
+
+#define EFER_GUEST (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE) /* what guests may have */
 
 struct svm_vcpu {
 	struct guest_regs regs; /* rax, rsp, rip, rflags are copied from and to the VMCB */
@@ -30,7 +33,7 @@ static inline struct svm_vcpu *svm_vcpu(const struct vcpu *v)
 
 /* What this CPU can do of SVM (CPUID 8000_000A edx). */
 extern struct svm_features {
-	bool nrip_save, decode_assists, flush_by_asid;
+	bool nrip_save, flush_by_asid;
 	bool tsc_aux; /* RDTSCP, and its MSR */
 	uint32_t asids;
 } svm_features;
