@@ -2,12 +2,9 @@
 /*
  * The clock is the TSC, scaled by one multiplication and a shift that every CPU and every guest
  * (through vcpu_time_info) uses alike, so that all see the same time to the nanosecond.
- *
- * Locks: LOCK_TIMER for the wall clock, innermost.
  */
 #include "x86/time.h"
 #include "lib/printk.h"
-#include "lib/spinlock.h"
 #include "lib/string.h"
 #include "x86/acpi.h"
 #include "x86/apic.h"
@@ -42,11 +39,7 @@ static struct {
 static uint64_t last_time; /* the latest that system_time() has told, while the TSCs are unstable */
 static uint64_t last_tsc;  /* the latest that any CPU has seen while the CPUs come up */
 
-static struct {
-	struct spinlock lock;
-	uint64_t sec; /* at system time 0 */
-	uint32_t nsec;
-} wallclock = { .lock = SPINLOCK_INIT(LOCK_TIMER) };
+static uint64_t wallclock; /* ns since 1970, at system time 0 */
 
 /* To the left by @n bits, or to the right. */
 static uint64_t shift_by(uint64_t x, int n)
@@ -364,25 +357,15 @@ static uint64_t rtc_get(void)
 
 void wallclock_get(uint64_t *sec, uint32_t *nsec)
 {
-	spin_lock(&wallclock.lock);
-	*sec = wallclock.sec;
-	*nsec = wallclock.nsec;
-	spin_unlock(&wallclock.lock);
+	uint64_t ns = READ_ONCE(wallclock);
+
+	*sec = ns / NS_PER_S;
+	*nsec = (uint32_t)(ns % NS_PER_S);
 }
 
 void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t at_system_time)
 {
-	uint64_t back_sec = at_system_time / NS_PER_S;
-	uint32_t back_nsec = (uint32_t)(at_system_time % NS_PER_S);
-
-	if (nsec < back_nsec) {
-		nsec += (uint32_t)NS_PER_S;
-		back_sec++;
-	}
-	spin_lock(&wallclock.lock);
-	wallclock.sec = sec - back_sec;
-	wallclock.nsec = nsec - back_nsec;
-	spin_unlock(&wallclock.lock);
+	WRITE_ONCE(wallclock, sec * NS_PER_S + nsec - at_system_time);
 }
 
 void time_boot(void)
