@@ -10,11 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-/* The unit's hardware access goes to this file: its header of instructions is left out. */
-#define CORE_REGS_H
 #include "types.h"
-static void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
-static void wrmsr(uint32_t msr, uint64_t value);
 #include "x86/time.c"
 
 struct cpu *host_this_cpu;
@@ -25,7 +21,7 @@ static uint64_t hz, apic_hz;  /* of TSC and local APIC timer */
 static uint64_t skew;	      /* how far this CPU's TSC is behind */
 static uint64_t step_ns = 40; /* that each access takes */
 static uint64_t boot_ns;      /* and what comes between the clocks' beginning and their use */
-static bool hpet_dead, pm_dead, has_deadline;
+static bool hpet_dead, pm_dead;
 static uint64_t hpet_regs[512];
 static uint64_t hpet_fs = 10000000; /* 100 MHz */
 static uint8_t rtc_reg[128], rtc_index;
@@ -33,7 +29,6 @@ static unsigned int uip_left, rtc_tear;
 static uint32_t apic_init, apic_divide;
 static uint64_t apic_start;
 static uint32_t apic_lvt;
-static uint64_t deadline_msr;
 static unsigned int warnings;
 
 static uint64_t ticks(uint64_t rate, uint64_t ns)
@@ -50,20 +45,6 @@ uint64_t tsc_read(void)
 	if (!(hpet_regs[HPET_CAPS] & HPET_64BIT))
 		hpet_regs[HPET_COUNTER] &= 0xffffffff;
 	return 12345 + ticks(hz, true_ns) - skew;
-}
-
-static void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
-{
-	(void)subleaf;
-	assert_int_equal(leaf, 1);
-	memset(out, 0, 16);
-	out[2] = has_deadline ? 1U << 24 : 0;
-}
-
-static void wrmsr(uint32_t msr, uint64_t value)
-{
-	assert_int_equal(msr, 0x6e0);
-	deadline_msr = value;
 }
 
 void *mmio_map(maddr_t addr, size_t size)
@@ -159,11 +140,10 @@ static int setup(void **state)
 	hz = 2894567891;
 	apic_hz = 1000000000;
 	skew = 0;
-	hpet_dead = pm_dead = has_deadline = false;
+	hpet_dead = pm_dead = false;
 	acpi_info.pm_timer = 0x608;
 	hpet_fs = 10000000;
 	warnings = 0;
-	deadline_msr = 0;
 	/* 2026-11-22 13:14:15, BCD, 24 hours */
 	rtc_reg[RTC_SEC] = 0x15;
 	rtc_reg[RTC_MIN] = 0x14;
@@ -491,38 +471,14 @@ static void test_apic_timer(void **state)
 	expect_assert_failure(boot_clock());
 }
 
-static void test_deadline(void **state)
-{
-	uint64_t now, deadline;
-
-	(void)state;
-	with_hpet();
-	has_deadline = true;
-	boot_clock();
-	time_cpu_init();
-	assert_int_equal(apic_lvt, 2U << 17 | VECTOR_TIMER);
-	now = system_time();
-	apic_timer_set(now + 1000000);
-	deadline = tsc_to_ns(deadline_msr);
-	assert_true(deadline >= now + 1000000 && deadline < now + 1000000 + 500);
-	/* As exact after a year. */
-	true_ns += 365 * 86400 * NS_PER_S;
-	now = system_time();
-	apic_timer_set(now + 1000000);
-	deadline = tsc_to_ns(deadline_msr);
-	assert_true(deadline >= now + 1000000 && deadline < now + 1000000 + 500);
-	apic_timer_set(0);
-	assert_int_equal(deadline_msr, 0);
-}
-
 #define T(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_calibration), T(test_broken_clocks), T(test_conversion), T(test_scales),
-		T(test_unstable),    T(test_udelay),	    T(test_rtc),	T(test_wallclock),
-		T(test_apic_timer),  T(test_deadline),
+		T(test_calibration), T(test_broken_clocks), T(test_conversion),
+		T(test_scales),	     T(test_unstable),	    T(test_udelay),
+		T(test_rtc),	     T(test_wallclock),	    T(test_apic_timer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,13 +11,9 @@
 #include "x86/cpu.h"
 #include "x86/io.h"
 #include "x86/paging.h"
-#include "x86/regs.h"
 #include "x86/trap.h"
 
-#define NS_PER_S	 1000000000UL
-#define MSR_TSC_DEADLINE 0x6e0
-
-extern struct acpi_info acpi_info; /* boot */
+#define NS_PER_S 1000000000UL
 
 /* y = ((x << shift) * mul) >> 32; a negative shift goes to the right. */
 struct scale {
@@ -29,7 +25,6 @@ static struct {
 	uint64_t base; /* TSC at system time 0 */
 	uint64_t hz;
 	struct scale to_ns, to_tsc, to_timer;
-	bool deadline; /* the local APIC's timer compares with the TSC */
 	bool unstable; /* the CPUs' TSCs differ: system_time() holds it back */
 } clock = {
 	/* 4 GHz until it is measured: a panic waits long enough for its message to be read. */
@@ -234,16 +229,13 @@ static bool tsc_calibrate(const struct reference *ref, struct sample start)
 	return true;
 }
 
-#define LVTT_ONESHOT		 (0U << 17)
-#define LVTT_TSCDEADLINE	 (2U << 17)
-#define TDCR_DIVIDE_1		 0xb
-#define TDCR_DIVIDE_16		 0x3
-#define CPUID_1_ECX_TSC_DEADLINE (1U << 24)
+#define TDCR_DIVIDE_1  0xb
+#define TDCR_DIVIDE_16 0x3
 
 /* The local APIC's timer counts down from its maximum, a minute at least; returns the TSC at its start. */
 static uint64_t apic_timer_count(void)
 {
-	apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED | LVTT_ONESHOT | VECTOR_TIMER);
+	apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED | VECTOR_TIMER);
 	apic_write(APIC_TIMER_DIVIDE, TDCR_DIVIDE_16);
 	apic_write(APIC_TIMER_INIT, ~0U);
 	return tsc_read();
@@ -370,19 +362,13 @@ void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t at_system_time)
 
 void time_boot(void)
 {
-	uint32_t leaf[4];
-
 	/* The PM timer may wrap during the boot: it is started anew. */
 	if (!(boot_window.hpet.hz && tsc_calibrate(&boot_window.hpet, boot_window.start)) &&
 	    !(acpi_info.pm_timer && tsc_calibrate(&pm_timer, sample_read(&pm_timer))))
 		panic("No clock to calibrate the TSC against");
 	clock.to_ns = scale_make(clock.hz, NS_PER_S);
 	clock.to_tsc = scale_make(NS_PER_S, clock.hz);
-	cpuid(1, 0, leaf);
-	clock.deadline = leaf[2] & CPUID_1_ECX_TSC_DEADLINE;
-	clock.to_timer = clock.to_tsc;
-	if (!clock.deadline)
-		apic_timer_calibrate(boot_window.timer_start);
+	apic_timer_calibrate(boot_window.timer_start);
 	time_cpu_init();
 	clock.base = tsc_read();
 	wallclock_set(rtc_get(), 0, system_time());
@@ -393,8 +379,7 @@ void time_cpu_init(void)
 	(void)tsc_read_checked();
 	apic_write(APIC_TIMER_INIT, 0);
 	apic_write(APIC_TIMER_DIVIDE, TDCR_DIVIDE_1);
-	apic_write(APIC_LVT_TIMER,
-		   (clock.deadline ? LVTT_TSCDEADLINE : LVTT_ONESHOT) | VECTOR_TIMER);
+	apic_write(APIC_LVT_TIMER, VECTOR_TIMER); /* one-shot */
 }
 
 #define TIMER_MAX_NS (1UL << 59) /* eighteen years, in ticks of any clock below 2^64 */
@@ -408,8 +393,6 @@ void apic_timer_set(uint64_t ns)
 		ticks = scale_apply(&clock.to_timer, ns > now ? min(ns - now, TIMER_MAX_NS) : 0) +
 			1;
 	}
-	if (clock.deadline)
-		wrmsr(MSR_TSC_DEADLINE, ns ? tsc_read() + ticks : 0);
-	else /* too far away for the counter: fires early, and is set again */
-		apic_write(APIC_TIMER_INIT, (uint32_t)min(ticks, 0xffffffffUL));
+	/* Too far away for the counter: fires early, and is set again. */
+	apic_write(APIC_TIMER_INIT, (uint32_t)min(ticks, 0xffffffffUL));
 }
