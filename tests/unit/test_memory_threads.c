@@ -484,7 +484,7 @@ static void nothing_is_used_or_lost(void **state)
 	(void)state;
 	this_thread = &cpu[0];
 	for (unsigned int i = 0; i < CPUS; i++) {
-		cpu[i].self = cpus[i] = &cpu[i];
+		cpus[i] = &cpu[i];
 		cpu[i].id = i;
 		cpu[i].epoch = ~0UL;
 		cpu[i].current = &vcpu[i];

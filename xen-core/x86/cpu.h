@@ -16,7 +16,6 @@ enum cpu_work {
 };
 
 struct cpu {
-	struct cpu *self;
 	unsigned int id; /* 0 … cpus_online() - 1 */
 	uint32_t apic_id;
 	uint32_t acpi_id;

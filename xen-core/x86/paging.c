@@ -87,7 +87,6 @@ static void boot_map_cpu(struct cpu *cpu, maddr_t (*alloc)(void))
 	for (unsigned int i = 0; i < PCPU_NR_IST; i++)
 		l1[PCPU_IST + 2 * i] = alloc().v | PTE_DATA;
 	*(struct cpu **)boot_ptr(record) = cpu;
-	cpu->self = cpu;
 	cpu->root = root;
 }
 

@@ -6,7 +6,6 @@
 #include "x86/trap.h"
 #include "lib/printk.h"
 #include "lib/symbols.h"
-#include "mm/heap.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
 #include "x86/paging.h"
@@ -41,7 +40,7 @@ struct table_pointer {
 extern const char trap_stubs[];
 
 static struct idt_gate idt[256] __attribute__((aligned(16)));
-static struct cpu_tables boot_tables;
+static struct cpu_tables tables[MAX_CPUS];
 
 #define STUB_SIZE 16
 
@@ -63,12 +62,10 @@ void traps_boot(void)
 
 void traps_cpu_init(void)
 {
-	struct cpu_tables *t = smp_id() ? xzalloc(sizeof(*t)) : &boot_tables;
+	struct cpu_tables *t = &tables[smp_id()];
 	struct table_pointer gdtr, idtr = { sizeof(idt) - 1, (uint64_t)idt };
-	uint64_t base;
+	uint64_t base = (uint64_t)&t->tss;
 
-	BUG_ON(!t);
-	base = (uint64_t)&t->tss;
 	for (unsigned int i = 0; i < PCPU_NR_IST; i++)
 		t->tss.ist[i] = pcpu_ist_top(i);
 	t->tss.iomap = sizeof(t->tss);

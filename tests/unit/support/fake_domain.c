@@ -29,7 +29,6 @@ void fake_reset(void)
 	memset(listed, 0, sizeof(listed));
 	memset(shared_pages, 0, sizeof(shared_pages));
 	memset(&cpu, 0, sizeof(cpu));
-	cpu.self = &cpu;
 	deferred = NULL;
 	fake_xsm_deny = 0;
 	fake_xsm_deny_evtchn = false;

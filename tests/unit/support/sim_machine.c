@@ -199,7 +199,6 @@ void sim_reset(unsigned int count, unsigned int threads)
 	for (i = 0; i < count; i++) {
 		struct cpu *cpu = &machine[i].cpu;
 
-		cpu->self = cpu;
 		cpu->id = i;
 		cpu->core = i / threads;
 		cpu->thread = i % threads;
