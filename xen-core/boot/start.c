@@ -26,7 +26,6 @@
 #include "x86/loop.h"
 #include "x86/paging.h"
 #include "x86/smp.h"
-#include "x86/stack_guard.h"
 #include "x86/time.h"
 #include "x86/trap.h"
 #include "x86/view.h"
@@ -250,12 +249,30 @@ static void start_core(void)
 	main_loop();
 }
 
+/* What the compiler's stack protector needs. */
+uintptr_t __stack_chk_guard = 0x595e9fbd94fda766UL;
+
+void __stack_chk_fail(void);
+void __stack_chk_fail(void)
+{
+	panic("stack overwritten in %016lx", (uint64_t)__builtin_return_address(0));
+}
+
+/* A value for this boot. Who calls this must never return. */
+__attribute__((no_stack_protector)) static void choose_stack_guard(void)
+{
+	uint64_t t = __builtin_ia32_rdtsc();
+
+	/* A zero byte at the bottom ends string overflows. */
+	__stack_chk_guard = (__stack_chk_guard ^ (t << 32 | t)) * 0x9e3779b97f4a7c15UL & ~0xffUL;
+}
+
 void start(uint32_t magic, uint32_t info);
 void start(uint32_t magic, uint32_t info)
 {
 	int rc;
 
-	stack_guard_init();
+	choose_stack_guard();
 	console_early_init();
 	printk("Bulkhead starts\n");
 	rc = multiboot_parse(magic, info, &boot);
