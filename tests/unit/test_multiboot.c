@@ -168,7 +168,7 @@ static void test_long_strings(void **state)
 	assert_int_equal(strlen(info.modules[0].cmdline), BOOT_MODULE_CMDLINE - 1);
 }
 
-/* Wrapping and empty ranges are left out. */
+/* Empty and wrapping ranges are left out, and those of other memory than RAM. */
 static void test_bad_ranges(void **state)
 {
 	uint32_t at;
@@ -176,11 +176,16 @@ static void test_bad_ranges(void **state)
 	(void)state;
 	mb_begin();
 	mb_mmap();
-	at = tag(6, 16 + 2 * 24);
+	at = tag(6, 16 + 3 * 24);
 	put32(at + 8, 24);
 	put64(at + 16, 0x100000);
+	put32(at + 32, 1);
 	put64(at + 40, 0x100000);
 	put64(at + 48, ~0UL);
+	put32(at + 56, 1);
+	put64(at + 64, 0x100000);
+	put64(at + 72, 0x1000);
+	put32(at + 80, 2);
 	assert_int_equal(mb_end(), 0);
 	assert_int_equal(info.nr_mem, 1);
 }
@@ -196,6 +201,7 @@ static void test_many_ranges(void **state)
 	for (i = 0; i < 200; i++) {
 		put64(at + 16 + i * 24, i * 0x1000);
 		put64(at + 24 + i * 24, 0x1000);
+		put32(at + 32 + i * 24, 1);
 	}
 	assert_int_equal(mb_end(), 0);
 	assert_int_equal(info.nr_mem, BOOT_MEM_MAX);

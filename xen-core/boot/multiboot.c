@@ -17,6 +17,7 @@ enum {
 
 #define INFO_MAX (1U << 20) /* more than any loader writes */
 #define TAG_HEAD 8
+#define MMAP_RAM 1
 
 /* Copies the string in @v, cut to fit; it may lack its NUL. */
 static void copy_string(const struct view *v, char *dst, size_t size)
@@ -45,11 +46,11 @@ static int add_module(struct boot_info *out, const struct view *tag)
 }
 
 /* Ranges beyond what there is room for, empty ones, and those that wrap are left out: less memory. */
-static void add_mem(struct boot_info *out, uint64_t start, uint64_t size, uint32_t type)
+static void add_mem(struct boot_info *out, uint64_t start, uint64_t size)
 {
 	if (!size || start + size < start || out->nr_mem == BOOT_MEM_MAX)
 		return;
-	out->mem[out->nr_mem++] = (struct boot_mem) { start, size, type };
+	out->mem[out->nr_mem++] = (struct boot_mem) { start, size };
 }
 
 static int add_mmap(struct boot_info *out, const struct view *tag)
@@ -59,7 +60,8 @@ static int add_mmap(struct boot_info *out, const struct view *tag)
 	if (tag->len < 16 || entry < 20)
 		return -EINVAL;
 	for (uint32_t at = 16; view_has(tag, at, entry); at += entry)
-		add_mem(out, view_u64(tag, at), view_u64(tag, at + 8), view_u32(tag, at + 16));
+		if (view_u32(tag, at + 16) == MMAP_RAM)
+			add_mem(out, view_u64(tag, at), view_u64(tag, at + 8));
 	return 0;
 }
 

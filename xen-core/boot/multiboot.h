@@ -21,10 +21,9 @@ struct boot_module {
 	char cmdline[BOOT_MODULE_CMDLINE];
 };
 
-/* A range of the memory map; types are E820's (1: RAM). */
+/* A range of usable memory. */
 struct boot_mem {
 	uint64_t start, size;
-	uint32_t type;
 };
 
 struct boot_info {

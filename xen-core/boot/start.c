@@ -33,7 +33,6 @@
 
 #define FOUR_GIB (1UL << 32)
 #define ONE_MIB	 (1UL << 20)
-#define E820_RAM 1
 
 extern char core_image_start[], core_image_end[];
 
@@ -84,7 +83,7 @@ static bool next_free(const struct boot_mem *m, uint64_t at, uint64_t limit, str
 	for (used = next_in_use(at); used.start <= at; used = next_in_use(at))
 		at = used.end;
 	*free = (struct range) { at, min(used.start, limit) };
-	return m->type == E820_RAM && at < limit;
+	return at < limit;
 }
 
 /* The largest free range between 1 MiB and 4 GiB. */
@@ -116,8 +115,7 @@ static bool has_memory(mfn_t start, uint64_t n)
 	uint64_t from = start.v << PAGE_SHIFT, to = (start.v + n) << PAGE_SHIFT;
 
 	for (unsigned int i = 0; i < boot.nr_mem; i++)
-		if (boot.mem[i].type == E820_RAM && boot.mem[i].start < to &&
-		    boot.mem[i].start + boot.mem[i].size > from)
+		if (boot.mem[i].start < to && boot.mem[i].start + boot.mem[i].size > from)
 			return true;
 	return false;
 }
@@ -284,9 +282,7 @@ void start(uint32_t magic, uint32_t info)
 	if (rc)
 		panic("no usable ACPI tables (error %d)", -rc);
 	for (unsigned int i = 0; i < boot.nr_mem; i++)
-		if (boot.mem[i].type == E820_RAM)
-			max_mfn =
-				max(max_mfn, (boot.mem[i].start + boot.mem[i].size) >> PAGE_SHIFT);
+		max_mfn = max(max_mfn, (boot.mem[i].start + boot.mem[i].size) >> PAGE_SHIFT);
 	smp_place_trampoline(find_trampoline());
 	find_early_memory();
 	paging_boot(early_alloc, max_mfn, has_memory, smp_cpus_wanted());
