@@ -244,7 +244,7 @@ static void test_ring(void **state)
 
 static unsigned int notified, dumped;
 
-static void notify(void)
+void console_input_notify(void)
 {
 	notified++;
 }
@@ -253,6 +253,8 @@ static void dump(void)
 {
 	dumped++;
 }
+
+const struct debug_key debug_keys[] = { { 'z', dump, "test" }, { 0 } };
 
 static void type(const char *keys)
 {
@@ -264,15 +266,11 @@ static void type(const char *keys)
 
 static void test_input(void **state)
 {
-	static const struct debug_key keys[] = { { 'z', dump, "test" }, { 0 } };
 	char text[400], many[400];
 	uint32_t index;
 	size_t n;
 
 	(void)state;
-	console_input_notify = notify;
-	keyhandler_run('z'); /* no keys yet */
-	keyhandler_init(keys);
 	type("ls\n");
 	assert_int_equal(notified, 1);
 	assert_int_equal(console_input_read(text, sizeof(text)), 3);
@@ -332,7 +330,6 @@ static void test_console_options(void **state)
 	type("z");
 	assert_int_equal(dumped, 1);
 	assert_int_equal(console_input_read(text, sizeof(text)), 1);
-	console_input_notify = NULL;
 	type("q");
 	assert_int_equal(console_input_read(text, sizeof(text)), 1);
 	while (uart.ier & 2)

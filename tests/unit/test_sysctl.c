@@ -5,7 +5,6 @@
 
 #include "support/fake_control.h"
 #include "domain/guest_console.h"
-#include "hypercall/console_io.h"
 #include "lib/cmdline.h"
 #include "lib/console.h"
 #include "lib/errno.h"
@@ -545,7 +544,6 @@ static void test_console_dom0(void **state)
 	fake_input = "more";
 	assert_int_equal(do_console_io(CONSOLEIO_read, 2, (gva_t) { DATA }), 2);
 	assert_int_equal(do_console_io(CONSOLEIO_read, 9, (gva_t) { NOWHERE }), -EFAULT);
-	console_io_init();
 	console_input_notify();
 	assert_int_equal(control_log.virq, 1);
 }

@@ -8,8 +8,6 @@
 #include "domain/dom0.h"
 #include "domain/domain.h"
 #include "event/evtchn.h"
-#include "hypercall/console_io.h"
-#include "hypercall/debug_keys.h"
 #include "hvm/cpuid.h"
 #include "hvm/hvm.h"
 #include "lib/cmdline.h"
@@ -232,8 +230,6 @@ static void start_core(void)
 	load_policy();
 	sched_boot();
 	cpu_init();
-	debug_keys_init();
-	console_io_init();
 	if (build_dom0(&dom0))
 		panic("no Dom0");
 	free_modules();

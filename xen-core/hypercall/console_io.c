@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The hypercall console_io. */
-#include "hypercall/console_io.h"
 #include "domain/guest_console.h"
 #include "event/evtchn.h"
 #include "hypercall/control.h"
@@ -73,12 +72,7 @@ const struct op_table console_io_ops = {
 	.nr_bits = 32,
 };
 
-static void raise_virq_console(void)
+void console_input_notify(void)
 {
 	evtchn_raise_virq_global(VIRQ_CONSOLE);
-}
-
-void console_io_init(void)
-{
-	console_input_notify = raise_virq_console;
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "hypercall/debug_keys.h"
 #include "domain/domain.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
@@ -88,7 +87,7 @@ static void reboot(void)
 	machine_reboot();
 }
 
-static const struct debug_key keys[] = {
+const struct debug_key debug_keys[] = {
 	{ 'd', show_registers, "registers of vCPUs that are not running" },
 	{ 'g', grant_dump, "grant tables" },
 	{ 'm', show_memory, "memory" },
@@ -98,8 +97,3 @@ static const struct debug_key keys[] = {
 	{ 'R', reboot, "reboot the machine" },
 	{ 0 },
 };
-
-void debug_keys_init(void)
-{
-	keyhandler_init(keys);
-}

@@ -11,8 +11,6 @@
 #define SERVICE_ROUNDS 16  /* a port that always has input must not hold the CPU */
 #define SWITCH_COUNT   3   /* times that the switch key is struck in a row */
 
-void (*console_input_notify)(void);
-
 static struct spinlock console_lock = SPINLOCK_INIT(LOCK_CONSOLE);
 static bool serial_on, panicking;
 
@@ -173,6 +171,6 @@ void console_service(void)
 		for (i = 0; i < n; i++)
 			notify |= input_byte(in[i]);
 	} while (n == sizeof(in) && --rounds);
-	if (notify && console_input_notify)
+	if (notify)
 		console_input_notify();
 }

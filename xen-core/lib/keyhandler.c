@@ -2,18 +2,11 @@
 #include "lib/keyhandler.h"
 #include "lib/printk.h"
 
-static const struct debug_key no_keys, *keys = &no_keys;
-
-void keyhandler_init(const struct debug_key *table)
-{
-	keys = table;
-}
-
 void keyhandler_run(char key)
 {
 	const struct debug_key *k;
 
-	for (k = keys; k->fn; k++) {
+	for (k = debug_keys; k->fn; k++) {
 		if (k->key == key) {
 			printk("'%c' pressed -> %s\n", key, k->desc);
 			k->fn();
@@ -22,6 +15,6 @@ void keyhandler_run(char key)
 	}
 	if (key != 'h')
 		printk("'%c': no such debug key\n", key >= ' ' && key <= '~' ? key : '?');
-	for (k = keys; k->fn; k++)
+	for (k = debug_keys; k->fn; k++)
 		printk(" key '%c' => %s\n", k->key, k->desc);
 }

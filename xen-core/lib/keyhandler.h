@@ -12,8 +12,8 @@ struct debug_key {
 	const char *desc;
 };
 
-/* Boot: all keys, ended by one without a function. @table must stay. */
-void keyhandler_init(const struct debug_key *table);
+/* All keys, ended by one without a function (hypercall/debug_keys.c). */
+extern const struct debug_key debug_keys[];
 
 /* Runs the handler of @key; 'h', or one that has none, lists them all. */
 void keyhandler_run(char key);

@@ -25,16 +25,12 @@ struct fake_domain *dom0, *dom1;
 
 struct core_options options;
 char saved_cmdline[1024] = "loglvl=all secret=1";
-void (*console_input_notify)(void);
 static struct cpu cpu_records[2] = { { .apic_id = 10, .acpi_id = 20 },
 				     { .id = 1, .apic_id = 11, .acpi_id = 21, .core = 1 } };
 struct cpu *cpus[MAX_CPUS] = { &cpu_records[0], &cpu_records[1] };
 static struct guest_regs registers = { .rax = 0xa1, .rip = 0x1234, .rflags = 2 };
 static struct cpu_policy policy;
 static struct cpumask affinity[2];
-static void null_input(void)
-{
-}
 
 int control_setup(void **state)
 {
@@ -45,7 +41,6 @@ int control_setup(void **state)
 	fake_alloc_budget = -1;
 	fake_now = 1000000000;
 	fake_input = "";
-	console_input_notify = null_input;
 	dom0 = fake_domain_add(0, 2, 64);
 	dom0->d.privileged = true;
 	dom1 = fake_domain_add(1, 2, 64);
