@@ -7,7 +7,6 @@
 #include "boot/multiboot.h"
 #include "domain/dom0.h"
 #include "domain/domain.h"
-#include "event/evtchn.h"
 #include "hvm/cpuid.h"
 #include "hvm/hvm.h"
 #include "lib/cmdline.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/symbols.h"
 #include "lib/printk.h"
-#include "lib/string.h"
 
 #define BACKTRACE_DEPTH 32
 

@@ -10,7 +10,6 @@ uint8_t inb(uint16_t port);
 uint32_t inl(uint16_t port);
 void outb(uint16_t port, uint8_t value);
 void outw(uint16_t port, uint16_t value);
-void outl(uint16_t port, uint32_t value);
 #else
 static inline uint8_t inb(uint16_t port)
 {
@@ -36,11 +35,6 @@ static inline void outb(uint16_t port, uint8_t value)
 static inline void outw(uint16_t port, uint16_t value)
 {
 	asm volatile("outw %w0, %w1" : : "a"(value), "Nd"(port) : "memory");
-}
-
-static inline void outl(uint16_t port, uint32_t value)
-{
-	asm volatile("outl %0, %w1" : : "a"(value), "Nd"(port) : "memory");
 }
 #endif
 

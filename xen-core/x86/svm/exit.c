@@ -5,7 +5,6 @@
 #include "lib/printk.h"
 #include "mm/p2m.h"
 #include "sched/sched.h"
-#include "x86/cpu.h"
 #include "x86/regs.h"
 #include "x86/svm/svm.h"
 
