@@ -7,4 +7,4 @@ from launcher.paths import ROOT
 def run(scenario):
     scenario.tools = "bulkhead"
     text = (ROOT / "tests" / "system" / "_terminal.sh").read_text(encoding="utf-8")
-    scenario.dom0(text, timeout=200, add=["BUILD/tests/system/programs/typist:/usr/bin/typist"])
+    scenario.dom0(text, timeout=600, add=["BUILD/tests/system/programs/typist:/usr/bin/typist"])
