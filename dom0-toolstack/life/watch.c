@@ -25,7 +25,7 @@
 #ifndef LOG_FOLDER
 #define LOG_FOLDER "/var/log/bulkhead"
 #endif
-#define LOG_MAX (1 << 20) /* bytes; then it starts anew, with the old one kept */
+#define LOG_MAX (1 << 20) /* bytes; then there is a new one, and the old one is kept */
 #define PROGRAM "bulkhead-watchd"
 /* Where the build installs it. */
 #ifndef PROGRAM_PATH
@@ -69,6 +69,38 @@ static void say(const char *fmt, ...)
 	n = strlen(text);
 	text[n] = '\n';
 	(void)!write(STDERR_FILENO, text, n + 1);
+}
+
+static void open_log(void)
+{
+	char path[PATH_MAX], old[PATH_MAX];
+	struct stat st;
+	int fd;
+
+	(void)!mkdir(LOG_FOLDER, 0755);
+	snprintf(path, sizeof(path), "%s/watch.log", LOG_FOLDER);
+	snprintf(old, sizeof(old), "%s/watch.log.1", LOG_FOLDER);
+	if (!stat(path, &st) && st.st_size > LOG_MAX)
+		rename(path, old);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	if (fd < 0)
+		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+}
+
+/* The daemon's log, when it has become long, makes place for a new one. */
+static void renew_log(void)
+{
+	char path[PATH_MAX];
+	struct stat ours, st;
+
+	snprintf(path, sizeof(path), "%s/watch.log", LOG_FOLDER);
+	if (!fstat(STDERR_FILENO, &ours) && ours.st_size > LOG_MAX && !stat(path, &st) &&
+	    st.st_ino == ours.st_ino && st.st_dev == ours.st_dev)
+		open_log();
 }
 
 static int open_lock(void)
@@ -305,6 +337,7 @@ static void loop(struct watcher *w, bool once)
 		p.fd = xs_client_fd(w->life.store);
 		ppoll(&p, 1, waiting || children_left(w) ? &retry : NULL, &unblocked);
 		reap(w);
+		renew_log();
 	}
 }
 
@@ -336,24 +369,6 @@ int life_watch_run(bool once, struct error *err)
 	hyper_close(w.life.hyper);
 	close(w.lock);
 	return 0;
-}
-
-static void open_log(void)
-{
-	char path[PATH_MAX], old[PATH_MAX];
-	struct stat st;
-	int fd;
-
-	(void)!mkdir(LOG_FOLDER, 0755);
-	snprintf(path, sizeof(path), "%s/watch.log", LOG_FOLDER);
-	snprintf(old, sizeof(old), "%s/watch.log.1", LOG_FOLDER);
-	if (!stat(path, &st) && st.st_size > LOG_MAX)
-		rename(path, old);
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (fd < 0)
-		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0)
-		dup2(fd, STDERR_FILENO);
 }
 
 /* The daemon's process: detached, with nothing of the caller's. Never returns. */

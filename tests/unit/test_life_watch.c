@@ -476,6 +476,17 @@ static void a_daemon_acts_alone(void **state)
 	await(strstr(text_of(path_of("w.log/watch.log")), "one: done"));
 	assert_int_equal(access(path_of("w.log/watch.log.1"), F_OK), 0);
 	assert_false(lock_is_free());
+	/* One that becomes long while it runs as well. */
+	assert_int_equal(unlink(path_of("w.log/watch.log.1")), 0);
+	assert_int_equal(truncate(path_of("w.log/watch.log"), LOG_MAX + 1), 0);
+	stopped_guest("two", ACTION_DESTROY);
+	assert_int_equal(kill(fake->session, SIGCHLD), 0);
+	await(!access(path_of("w.log/watch.log.1"), F_OK));
+	await(!fake_domains_left() && !records_left());
+	stopped_guest("three", ACTION_DESTROY);
+	assert_int_equal(kill(fake->session, SIGCHLD), 0);
+	await(strstr(text_of(path_of("w.log/watch.log")), "three: done"));
+	await(!fake_domains_left() && !records_left());
 	/* It is not ours, and not of our session. */
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_not_equal(fake->session, getsid(0));
