@@ -157,6 +157,29 @@ static void a_name_is_free_when_its_guest_is_gone(void **state)
 	assert_nothing_left();
 }
 
+/* Whoever ended it was killed: the next command goes on with that, and then its name is free. */
+static void a_name_is_kept_until_its_guest_is_gone(void **state)
+{
+	struct life_create_options options = { .watch = true };
+	struct domain_config c = guest("one");
+	struct error err = { 0 };
+	struct life *life;
+	uint16_t domid;
+
+	assert_int_equal(life_open(&life, &err), 0);
+	domid = guest_create(life, "one", true, NULL);
+	record_change(domid, RECORD_ENDING, true);
+	fake->domains[domid].exists = false;
+	assert_int_equal(life_create(life, &c, &options, &domid, &err), -EEXIST);
+	assert_string_equal(err.text, "a domain \"one\" is being made or restarted");
+	assert_int_equal(records_left(), 1);
+	life_close(life);
+	domain_config_free(&c);
+	assert_int_equal(create("one", &domid), 0);
+	assert_int_equal(destroy(domid), 0);
+	assert_nothing_left();
+}
+
 /* Every step of a creation fails once: nothing may be left, whichever it is. */
 static void a_failing_step_leaves_nothing(void **state)
 {
@@ -494,6 +517,7 @@ int main(void)
 		cmocka_unit_test_setup(a_guest_lives_and_ends, setup),
 		cmocka_unit_test_setup(names_are_unique, setup),
 		cmocka_unit_test_setup(a_name_is_free_when_its_guest_is_gone, setup),
+		cmocka_unit_test_setup(a_name_is_kept_until_its_guest_is_gone, setup),
 		cmocka_unit_test_setup(a_failing_step_leaves_nothing, setup),
 		cmocka_unit_test_setup(a_creation_killed_anywhere_is_cleaned_up, setup),
 		cmocka_unit_test_setup(a_destruction_killed_anywhere_is_cleaned_up, setup),
