@@ -3,7 +3,7 @@
 # REQ flask/5: a sealed guest works, and Dom0's root can't read, change, save or unseal it.
 # REQ flask/1: nothing else is denied on the way.
 # TIMEOUT: 300
-# DENIED: dom0_t sealed_t:mmu map_read pageinfo physmap
+# DENIED: dom0_t sealed_t:mmu map_read physmap
 # DENIED: dom0_t sealed_t:domain getvcpucontext setdomainmaxmem getscheduler
 # DENIED: dom0_t sealed_t:domain2 make_priv_for resource_map relabelfrom
 # DENIED: dom0_t sealed_t:hvm gethvmc sethvmc

@@ -193,7 +193,7 @@ NOT_OFFERED = {
     'None: CPUID is always intercepted.':
         'XEN_SYSCTL_get_cpu_levelling_caps',
     'No save, restore or migration of guests.':
-        'XEN_DOMCTL_subscribe XEN_DOMCTL_gettscinfo',
+        'XEN_DOMCTL_subscribe XEN_DOMCTL_gettscinfo XEN_DOMCTL_getpageframeinfo3',
     'PV guests only; -EOPNOTSUPP in Xen.':
         'XEN_DOMCTL_set_address_size XEN_DOMCTL_get_address_size',
     'XEN_DOMCTL_set_paging_mempool_size does it; no log-dirty mode.':
@@ -208,6 +208,8 @@ NOT_OFFERED = {
         'XEN_SYSCTL_pcitopoinfo',
     "The core's code does not change.":
         'XEN_SYSCTL_livepatch_op',
+    'XEN_DOMCTL_gethvmcontext does it.':
+        'XEN_DOMCTL_gethvmcontext_partial',
     'Guest state is set by XEN_DOMCTL_sethvmcontext.':
         'XEN_DOMCTL_setvcpucontext',
     'Guests are debugged from inside.':

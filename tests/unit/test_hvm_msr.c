@@ -149,8 +149,6 @@ static void hypercall_page(void **state)
 	bad_wr(0x40000000, ~0UL << PAGE_SHIFT);
 	fake_type[5] = P2M_RAM_RO;
 	bad_wr(0x40000000, 0x5000);
-	fake_host.heap_budget = 0;
-	bad_wr(0x40000000, 0x3000);
 }
 
 /* REQ core/7: whatever is written where, the core survives. */

@@ -31,6 +31,8 @@ static struct {
 } last;
 static uint64_t now;
 static unsigned int reads_left, writes_left;
+static uint8_t bytes[PAGE_SIZE]; /* of guest-physical memory, at 0x5000 */
+static size_t memory_left;
 
 static long note(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
 {
@@ -115,6 +117,16 @@ int guest_write(gva_t dst, const void *src, size_t len)
 		return -EFAULT;
 	writes_left--;
 	memcpy((void *)(uintptr_t)dst.v, src, len);
+	return 0;
+}
+
+int guest_phys_write(struct domain *d, gpa_t to, const void *from, size_t len)
+{
+	assert_ptr_equal(d, &domain);
+	assert_in_range(to.v, 0x5000, 0x5fff);
+	if (to.v - 0x5000 + len > memory_left)
+		return -EFAULT;
+	memcpy(bytes + to.v - 0x5000, from, len);
 	return 0;
 }
 
@@ -243,12 +255,14 @@ static void preemption(void **state)
 static void page(void **state)
 {
 	static const uint8_t want[] = { 0xb8, 35, 0, 0, 0, 0x0f, 0x01, 0xd9, 0xc3, 0xcc };
-	static uint8_t bytes[PAGE_SIZE];
 
-	hypercall_page_fill(bytes);
+	memory_left = PAGE_SIZE;
+	assert_int_equal(hypercall_page_write(&domain, (gpa_t) { 0x5000 }), 0);
 	assert_memory_equal(bytes + 35 * 32, want, sizeof(want));
 	assert_int_equal(bytes[PAGE_SIZE - 1], 0xcc);
 	assert_int_equal(bytes[127 * 32 + 1], 127);
+	memory_left = PAGE_SIZE - 1;
+	assert_int_equal(hypercall_page_write(&domain, (gpa_t) { 0x5000 }), -EFAULT);
 }
 
 #define T(name) cmocka_unit_test_setup(name, setup)

@@ -54,7 +54,7 @@ struct vm_ops {
 	void (*get_control)(struct vcpu *v, struct guest_control *out);
 	void (*get_segment)(struct vcpu *v, unsigned int seg, struct guest_segment *out);
 	/* State as the HVM save record and vcpu_guest_context have it; checked before it is set. */
-	int (*get_hvm_cpu)(struct vcpu *v, struct hvm_hw_cpu *out);
+	void (*get_hvm_cpu)(struct vcpu *v, struct hvm_hw_cpu *out);
 	int (*set_hvm_cpu)(struct vcpu *v, const struct hvm_hw_cpu *in);
 	/* Exceptions: @error < 0 for none. Delivered at the next entry; a second one makes a double fault. */
 	void (*inject_exception)(struct vcpu *v, unsigned int vector, int64_t error);
@@ -87,15 +87,12 @@ long hvm_op(unsigned int cmd, gva_t arg);
 int hvm_param_set(struct domain *d, uint32_t index, uint64_t value);
 int hvm_param_get(struct domain *d, uint32_t index, uint64_t *value);
 
-/* HVM context as XEN_DOMCTL_gethvmcontext writes it, into @buf; returns the length or -errno. */
-long hvm_context_save(struct domain *d, void *buf, size_t size);
-size_t hvm_context_size(const struct domain *d);
 /*
- * One record as XEN_DOMCTL_gethvmcontext_partial has it (without its descriptor): the length, or
- * -ENOENT for no such type or instance, -ENOBUFS when @size is too small.
+ * HVM context as XEN_DOMCTL_gethvmcontext writes it, into @buf, which has room for all that
+ * hvm_context_size() says; returns the length. @d is paused.
  */
-long hvm_context_save_one(struct domain *d, uint16_t type, uint16_t instance, void *buf,
-			  size_t size);
+size_t hvm_context_save(struct domain *d, void *buf);
+size_t hvm_context_size(const struct domain *d);
 /*
  * Checks all of it first, then sets. @d is paused; @buf is the core's own memory. Needs a header
  * and an end record; between them any of CPU and MTRR, which are what domain builders set, for any

@@ -7,8 +7,6 @@
 #include "hvm/hvm.h"
 #include "hvm/hvm_vcpu.h"
 #include "hypercall/hypercall.h"
-#include "mm/guest.h"
-#include "mm/heap.h"
 
 struct msr_range {
 	uint32_t first, last;
@@ -118,20 +116,9 @@ static bool write_zero(struct vcpu *v, uint32_t msr, uint64_t value)
 	return value == 0;
 }
 
-static bool hypercall_page_write(struct vcpu *v, uint32_t msr, uint64_t value)
+static bool hypercall_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	uint8_t *page;
-	bool ok;
-
-	if (value & ~PAGE_MASK)
-		return false;
-	page = xmalloc(PAGE_SIZE);
-	if (!page)
-		return false;
-	hypercall_page_fill(page);
-	ok = guest_phys_write(v->domain, (gpa_t) { value }, page, PAGE_SIZE) == 0;
-	xfree(page);
-	return ok;
+	return !(value & ~PAGE_MASK) && !hypercall_page_write(v->domain, (gpa_t) { value });
 }
 
 /* Sorted by first MSR. */
@@ -155,7 +142,7 @@ static const struct msr_range ranges[] = {
 	{ 0x00000268, 0x0000026f, ANY, 0, mtrr_read, mtrr_write },
 	{ MTRR_DEF_TYPE, 0x000002ff, ANY, 0, mtrr_read, mtrr_write },
 	{ 0x00000800, 0x000008ff, ANY, 0, vlapic_rdmsr, vlapic_wrmsr },
-	{ 0x40000000, 0x40000000, ANY, 0, NULL, hypercall_page_write },
+	{ 0x40000000, 0x40000000, ANY, 0, NULL, hypercall_msr_write },
 	{ 0xc0010000, 0xc0010007, AMD, 0, NULL, write_ignored }, /* performance counters */
 	{ 0xc0010010, 0xc0010010, AMD, 0, NULL, write_ignored }, /* SYSCFG */
 	/* HWCR: the TSC counts at the nominal frequency. */

@@ -77,8 +77,7 @@ op_act physmap_add, physmap_add_batch, physmap_remove, physmap_acquire_resource;
 op_act domctl_getvcpuinfo, domctl_getvcpucontext, domctl_setvcpuaffinity, domctl_getvcpuaffinity,
 	domctl_setnodeaffinity, domctl_getnodeaffinity, domctl_scheduler_op;
 
-op_act domctl_gethvmcontext, domctl_gethvmcontext_partial, domctl_sethvmcontext,
-	domctl_get_cpu_policy, domctl_set_cpu_policy, domctl_settscinfo, domctl_hypercall_init,
-	domctl_getpageframeinfo3, domctl_paging_mempool_size, domctl_permission;
+op_act domctl_gethvmcontext, domctl_sethvmcontext, domctl_get_cpu_policy, domctl_set_cpu_policy,
+	domctl_settscinfo, domctl_hypercall_init, domctl_paging_mempool_size, domctl_permission;
 
 #endif

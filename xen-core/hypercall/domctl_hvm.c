@@ -12,65 +12,34 @@
 #include "x86/time.h"
 
 #define CONTEXT_MAX	 (1U << 20) /* saved state of 128 vCPUs is less */
-#define RECORD_MAX	 4096	    /* the longest record, HVM_SAVE_TYPE(CPU), is less */
-#define PAGEFRAMES_MAX	 1024	    /* as in Xen */
 #define TSC_MODE_DEFAULT 0
 #define TSC_MODE_NEVER	 2
-
-/*
- * Saves the state of the domain, or just @record of it, in @room bytes of the caller at @to, or
- * nowhere. Its length, -ENOSPC, -EFAULT, -ENOMEM, or what saving says.
- */
-static long save_context(struct op_call *call, const struct xen_domctl_hvmcontext_partial *record,
-			 gva_t to, uint64_t room)
-{
-	size_t size = record ? RECORD_MAX : hvm_context_size(call->d);
-	void *buf = xzalloc(size);
-	long len;
-
-	if (!buf)
-		return -ENOMEM;
-	domain_pause_sync(call->d);
-	len = record ? hvm_context_save_one(call->d, (uint16_t)record->type,
-					    (uint16_t)record->instance, buf, size)
-		     : hvm_context_save(call->d, buf, size);
-	domain_unpause(call->d);
-	if (len >= 0 && to.v) {
-		if (room < (uint64_t)len)
-			len = -ENOSPC;
-		else if (guest_write(to, buf, (size_t)len))
-			len = -EFAULT;
-	}
-	xfree(buf);
-	return len;
-}
 
 long domctl_gethvmcontext(struct op_call *call)
 {
 	struct xen_domctl_hvmcontext *op = &call->u.domctl.u.hvmcontext;
-	long len = (long)hvm_context_size(call->d);
+	gva_t to = handle_gva(op->buffer);
+	size_t size = hvm_context_size(call->d);
+	void *buf;
+	int rc;
 
-	if (op->buffer.p)
-		len = op->size < len ? -ENOSPC
-				     : save_context(call, NULL, handle_gva(op->buffer), op->size);
-	if (len < 0)
-		return len;
-	op->size = (uint32_t)len;
-	return 0;
-}
-
-long domctl_gethvmcontext_partial(struct op_call *call)
-{
-	struct xen_domctl_hvmcontext_partial *op = &call->u.domctl.u.hvmcontext_partial;
-	long len;
-
-	if (op->type > UINT16_MAX || op->instance > UINT16_MAX)
-		return -ENOENT;
-	len = save_context(call, op, handle_gva(op->buffer), op->bufsz);
-	if (len < 0)
-		return len;
-	op->bufsz = (uint64_t)len;
-	return 0;
+	if (!to.v) { /* just the question how much there can be */
+		op->size = (uint32_t)size;
+		return 0;
+	}
+	if (op->size < size)
+		return -ENOSPC;
+	buf = xzalloc(size);
+	if (!buf)
+		return -ENOMEM;
+	domain_pause_sync(call->d);
+	size = hvm_context_save(call->d, buf);
+	domain_unpause(call->d);
+	rc = guest_write(to, buf, size);
+	if (!rc)
+		op->size = (uint32_t)size;
+	xfree(buf);
+	return rc;
 }
 
 long domctl_sethvmcontext(struct op_call *call)
@@ -161,37 +130,8 @@ long domctl_settscinfo(struct op_call *call)
 long domctl_hypercall_init(struct op_call *call)
 {
 	gfn_t gfn = { call->u.domctl.u.hypercall_init.gmfn };
-	void *page = xzalloc(PAGE_SIZE);
-	int rc;
 
-	if (!page)
-		return -ENOMEM;
-	hypercall_page_fill(page);
-	rc = guest_phys_write(call->d, gfn_to_gpa(gfn), page, PAGE_SIZE);
-	xfree(page);
-	return rc ? -EACCES : 0;
-}
-
-long domctl_getpageframeinfo3(struct op_call *call)
-{
-	const struct xen_domctl_getpageframeinfo3 *op = &call->u.domctl.u.getpageframeinfo3;
-	uint64_t i;
-
-	if (op->num > PAGEFRAMES_MAX)
-		return -E2BIG;
-	for (i = 0; i < op->num; i++) {
-		xen_pfn_t entry;
-		struct p2m_entry e;
-
-		if (guest_read_elem(&entry, op->array, i))
-			return -EFAULT;
-		e = p2m_lookup(&call->d->p2m, (gfn_t) { entry });
-		entry = e.type == P2M_RAM || e.type == P2M_RAM_RO ? XEN_DOMCTL_PFINFO_NOTAB
-								  : XEN_DOMCTL_PFINFO_XTAB;
-		if (guest_write_elem(op->array, i, &entry))
-			return -EFAULT;
-	}
-	return 0;
+	return hypercall_page_write(call->d, gfn_to_gpa(gfn)) ? -EACCES : 0;
 }
 
 /* Page-table memory: told, or raised when it is less. More than all memory is no use. */

@@ -10,6 +10,7 @@
 #include "x86/cpu.h"
 
 #define AFFINITY_FLAGS (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)
+#define SEGMENT_DPL    0x60 /* of a segment\'s attributes */
 
 /* The vCPU @id of the domain: 0, -EINVAL when there can be none, -ESRCH when there is none yet. */
 static int find_vcpu(const struct op_call *call, uint32_t id, struct vcpu **v)
@@ -38,44 +39,26 @@ long domctl_getvcpuinfo(struct op_call *call)
 	return 0;
 }
 
-static uint16_t selector(struct vcpu *v, unsigned int seg, uint64_t *base)
+static void fill_context(struct vcpu *v, const struct hvm_hw_cpu *cpu, struct vcpu_guest_context *c)
 {
-	struct guest_segment s;
-
-	vm_ops->get_segment(v, seg, &s);
-	if (base)
-		*base = s.base;
-	return s.sel;
-}
-
-static void fill_registers(struct vcpu *v, struct cpu_user_regs *u)
-{
-	const struct guest_regs *r = vm_ops->regs(v);
-
-#define COPY(name) u->name = r->name;
+#define COPY(name) c->user_regs.name = cpu->name;
 	GUEST_REGS(COPY)
 #undef COPY
-}
-
-static void fill_context(struct vcpu *v, struct vcpu_guest_context *c)
-{
-	struct guest_control control;
-
-	vm_ops->get_control(v, &control);
-	fill_registers(v, &c->user_regs);
-	c->user_regs.cs = selector(v, SEG_CS, NULL);
-	c->user_regs.ss = selector(v, SEG_SS, NULL);
-	c->user_regs.ds = selector(v, SEG_DS, NULL);
-	c->user_regs.es = selector(v, SEG_ES, NULL);
-	c->user_regs.fs = selector(v, SEG_FS, &c->fs_base);
-	c->user_regs.gs = selector(v, SEG_GS, &c->gs_base_kernel);
-	c->ctrlreg[0] = control.cr0;
-	c->ctrlreg[2] = control.cr2;
-	c->ctrlreg[3] = control.cr3;
-	c->ctrlreg[4] = control.cr4;
+	c->user_regs.cs = (uint16_t)cpu->cs_sel;
+	c->user_regs.ss = (uint16_t)cpu->ss_sel;
+	c->user_regs.ds = (uint16_t)cpu->ds_sel;
+	c->user_regs.es = (uint16_t)cpu->es_sel;
+	c->user_regs.fs = (uint16_t)cpu->fs_sel;
+	c->user_regs.gs = (uint16_t)cpu->gs_sel;
+	c->fs_base = cpu->fs_base;
+	c->gs_base_kernel = cpu->gs_base;
+	c->ctrlreg[0] = cpu->cr0;
+	c->ctrlreg[2] = cpu->cr2;
+	c->ctrlreg[3] = cpu->cr3;
+	c->ctrlreg[4] = cpu->cr4;
 	if (!test_bit(PAUSE_DOWN, &v->pause_flags))
 		c->flags |= VGCF_online;
-	if (!control.cpl)
+	if (!(cpu->ss_arbytes & SEGMENT_DPL))
 		c->flags |= VGCF_in_kernel;
 }
 
@@ -83,6 +66,7 @@ long domctl_getvcpucontext(struct op_call *call)
 {
 	const struct xen_domctl_vcpucontext *op = &call->u.domctl.u.vcpucontext;
 	struct vcpu_guest_context *c;
+	struct hvm_hw_cpu cpu;
 	struct vcpu *v;
 	int rc;
 
@@ -94,8 +78,9 @@ long domctl_getvcpucontext(struct op_call *call)
 	if (!c)
 		return -ENOMEM;
 	vcpu_pause_sync(v);
-	fill_context(v, c);
+	vm_ops->get_hvm_cpu(v, &cpu);
 	vcpu_unpause(v);
+	fill_context(v, &cpu, c);
 	rc = guest_write(handle_gva(op->ctxt), c, sizeof(*c));
 	xfree(c);
 	return rc;

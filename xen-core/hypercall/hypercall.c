@@ -67,6 +67,7 @@ static long multicall_one(gva_t at)
 	return rc == -ERESTART_CALL ? rc : 0;
 }
 
+/* The tools' library makes one of each memory_op: privcmd returns no more than an int of others. */
 static long call_multicall(struct hypercall_args *args)
 {
 	uint64_t nr = (unsigned int)args->a[1];
@@ -128,14 +129,16 @@ bool hypercall_preempt(void)
 	return READ_ONCE(cpu->pending) || now - cpu->step_start > STEP_NS;
 }
 
-void hypercall_page_fill(uint8_t *page)
+int hypercall_page_write(struct domain *d, gpa_t at)
 {
 	/* mov $nr, %eax; vmmcall; ret */
-	static const uint8_t stub[] = { 0xb8, 0, 0, 0, 0, 0x0f, 0x01, 0xd9, 0xc3 };
+	uint8_t stub[32] = { 0xb8, 0, 0, 0, 0, 0x0f, 0x01, 0xd9, 0xc3 };
+	int rc = 0;
 
-	memset(page, 0xcc, PAGE_SIZE);
-	for (unsigned int nr = 0; nr < PAGE_SIZE / 32; nr++) {
-		memcpy(page + nr * 32, stub, sizeof(stub));
-		page[nr * 32 + 1] = (uint8_t)nr;
+	memset(stub + 9, 0xcc, sizeof(stub) - 9);
+	for (uint64_t i = 0; !rc && i < PAGE_SIZE; i += sizeof(stub)) {
+		stub[1] = (uint8_t)(i / sizeof(stub));
+		rc = guest_phys_write(d, (gpa_t) { at.v + i }, stub, sizeof(stub));
 	}
+	return rc;
 }

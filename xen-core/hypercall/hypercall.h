@@ -18,7 +18,7 @@ long hypercall_dispatch(uint64_t nr, struct hypercall_args *args);
  */
 bool hypercall_preempt(void);
 
-/* Fills a guest's hypercall page (4096 bytes). */
-void hypercall_page_fill(uint8_t *page);
+/* Writes a hypercall page to @at, the start of a page of @d. 0, or what guest_phys_write() says. */
+int hypercall_page_write(struct domain *d, gpa_t at);
 
 #endif

@@ -89,12 +89,8 @@ static void try_domctls(void)
 	domctl("getvcpucontext", &op);
 	op = (struct xen_domctl) { .cmd = XEN_DOMCTL_gethvmcontext };
 	domctl("gethvmcontext", &op);
-	op = (struct xen_domctl) { .cmd = XEN_DOMCTL_gethvmcontext_partial };
-	domctl("gethvmcontext-partial", &op);
 	op = (struct xen_domctl) { .cmd = XEN_DOMCTL_sethvmcontext };
 	domctl("sethvmcontext", &op);
-	op = (struct xen_domctl) { .cmd = XEN_DOMCTL_getpageframeinfo3 };
-	domctl("pageinfo", &op);
 	op = (struct xen_domctl) { .cmd = XEN_DOMCTL_set_target };
 	op.u.set_target.target = 0;
 	domctl("device-model", &op);

@@ -28,7 +28,6 @@ char saved_cmdline[1024] = "loglvl=all secret=1";
 static struct cpu cpu_records[2] = { { .apic_id = 10, .acpi_id = 20 },
 				     { .id = 1, .apic_id = 11, .acpi_id = 21, .core = 1 } };
 struct cpu *cpus[MAX_CPUS] = { &cpu_records[0], &cpu_records[1] };
-static struct guest_regs registers = { .rax = 0xa1, .rip = 0x1234, .rflags = 2 };
 static struct cpu_policy policy;
 static struct cpumask affinity[2];
 
@@ -256,27 +255,23 @@ unsigned int cpus_online(void)
 
 /* ---- hardware part, saved state, CPU policy ---- */
 
-static struct guest_regs *get_regs(struct vcpu *v)
+static void get_hvm_cpu(struct vcpu *v, struct hvm_hw_cpu *out)
 {
 	(void)v;
-	return &registers;
+	*out = (struct hvm_hw_cpu) { .rip = 0x1234,
+				     .rax = 0xa1,
+				     .r15 = 0xaf,
+				     .cs_sel = 8,
+				     .gs_sel = 0x28,
+				     .gs_base = 5,
+				     .ss_arbytes = 0xc93,
+				     .cr0 = 0xc0,
+				     .cr2 = 0xc2,
+				     .cr3 = 0xc3,
+				     .cr4 = 0xc4 };
 }
 
-static void get_control(struct vcpu *v, struct guest_control *out)
-{
-	(void)v;
-	*out = (struct guest_control) { .cr0 = 0xc0, .cr2 = 0xc2, .cr3 = 0xc3, .cr4 = 0xc4 };
-}
-
-static void get_segment(struct vcpu *v, unsigned int seg, struct guest_segment *out)
-{
-	(void)v;
-	*out = (struct guest_segment) { .sel = (uint16_t)(8 * seg), .base = seg };
-}
-
-static const struct vm_ops ops = { .regs = get_regs,
-				   .get_control = get_control,
-				   .get_segment = get_segment };
+static const struct vm_ops ops = { .get_hvm_cpu = get_hvm_cpu };
 const struct vm_ops *vm_ops = &ops;
 
 size_t hvm_context_size(const struct domain *d)
@@ -285,23 +280,11 @@ size_t hvm_context_size(const struct domain *d)
 	return SAVED_LEN;
 }
 
-long hvm_context_save(struct domain *d, void *buf, size_t size)
+size_t hvm_context_save(struct domain *d, void *buf)
 {
-	assert_non_null(d);
-	assert_true(size >= SAVED_LEN);
+	assert_true(d->pause_count > 0);
 	memset(buf, 0x5a, SAVED_LEN);
-	return fake_result ? fake_result : SAVED_LEN;
-}
-
-long hvm_context_save_one(struct domain *d, uint16_t type, uint16_t instance, void *buf,
-			  size_t size)
-{
-	assert_non_null(d);
-	assert_true(size >= 16);
-	if (type != 2 || instance > 1)
-		return -ENOENT;
-	memset(buf, 0x77, 16);
-	return 16;
+	return SAVED_LEN;
 }
 
 int hvm_context_load(struct domain *d, const void *buf, size_t size)
@@ -344,9 +327,12 @@ uint32_t cpu_policy_feature_word(const struct cpu_policy *p, unsigned int word)
 	return 0x100 + word;
 }
 
-void hypercall_page_fill(uint8_t *page)
+int hypercall_page_write(struct domain *d, gpa_t at)
 {
+	uint8_t page[PAGE_SIZE];
+
 	memset(page, 0xcc, PAGE_SIZE);
+	return guest_phys_write(d, at, page, PAGE_SIZE);
 }
 
 /* ---- memory ---- */

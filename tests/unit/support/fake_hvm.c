@@ -322,9 +322,12 @@ void printk_ratelimited(const char *fmt, ...)
 	fake_host.messages++;
 }
 
-void hypercall_page_fill(uint8_t *page)
+int hypercall_page_write(struct domain *d, gpa_t at)
 {
+	uint8_t page[PAGE_SIZE];
+
 	memset(page, 0xc3, PAGE_SIZE);
+	return guest_phys_write(d, at, page, PAGE_SIZE);
 }
 
 /* ---- hardware part ---- */
@@ -354,10 +357,9 @@ static void inject_exception(struct vcpu *v, unsigned int vector, int64_t error)
 	state_of(v)->exception = (int)vector;
 }
 
-static int get_hvm_cpu(struct vcpu *v, struct hvm_hw_cpu *out)
+static void get_hvm_cpu(struct vcpu *v, struct hvm_hw_cpu *out)
 {
 	*out = state_of(v)->hvm_cpu;
-	return 0;
 }
 
 static int set_hvm_cpu(struct vcpu *v, const struct hvm_hw_cpu *in)

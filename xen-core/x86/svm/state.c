@@ -49,7 +49,7 @@ void svm_reset_state(struct vcpu *v)
 	copy(cs, seg_cs) copy(ds, seg_ds) copy(es, seg_es) copy(fs, seg_fs) copy(gs, seg_gs) \
 		copy(ss, seg_ss) copy(tr, tr) copy(ldtr, ldtr)
 
-int svm_get_hvm_cpu(struct vcpu *v, struct hvm_hw_cpu *out)
+void svm_get_hvm_cpu(struct vcpu *v, struct hvm_hw_cpu *out)
 {
 	const struct svm_vcpu *sv = svm_vcpu(v);
 	const struct vmcb *c = sv->vmcb;
@@ -80,7 +80,6 @@ int svm_get_hvm_cpu(struct vcpu *v, struct hvm_hw_cpu *out)
 		out->pending_event = (uint32_t)sv->pending_event;
 		out->error_code = (uint32_t)(sv->pending_event >> 32);
 	}
-	return 0;
 }
 
 /* What VMRUN would refuse (APM § 15.5.1), and what the core does not let guests have. */
