@@ -41,8 +41,6 @@ const unsigned int cpuid_nr_runs = ARRAY_SIZE(cpuid_runs);
  * controls (their MSRs are not a guest's), TSC_DEADLINE (the local APIC's timer has two modes), MPX and TSX (withdrawn by their makers), performance
  * and topology leaves.
  */
-#include "hvm/cpu_features.h"
-
 #define F(name) (1u << (XEN_X86_FEATURE_##name % 32))
 
 const struct feature_word feature_words[CPU_FEATURE_WORDS] = {

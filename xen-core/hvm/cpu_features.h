@@ -37,26 +37,13 @@ extern const struct feature_word feature_words[CPU_FEATURE_WORDS];
 /* Bits of 0x80000001.edx that repeat those of 1.edx on AMD's CPUs. */
 #define FEATURES_COMMON_1D 0x0183f3ffu
 
-/* XSAVE components that guests may use, but for x87 and SSE; policies have the first eight. */
-#define XSTATE_AVX	   0x4u
-#define XSTATE_AVX512	   0xe0u
+/* XSAVE components that policies describe: the first eight. */
 #define XSTATE_SUBLEAVES   8
 
 #define EXT_FIRST	   0x80000000u
 #define HV_FIRST	   0x40000000u
 #define HV2_FIRST	   0x40000100u
 /* Leaf 0, ebx. */
-#define VENDOR_AMD_EBX	   0x68747541u
 #define VENDOR_INTEL_EBX   0x756e6547u
-
-xen_cpuid_leaf_t *cpu_policy_find_mutable(struct cpu_policy *p, uint32_t leaf, uint32_t subleaf);
-/* The register that holds feature word @word. */
-uint32_t *cpu_policy_feature_reg(struct cpu_policy *p, unsigned int word);
-void cpu_policy_feature_assign(struct cpu_policy *p, unsigned int feature, bool on);
-
-/* Is the leaf of entry @l, which is one of @p's, above @p's limits? */
-bool cpu_policy_above_limits(const struct cpu_policy *p, const xen_cpuid_leaf_t *l);
-/* Brings @p within @limit, by the rules of cpuid_runs. */
-void cpu_policy_normalise(struct cpu_policy *p, const struct cpu_policy *limit);
 
 #endif
