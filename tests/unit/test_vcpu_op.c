@@ -327,9 +327,7 @@ static void test_context_64(void **state)
 	assert_int_equal(hw.ss_arbytes, 0xc93);
 	assert_int_equal(hw.tr_arbytes, 0x8b);
 	assert_int_equal(hw.dr7, 0x400);
-	assert_int_equal(hw.flags, XEN_X86_FPU_INITIALISED);
-	assert_int_equal(hw.fpu_regs[0], 0x7f);
-	assert_int_equal(hw.fpu_regs[25], 0x1f);
+	assert_int_equal(hw.flags & XEN_X86_FPU_INITIALISED, 0); /* as after a reset */
 	c.cpu_regs.x86_64.cr0 = 1;
 	assert_int_equal(vcpu_context_decode(&c, &hw), -EINVAL);
 	c = context_64();

@@ -2,7 +2,6 @@
 /* VCPUOP_initialise: struct vcpu_hvm_context (xen/hvm/hvm_vcpu.h) made into register state. */
 #include "domain/vcpu.h"
 #include "lib/errno.h"
-#include "lib/string.h"
 #include "x86/bits.h"
 
 /* Bits of the packed segment attributes. */
@@ -93,8 +92,6 @@ static int decode_64(const struct vcpu_hvm_x86_64 *in, struct hvm_hw_cpu *hw)
 
 int vcpu_context_decode(const struct vcpu_hvm_context *ctx, struct hvm_hw_cpu *hw)
 {
-	static const uint16_t fpu_control = 0x37f;
-	static const uint32_t mxcsr = 0x1f80;
 	int rc;
 
 	if (ctx->pad)
@@ -107,7 +104,7 @@ int vcpu_context_decode(const struct vcpu_hvm_context *ctx, struct hvm_hw_cpu *h
 		rc = -EINVAL;
 	if (rc)
 		return rc;
-	/* What the context leaves out is as after a reset. */
+	/* What the context leaves out is as after a reset; so is the FPU, which is not in the record. */
 	if ((hw->cr0 & CR0_PG) && (hw->msr_efer & EFER_LME))
 		hw->msr_efer |= EFER_LMA;
 	hw->rflags |= RFLAGS_ALWAYS;
@@ -115,8 +112,5 @@ int vcpu_context_decode(const struct vcpu_hvm_context *ctx, struct hvm_hw_cpu *h
 	hw->fs_arbytes = hw->gs_arbytes = 0x93;
 	hw->dr6 = 0xffff0ff0;
 	hw->dr7 = 0x400;
-	memcpy(hw->fpu_regs, &fpu_control, sizeof(fpu_control));
-	memcpy(hw->fpu_regs + 24, &mxcsr, sizeof(mxcsr));
-	hw->flags = XEN_X86_FPU_INITIALISED;
 	return 0;
 }
