@@ -190,6 +190,8 @@ NOT_OFFERED = {
         'XENPF_settime32',
     'XEN_SYSCTL_physinfo tells.':
         'XEN_SYSCTL_availheap',
+    'Only bindings of other languages ask for it.':
+        'XEN_SYSCTL_getcpuinfo',
     'None: CPUID is always intercepted.':
         'XEN_SYSCTL_get_cpu_levelling_caps',
     'No save, restore or migration of guests.':

@@ -181,7 +181,6 @@ static void test_physinfo(void **state)
 static void test_topology(void **state)
 {
 	struct xen_sysctl_cputopo *topo = data();
-	struct xen_sysctl_cpuinfo *info = data();
 
 	(void)state;
 	begin(XEN_SYSCTL_cputopoinfo);
@@ -196,13 +195,6 @@ static void test_topology(void **state)
 	assert_int_equal(run(), -ENOBUFS);
 	assert_int_equal(op.u.cputopoinfo.num_cpus, 2);
 	op.u.cputopoinfo.cputopo.p = (void *)NOWHERE;
-	assert_int_equal(run(), -EFAULT);
-	begin(XEN_SYSCTL_getcpuinfo)->u.getcpuinfo.info.p = (void *)DATA;
-	op.u.getcpuinfo.max_cpus = 8;
-	assert_int_equal(run(), 0);
-	assert_int_equal(op.u.getcpuinfo.nr_cpus, 2);
-	assert_int_equal(info[1].idletime, 1001);
-	op.u.getcpuinfo.info.p = (void *)NOWHERE;
 	assert_int_equal(run(), -EFAULT);
 }
 

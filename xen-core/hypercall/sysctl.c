@@ -157,21 +157,6 @@ static long sysctl_numainfo(struct op_call *call)
 	return rc;
 }
 
-static long sysctl_getcpuinfo(struct op_call *call)
-{
-	struct xen_sysctl_getcpuinfo *ci = &call->u.sysctl.u.getcpuinfo;
-	uint32_t i, n = min(ci->max_cpus, (uint32_t)cpus_online());
-
-	for (i = 0; i < n; i++) {
-		struct xen_sysctl_cpuinfo info = { sched_idle_ns(i) };
-
-		if (guest_write_elem(ci->info, i, &info))
-			return -EFAULT;
-	}
-	ci->nr_cpus = n;
-	return 0;
-}
-
 /* All CPUs and domains are in pool 0. */
 static long sysctl_cpupool_op(struct op_call *call)
 {
@@ -270,7 +255,6 @@ static const struct op_entry ops[] = {
 	OP(XEN_SYSCTL_sched_id, XSM_XEN__GETSCHEDULER, sysctl_sched_id, OP_OUT),
 	OP(XEN_SYSCTL_getdomaininfolist, OP_HOOK_IN_ACT, sysctl_getdomaininfolist, OP_OUT),
 	OP(XEN_SYSCTL_debug_keys, XSM_XEN__DEBUG, sysctl_debug_keys, 0),
-	OP(XEN_SYSCTL_getcpuinfo, XSM_XEN__GETCPUINFO, sysctl_getcpuinfo, OP_OUT),
 	OP(XEN_SYSCTL_cputopoinfo, XSM_XEN__PHYSINFO, sysctl_cputopoinfo, OP_OUT),
 	OP(XEN_SYSCTL_numainfo, XSM_XEN__PHYSINFO, sysctl_numainfo, OP_OUT),
 	OP(XEN_SYSCTL_cpupool_op, XSM_XEN__CPUPOOL_OP, sysctl_cpupool_op, OP_OUT),
