@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "domain/domain.h"
-#include "domain/vcpu.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
 #include "hvm/hvm.h"

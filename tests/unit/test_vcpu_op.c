@@ -6,7 +6,6 @@
  */
 #include <string.h>
 #include "support/sim_machine.h"
-#include "domain/vcpu.h"
 #include "event/evtchn.h"
 #include "hvm/vlapic.h"
 #include "lib/cmdline.h"

@@ -186,8 +186,17 @@ void domain_update_wallclock(struct domain *d);
 /* XEN_DOMCTL_getdomaininfo's record. */
 void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 
-/* The hypercall vcpu_op. */
+/* Hypercalls; they act on the current domain, those without @vcpuid on the current vCPU. */
 long vcpu_op(unsigned int cmd, unsigned int vcpuid, gva_t arg);
+long do_vm_assist(unsigned int cmd, unsigned int type);
+/* @ns: absolute system time, 0 stops the timer. */
+long do_set_timer_op(uint64_t ns);
+
+/*
+ * The initial state that VCPUOP_initialise describes, as set_hvm_cpu takes it. -EINVAL for modes,
+ * padding and segments that it does not allow; control registers are for set_hvm_cpu to check.
+ */
+int vcpu_context_decode(const struct vcpu_hvm_context *ctx, struct hvm_hw_cpu *hw);
 
 /* domain/vcpu.c: a new vCPU's timers; and their end, once it can't run any more. */
 void vcpu_time_init(struct vcpu *v);
@@ -202,6 +211,8 @@ void vcpu_timers_resume(struct vcpu *v);
  */
 void vcpu_time_publish(struct vcpu *v);
 void vcpu_runstate_publish(struct vcpu *v);
+/* The guest moved the TSC of @v, the current vCPU: its clock follows. */
+void vcpu_set_tsc_offset(struct vcpu *v, uint64_t offset);
 
 /*
  * vcpu_info of @v for the length of a few accesses: opens a window when the guest registered its

@@ -6,7 +6,6 @@
  * replaced meanwhile; an area is pinned before and unpinned after it is held. d->lock for being
  * initialised, up and down.
  */
-#include "domain/vcpu.h"
 #include "domain/domain.h"
 #include "event/evtchn.h"
 #include "hvm/hvm.h"

@@ -2,7 +2,6 @@
 /* The table of hypercalls. Most have tables of their own, with their policy hooks: ops.h. */
 #include "hypercall/hypercall.h"
 #include "domain/domain.h"
-#include "domain/vcpu.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
 #include "hvm/hvm.h"

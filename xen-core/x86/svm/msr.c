@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The MSRs whose value is hardware state of the vCPU; all others are hvm/'s. */
-#include "domain/vcpu.h"
+#include "domain/domain.h"
 #include "hvm/cpuid.h"
 #include "x86/regs.h"
 #include "x86/svm/svm.h"
