@@ -10,15 +10,11 @@
 
 static int op_permitted(const struct op_entry *op, const struct op_call *call)
 {
-	const struct xsm_label *subj = &call->caller->label;
-	unsigned int class = op->hook >> 5;
-
 	if (op->hook == OP_HOOK_IN_ACT || op->hook == OP_HOOK_NONE)
 		return 0;
-	/* Their target is the host itself. */
-	if (class == XSM_CLASS_XEN || class == XSM_CLASS_XEN2 || class == XSM_CLASS_VERSION)
-		return xsm_xen(subj, (enum xsm_perm)op->hook);
-	return xsm_domain(subj, &call->d->label, (enum xsm_perm)op->hook);
+	/* What is about no domain is about the host itself. */
+	return call->d ? xsm_domain(&call->caller->label, &call->d->label, op->hook)
+		       : xsm_xen(&call->caller->label, op->hook);
 }
 
 /* The entry of @nr, or NULL. */
