@@ -457,13 +457,13 @@ static void registers(void **state)
 			    .length = 7 };
 	r.rip = 0x1000;
 	assert_int_equal(emulate_offset(&r, &i), 0x1005);
-	assert_true(emulate_reads_memory(&(struct insn) { .op = OP_MOV, .to_reg = true }));
-	assert_false(emulate_reads_memory(&(struct insn) { .op = OP_MOV }));
-	assert_true(emulate_reads_memory(&(struct insn) { .op = OP_AND }));
-	assert_true(emulate_writes_memory(&(struct insn) { .op = OP_AND }));
-	assert_false(emulate_writes_memory(&(struct insn) { .op = OP_AND, .to_reg = true }));
-	assert_false(emulate_writes_memory(&(struct insn) { .op = OP_TEST }));
-	assert_false(emulate_writes_memory(&(struct insn) { .op = OP_CMP }));
+	assert_true(insn_reads_memory(&(struct insn) { .op = OP_MOV, .to_reg = true }));
+	assert_false(insn_reads_memory(&(struct insn) { .op = OP_MOV }));
+	assert_true(insn_reads_memory(&(struct insn) { .op = OP_AND }));
+	assert_true(insn_writes_memory(&(struct insn) { .op = OP_AND }));
+	assert_false(insn_writes_memory(&(struct insn) { .op = OP_AND, .to_reg = true }));
+	assert_false(insn_writes_memory(&(struct insn) { .op = OP_TEST }));
+	assert_false(insn_writes_memory(&(struct insn) { .op = OP_CMP }));
 }
 
 /* All two- and three-byte openings in every mode: what is decoded has a sane length. */

@@ -322,10 +322,7 @@ static int operands(struct reader *r, const struct opcode *o, uint8_t opcode, st
 /* LOCK is for instructions that read, change and write memory; with others it is #UD. */
 static bool lock_valid(const struct insn *i)
 {
-	if (i->op == OP_XCHG)
-		return true;
-	return !i->to_reg && i->op != OP_CMP && i->op != OP_TEST && i->op != OP_MOV &&
-	       i->op < OP_MOVZX;
+	return i->op < OP_MOVZX && insn_reads_memory(i) && insn_writes_memory(i);
 }
 
 static int decode(const uint8_t *bytes, size_t n, enum decode_mode mode, struct insn *out)

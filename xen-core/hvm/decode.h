@@ -73,6 +73,17 @@ struct insn {
 	int64_t disp;
 };
 
+/* Does the operation need the memory operand's value, and does it write one? */
+static inline bool insn_reads_memory(const struct insn *i)
+{
+	return i->op != OP_MOV || i->to_reg;
+}
+
+static inline bool insn_writes_memory(const struct insn *i)
+{
+	return !i->to_reg && i->op != OP_CMP && i->op != OP_TEST;
+}
+
 /* Decodes an instruction with a memory operand. 0, or -EINVAL when it is none of those known. */
 int decode_memory(const uint8_t *bytes, size_t n, enum decode_mode mode, struct insn *out);
 

@@ -121,16 +121,6 @@ uint64_t emulate_alu(enum insn_op op, uint64_t dst, uint64_t src, unsigned int s
 	return (op == OP_CMP || op == OP_TEST ? dst : result) & mask(size);
 }
 
-bool emulate_reads_memory(const struct insn *i)
-{
-	return i->op != OP_MOV || i->to_reg;
-}
-
-bool emulate_writes_memory(const struct insn *i)
-{
-	return !i->to_reg && i->op != OP_CMP && i->op != OP_TEST;
-}
-
 uint64_t emulate_offset(struct guest_regs *regs, const struct insn *i)
 {
 	uint64_t offset = i->disp;

@@ -31,10 +31,6 @@ void emulate_set_reg(struct guest_regs *regs, const struct insn *i, uint64_t val
 uint64_t emulate_alu(enum insn_op op, uint64_t dst, uint64_t src, unsigned int size,
 		     uint64_t *flags);
 
-/* Does the operation need the memory operand's value, and does it write one? */
-bool emulate_reads_memory(const struct insn *i);
-bool emulate_writes_memory(const struct insn *i);
-
 /* Offset of the memory operand within its segment. */
 uint64_t emulate_offset(struct guest_regs *regs, const struct insn *i);
 

@@ -183,12 +183,12 @@ static bool operation(struct access *a)
 	const struct insn *i = &a->insn;
 	uint64_t memory = 0, other, result;
 
-	if (emulate_reads_memory(i) && !operand_read(a, &memory))
+	if (insn_reads_memory(i) && !operand_read(a, &memory))
 		return false;
 	other = i->has_imm ? (uint64_t)i->imm : emulate_get_reg(a->regs, i);
 	result = emulate_alu(i->op, i->to_reg ? other : memory, i->to_reg ? memory : other, i->size,
 			     &a->regs->rflags);
-	if (emulate_writes_memory(i) && !operand_write(a, result))
+	if (insn_writes_memory(i) && !operand_write(a, result))
 		return false;
 	if (i->op == OP_XCHG)
 		emulate_set_reg(a->regs, i, memory);
@@ -273,7 +273,7 @@ static bool emulate(struct access *a, bool write)
 
 	if (a->insn.op >= OP_MOVS)
 		ok = string_operation(a, write, &done);
-	else if (write && !emulate_writes_memory(&a->insn))
+	else if (write && !insn_writes_memory(&a->insn))
 		ok = false; /* not the instruction that was refused: another vCPU has changed it */
 	else
 		ok = operation(a);
