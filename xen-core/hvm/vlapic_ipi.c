@@ -157,21 +157,6 @@ static unsigned int priority(const struct vcpu *v)
 	return READ_ONCE(v->vlapic->reg[REG_TPR]) >> 4;
 }
 
-/* The target of a lowest-priority interrupt: of those matching and enabled, the one least busy. */
-static struct vcpu *lowest(struct vcpu *from, uint32_t icr, uint32_t dest)
-{
-	struct vcpu *best = NULL, *v;
-	unsigned int i;
-
-	for_each_vcpu (from->domain, v, i) {
-		if (!match(from, v, icr, dest) || !(v->vlapic->reg[REG_SVR] & APIC_SVR_ENABLE))
-			continue;
-		if (!best || priority(v) < priority(best))
-			best = v;
-	}
-	return best;
-}
-
 /* The usual case without a look at every vCPU: one destination by physical id. */
 static bool send_physical(struct vcpu *from, uint32_t icr, uint32_t dest)
 {
@@ -188,21 +173,24 @@ static bool send_physical(struct vcpu *from, uint32_t icr, uint32_t dest)
 void vlapic_send_ipi(struct vcpu *v, uint32_t icr, uint32_t dest)
 {
 	unsigned int delivery = ICR_DELIVERY(icr), i;
-	struct vcpu *to;
+	struct vcpu *to, *least = NULL;
 
 	if (delivery <= DELIVER_LOWEST && ICR_VECTOR(icr) < 16) {
 		vlapic_error(v, APIC_ESR_SEND_ILLEGAL);
 		return;
 	}
-	if (delivery == DELIVER_LOWEST) {
-		to = lowest(v, icr, dest);
-		if (to)
-			deliver(v, to, icr);
+	if (delivery != DELIVER_LOWEST && send_physical(v, icr, dest))
 		return;
+	for_each_vcpu (v->domain, to, i) {
+		if (!match(v, to, icr, dest))
+			continue;
+		if (delivery != DELIVER_LOWEST)
+			deliver(v, to, icr);
+		else if ((to->vlapic->reg[REG_SVR] & APIC_SVR_ENABLE) &&
+			 (!least || priority(to) < priority(least)))
+			least = to;
 	}
-	if (send_physical(v, icr, dest))
-		return;
-	for_each_vcpu (v->domain, to, i)
-		if (match(v, to, icr, dest))
-			deliver(v, to, icr);
+	/* A lowest-priority interrupt: of those matching and enabled, the one least busy gets it. */
+	if (least)
+		deliver(v, least, icr);
 }
