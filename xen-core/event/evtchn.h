@@ -5,7 +5,6 @@
 
 #include "xen_abi.h"
 #include "types.h"
-#include "lib/spinlock.h"
 
 typedef uint32_t port_t; /* evtchn_port_t */
 

@@ -5,7 +5,6 @@
 
 #include "xen_abi.h"
 #include "types.h"
-#include "lib/spinlock.h"
 
 struct hypercall_args;
 struct grant_table; /* the grants of one domain and what it has mapped; grant.c */

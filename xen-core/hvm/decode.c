@@ -3,7 +3,6 @@
 #include "hvm/decode.h"
 #include "hvm/hvm.h"
 #include "lib/errno.h"
-#include "lib/string.h"
 
 /* The bytes of one instruction and what its prefixes said. */
 struct reader {

@@ -3,7 +3,6 @@
  * The hypercall hvm_op. Each sub-operation has a function: copy in, check, ask the policy, act.
  */
 #include "domain/domain.h"
-#include "event/evtchn.h"
 #include "hvm/hvm.h"
 #include "lib/errno.h"
 #include "mm/guest.h"

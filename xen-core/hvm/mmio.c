@@ -17,7 +17,6 @@
 #include "hvm/hvm.h"
 #include "hvm/vlapic.h"
 #include "lib/printk.h"
-#include "lib/string.h"
 #include "mm/guest.h"
 #include "x86/bits.h"
 

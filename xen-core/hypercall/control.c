@@ -3,9 +3,7 @@
 #include "hypercall/hypercall.h"
 #include "lib/bitops.h"
 #include "lib/errno.h"
-#include "lib/string.h"
 #include "mm/guest.h"
-#include "x86/cpu.h"
 #include "xsm/xsm.h"
 
 static int op_permitted(const struct op_entry *op, const struct op_call *call)

@@ -5,7 +5,6 @@
 #include "hvm/cpuid.h"
 #include "hvm/hvm.h"
 #include "lib/errno.h"
-#include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/guest.h"
 #include "mm/heap.h"

@@ -4,7 +4,6 @@
  */
 #include "grant/grant.h"
 #include "hypercall/control.h"
-#include "hypercall/hypercall.h"
 #include "lib/errno.h"
 #include "mm/frame.h"
 #include "mm/guest.h"

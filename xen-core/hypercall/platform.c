@@ -2,7 +2,6 @@
 /* The hypercall platform_op: what Linux as control domain asks of the host. */
 #include "domain/domain.h"
 #include "hypercall/control.h"
-#include "hypercall/hypercall.h"
 #include "lib/bitops.h"
 #include "lib/errno.h"
 #include "lib/string.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The hypercall sysctl: the host as a whole. */
 #include "hypercall/control.h"
-#include "hypercall/hypercall.h"
 #include "hvm/cpuid.h"
 #include "lib/bitops.h"
 #include "lib/console.h"

@@ -4,7 +4,6 @@
  * "<denied>" value rather than an error, because guests ask at boot and treat errors as fatal.
  */
 #include "hypercall/control.h"
-#include "hypercall/hypercall.h"
 #include "lib/cmdline.h"
 #include "lib/errno.h"
 #include "lib/string.h"

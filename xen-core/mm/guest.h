@@ -7,7 +7,6 @@
 #define CORE_GUEST_H
 
 #include "types.h"
-#include "mm/p2m.h"
 
 /* 0 or -EFAULT. A copy that fails may have written a prefix. */
 int guest_read(void *dst, gva_t src, size_t len);

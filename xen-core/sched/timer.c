@@ -7,7 +7,6 @@
 #include "sched/timer.h"
 #include "lib/printk.h"
 #include "lib/spinlock.h"
-#include "lib/string.h"
 #include "mm/heap.h"
 #include "x86/cpu.h"
 #include "x86/time.h"
