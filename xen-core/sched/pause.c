@@ -29,12 +29,6 @@ void vcpu_block_current(enum pause_flag flag)
 	cpu_kick(this_cpu(), WORK_SCHED);
 }
 
-void vcpu_pause_nosync(struct vcpu *v)
-{
-	__atomic_fetch_add(&v->pause_count, 1, __ATOMIC_SEQ_CST);
-	vcpu_sleep(v);
-}
-
 static void wait_not_running(const struct vcpu *v)
 {
 	BUG_ON(v == current_vcpu());
@@ -44,7 +38,8 @@ static void wait_not_running(const struct vcpu *v)
 
 void vcpu_pause_sync(struct vcpu *v)
 {
-	vcpu_pause_nosync(v);
+	__atomic_fetch_add(&v->pause_count, 1, __ATOMIC_SEQ_CST);
+	vcpu_sleep(v);
 	wait_not_running(v);
 }
 
@@ -54,29 +49,19 @@ void vcpu_unpause(struct vcpu *v)
 		vcpu_wake(v);
 }
 
-void domain_pause_nosync(struct domain *d)
-{
-	__atomic_fetch_add(&d->pause_count, 1, __ATOMIC_SEQ_CST);
-	sched_domain_anew(d);
-}
-
 void domain_pause_sync(struct domain *d)
 {
 	struct vcpu *v;
 	unsigned int i;
 
-	domain_pause_nosync(d);
+	__atomic_fetch_add(&d->pause_count, 1, __ATOMIC_SEQ_CST);
+	sched_domain_anew(d);
 	for_each_vcpu (d, v, i)
 		wait_not_running(v);
 }
 
 void domain_unpause(struct domain *d)
 {
-	struct vcpu *v;
-	unsigned int i;
-
-	if (__atomic_sub_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST))
-		return;
-	for_each_vcpu (d, v, i)
-		vcpu_wake(v);
+	if (__atomic_sub_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST) == 0)
+		sched_domain_anew(d);
 }

@@ -106,15 +106,13 @@ void vcpu_hlt(struct vcpu *v);
 bool vcpu_runnable(const struct vcpu *v);
 
 /*
- * Pause counts nest. The _sync forms return when the vCPU(s) are not running any more; never call
+ * Pause counts nest. The _sync functions return when the vCPU(s) are not running any more; never call
  * them for the current one. Two CPUs must not wait for each other's current vCPU: the callers,
  * control operations, are serialised by LOCK_DOMCTL.
  */
-void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_pause_sync(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
 void domain_pause_sync(struct domain *d);
-void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
 bool vcpu_is_running(const struct vcpu *v);
 

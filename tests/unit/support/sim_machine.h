@@ -16,6 +16,19 @@
 #include "hvm/hvm.h"
 #include "sched/runqueue.h"
 
+/* The core's pauses, without the wait for a CPU that goes on only when the simulation does. */
+static inline void vcpu_pause_nosync(struct vcpu *v)
+{
+	v->pause_count++;
+	vcpu_sleep(v);
+}
+
+static inline void domain_pause_nosync(struct domain *d)
+{
+	d->pause_count++;
+	sched_domain_anew(d);
+}
+
 #define SIM_CPUS    8
 #define SIM_VCPUS   16
 #define SIM_FOREVER (~0UL >> 2)
