@@ -34,14 +34,12 @@ static int port_take(struct domain *d, struct evtchn **out)
 
 	if (domain_is_dying(d))
 		return -EINVAL;
-	for (unsigned int b = t->hint; b * PORTS_PER_BUCKET < limit; b++) {
+	for (unsigned int b = 0; b * PORTS_PER_BUCKET < limit; b++) {
 		unsigned long free;
 		unsigned int bit;
 
 		if (b * PORTS_PER_BUCKET >= t->valid && bucket_add(d))
 			return -ENOMEM;
-		if (t->used[b] == ~0UL && b == t->hint)
-			t->hint++;
 		free = ~t->used[b];
 		if (free && t->fifo)
 			free &= ~fifo_busy(t->fifo, b);
@@ -114,7 +112,6 @@ static int close_locked(struct domain *d, struct evtchn *chn)
 		unbind_peer(chn, evtchn_peer_of(binding));
 	t->used[b] &= ~(1UL << (chn->port % PORTS_PER_BUCKET));
 	t->in_use--;
-	t->hint = min(t->hint, b);
 	return 0;
 }
 

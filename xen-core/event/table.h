@@ -59,7 +59,6 @@ struct evtchn_table {
 	bool polled;		  /* a vCPU may be waiting in SCHEDOP_poll */
 	struct spinlock lock;
 	uint32_t in_use;     /* ports neither free nor reserved */
-	uint32_t hint;	     /* no bucket below has a free port */
 	unsigned long *used; /* a bit for each port that is not free */
 };
 
