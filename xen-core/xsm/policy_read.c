@@ -221,20 +221,14 @@ void read_range(struct reader *r, struct mls_range *range)
 static const uint8_t magic[] = { 0x8c, 0xff, 0x7c, 0xf9, 8,   0,   0,	0,
 				 'X',  'e',  'n',  'F',	 'l', 'a', 's', 'k' };
 
-bool xsm_is_policy(const void *module, size_t len)
-{
-	return len >= sizeof(magic) && !memcmp(module, magic, sizeof(magic));
-}
-
 static void read_header(struct reader *r)
 {
 	struct ebitmap set;
 	uint32_t flags, i, types;
 	size_t at;
 
-	if (!xsm_is_policy(r->data, r->len))
-		reader_fail(r, "it is not a binary policy for Xen");
-	take(r, sizeof(magic));
+	if (r->len < sizeof(magic) || memcmp(take(r, sizeof(magic)), magic, sizeof(magic)))
+		reader_fail_at(r, "it is not a binary policy for Xen", 0);
 	r->p->version = read32(r);
 	if (r->p->version != 24 && r->p->version != 30)
 		reader_fail_at(r, "its version is neither 24 nor 30", r->pos - 4);

@@ -139,9 +139,6 @@ long xsm_flask_op(const struct xsm_label *subj, gva_t op);
  */
 int xsm_boot(const void *policy, size_t len, const char *flask_option);
 
-/* Whether a boot module is a binary policy, by its first bytes. */
-bool xsm_is_policy(const void *module, size_t len);
-
 /* Each CPU's own cache: called on that CPU before it may run a guest. 0, or -ENOMEM. */
 int xsm_cpu_init(void);
 
