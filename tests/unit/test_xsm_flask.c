@@ -126,9 +126,6 @@ static void without_policy_little_is_there(void **state)
 	assert_int_equal(xsm_resource(&dom0, &guest, XSM_IRQ, 1, 1, XSM_RESOURCE__ADD_IRQ), 0);
 	assert_int_equal(xsm_resource(&guest, &guest, XSM_IRQ, 1, 1, XSM_RESOURCE__ADD_IRQ),
 			 -EPERM);
-	xsm_set_iommu(XSM_IOMMU_NOINTREMAP);
-	assert_int_equal(xsm_resource(&dom0, &guest, XSM_IRQ, 1, 1, XSM_RESOURCE__ADD_IRQ), -EPERM);
-	xsm_set_iommu(XSM_IOMMU_FULL);
 	assert_int_equal(xsm_evtchn_status(&guest, &guest, 0), 0);
 	assert_int_equal(xsm_evtchn_status(&guest, &dom0, 0), -EPERM);
 	assert_int_equal(xsm_evtchn_send(&guest, XSM_SID_UNLABELED), 0);

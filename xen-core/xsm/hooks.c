@@ -10,12 +10,6 @@ const struct xsm_label xsm_label_xen = { .sid = XSM_SID_DOMXEN,
 					 .serial = ~0UL - 1 };
 
 static uint64_t last_serial;
-static enum xsm_iommu host_iommu = XSM_IOMMU_FULL;
-
-void xsm_set_iommu(enum xsm_iommu iommu)
-{
-	host_iommu = iommu;
-}
 
 /* The built-in rule for @perm; @obj NULL: the host. */
 static int builtin(const struct xsm_label *subj, const struct xsm_label *obj, enum xsm_perm perm)
@@ -87,13 +81,6 @@ bool xsm_may_see(const struct xsm_label *subj, const struct xsm_label *obj)
 	       !xsm_enforcing;
 }
 
-static enum xsm_perm use_perm(void)
-{
-	return host_iommu == XSM_IOMMU_FULL	    ? XSM_RESOURCE__USE_IOMMU
-	       : host_iommu == XSM_IOMMU_NOINTREMAP ? XSM_RESOURCE__USE_IOMMU_NOINTREMAP
-						    : XSM_RESOURCE__USE_NOIOMMU;
-}
-
 /* What @perm asks of the domain that gets or loses the resource; 0: nothing. */
 static enum xsm_perm domain_perm(enum xsm_perm perm)
 {
@@ -139,7 +126,7 @@ int xsm_resource(const struct xsm_label *subj, const struct xsm_label *obj, enum
 		if (!err)
 			err = ask(&by, sid, perm);
 		if (!err && on_domain == XSM_RESOURCE__ADD)
-			err = ask(&user, sid, use_perm());
+			err = ask(&user, sid, XSM_RESOURCE__USE_IOMMU);
 		first = end + 1;
 	} while (!err && end != last);
 	return err;
@@ -157,7 +144,7 @@ int xsm_pci_config(const struct xsm_label *subj, uint32_t sbdf, uint16_t first, 
 	if (unlikely(!xsm_state()))
 		return 0; /* it has been given the device */
 	err = sid_of_hardware(OCON_PCI, sbdf, &end, &sid);
-	return err ? err : ask(&a, sid, bars ? XSM_RESOURCE__SETUP : use_perm());
+	return err ? err : ask(&a, sid, bars ? XSM_RESOURCE__SETUP : XSM_RESOURCE__USE_IOMMU);
 }
 
 /* The label of a channel from @local to @remote, that @subj makes. */

@@ -63,7 +63,7 @@ enum xsm_resource {
  * "May @subj do @perm with this part of the hardware?" The whole range is checked, both ends
  * included. What @perm is decides what is asked:
  *   add_irq, add_ioport, add_iomem, add_device, hvm bind_irq
- *       @obj (never NULL) gets it: add on @obj, @perm on the resource by @subj, and use_iommu… on
+ *       @obj (never NULL) gets it: add on @obj, @perm on the resource by @subj, and use_iommu on
  *       the resource by @obj;
  *   remove_…: @obj (never NULL) loses it: remove on @obj, and @perm on the resource by @subj;
  *   stat_device, plug, unplug, setup: @perm on the resource by @subj (@obj is NULL).
@@ -72,17 +72,9 @@ enum xsm_resource {
 int xsm_resource(const struct xsm_label *subj, const struct xsm_label *obj, enum xsm_resource kind,
 		 uint64_t first, uint64_t last, enum xsm_perm perm);
 
-/* As the add_… permissions ask for isolation of a device: what the host can give. Set at boot. */
-enum xsm_iommu {
-	XSM_IOMMU_NONE,
-	XSM_IOMMU_NOINTREMAP,
-	XSM_IOMMU_FULL,
-};
-void xsm_set_iommu(enum xsm_iommu iommu);
-
 /*
  * @subj accesses configuration space of a PCI device that it has been given, registers
- * @first … @last: setup on the device for writes to BARs (0x10 … 0x27), else use_iommu…
+ * @first … @last: setup on the device for writes to BARs (0x10 … 0x27), else use_iommu.
  */
 int xsm_pci_config(const struct xsm_label *subj, uint32_t sbdf, uint16_t first, uint16_t last,
 		   bool write);
