@@ -167,8 +167,9 @@ int grant_init(struct domain *d, uint32_t max_grant_frames, uint32_t max_maptrac
 	gt->max_frames = max_grant_frames;
 	gt->max_maptrack_frames = max_maptrack_frames;
 	gt->maptrack_free = MAPTRACK_NONE;
+	gt->maptrack = xzalloc_array(struct maptrack *, max_maptrack_frames);
 	d->grant = gt;
-	if (grant_grow(d, 1)) {
+	if (!gt->maptrack || grant_grow(d, 1)) {
 		grant_free(d);
 		return -ENOMEM;
 	}

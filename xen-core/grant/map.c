@@ -15,11 +15,6 @@ static bool maptrack_grow(struct grant_table *gt)
 
 	if (first / MAPTRACK_PER_FRAME >= gt->max_maptrack_frames)
 		return false;
-	if (!gt->maptrack) {
-		gt->maptrack = xzalloc_array(struct maptrack *, gt->max_maptrack_frames);
-		if (!gt->maptrack)
-			return false;
-	}
 	page = xzalloc(PAGE_SIZE);
 	if (!page)
 		return false;

@@ -53,7 +53,7 @@ struct grant_table {
 	uint32_t max_maptrack_frames;
 	uint32_t nr_maptrack;	    /* entries; published after the frame */
 	uint32_t maptrack_free;	    /* first free handle or MAPTRACK_NONE */
-	struct maptrack **maptrack; /* NULL until the first mapping */
+	struct maptrack **maptrack; /* max_maptrack_frames */
 	uint32_t destroy_next;
 };
 
