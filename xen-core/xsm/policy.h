@@ -227,8 +227,6 @@ struct policy_error {
  */
 int policy_read(const void *data, size_t len, struct policy **out, struct policy_error *err);
 void policy_free(struct policy *p);
-/* For policy_read's parts: zeroed memory that lives as long as @p; NULL when there is none. */
-void *policy_alloc(struct policy *p, size_t n, size_t size);
 
 /* Prints the permissions that only one of policy and core has. Whether the policy lacks any. */
 bool policy_lacks_names(const struct policy *p);

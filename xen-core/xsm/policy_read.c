@@ -14,7 +14,8 @@ struct arena_chunk {
 	uint64_t data[];
 };
 
-void *policy_alloc(struct policy *p, size_t n, size_t size)
+/* Zeroed memory that lives as long as @p; NULL when there is none. */
+static void *policy_alloc(struct policy *p, size_t n, size_t size)
 {
 	struct arena *a = &p->arena;
 	struct arena_chunk *c;
