@@ -225,6 +225,14 @@ int record_load_head(struct record *record, const uint8_t uuid[HYPER_UUID_BYTES]
 	return load(record, uuid, false);
 }
 
+bool record_exists(const uint8_t uuid[HYPER_UUID_BYTES])
+{
+	char path[512];
+
+	file_path(path, uuid, ".json");
+	return !access(path, F_OK);
+}
+
 static int write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

@@ -54,6 +54,9 @@ int record_load(struct record *record, const uint8_t uuid[HYPER_UUID_BYTES]);
 /* The same without the description, which is longer. */
 int record_load_head(struct record *record, const uint8_t uuid[HYPER_UUID_BYTES]);
 
+/* Whether there is a record, in whatever state. */
+bool record_exists(const uint8_t uuid[HYPER_UUID_BYTES]);
+
 /* Replaces the file as a whole. The lock must be held. */
 int record_save(const struct record *record, struct error *err);
 

@@ -104,7 +104,7 @@ static void recover_records(struct recovery *r)
 
 		record_empty(&record);
 		/* Between its lock and its record a guest's maker holds the names. */
-		if (record_load_head(&record, uuids[i]) == -ENOENT)
+		if (!record_exists(uuids[i]))
 			names = record_lock_names();
 		if (!record_lock(&record, uuids[i], false)) {
 			int rc = record_load_head(&record, uuids[i]);
