@@ -128,14 +128,6 @@ int evtchn_close(struct domain *d, port_t port)
 	return rc;
 }
 
-/* No domain has physical interrupts: there is no PIRQ that could be named. */
-static int op_bind_pirq(struct domain *cur, void *arg)
-{
-	(void)cur;
-	(void)arg;
-	return -EINVAL;
-}
-
 /* What @chn is bound to and whom it notifies. */
 static void describe(const struct evtchn *chn, struct evtchn_status *out)
 {
@@ -248,7 +240,7 @@ static int op_reset(struct domain *cur, void *arg)
 	spin_lock(&d->evtchn->lock);
 	if (d->evtchn->in_use)
 		rc = -EAGAIN;
-	else if (d->evtchn->fifo)
+	else
 		fifo_destroy(d);
 	spin_unlock(&d->evtchn->lock);
 	return rc;
@@ -276,7 +268,7 @@ static const struct {
 	OP(bind_interdomain, true, bind_interdomain),
 	OP(bind_virq, true, bind_virq),
 	OP(bind_ipi, true, bind_ipi),
-	OP(bind_pirq, true, op_bind_pirq),
+	OP(bind_pirq, true, NULL), /* no domain has physical interrupts that it could name */
 	PORT_OP(close),
 	PORT_OP(send),
 	OP(status, true, op_status),
@@ -300,7 +292,7 @@ long evtchn_op(unsigned int cmd, gva_t arg)
 		return -EFAULT;
 	if (ops[cmd].port_fn)
 		return ops[cmd].port_fn(cur, op.port);
-	rc = ops[cmd].fn(cur, &op);
+	rc = ops[cmd].fn ? ops[cmd].fn(cur, &op) : -EINVAL;
 	if (rc == 0 && ops[cmd].writes && guest_write(arg, &op, ops[cmd].size))
 		rc = -EFAULT;
 	return rc;
@@ -341,8 +333,7 @@ bool evtchn_destroy(struct domain *d, unsigned int budget)
 	if (!close_all(d, budget) || READ_ONCE(t->in_use))
 		return false;
 	spin_lock(&t->lock);
-	if (t->fifo)
-		fifo_destroy(d);
+	fifo_destroy(d);
 	spin_unlock(&t->lock);
 	virq_handlers_clear(d);
 	return true;

@@ -167,7 +167,7 @@ uint64_t fifo_busy(const struct evtchn_fifo *f, unsigned int index);
 int fifo_init_control(struct domain *d, void *arg);
 int fifo_expand_array(struct domain *d, void *arg);
 
-/* Back to 2-level; all ports are closed. Pages and memory go after a grace period. */
+/* To 2-level from either ABI; all ports are closed. Pages and memory go after a grace period. */
 void fifo_destroy(struct domain *d);
 
 #endif
