@@ -153,6 +153,9 @@ static inline void relax(void)
 	__asm__ volatile("pause" : : : "memory");
 }
 
+/* Fills a loop that is to spin for ever: an emulator runs NOPs many times faster than jumps. */
+#define SPIN_BODY ".fill 500, 1, 0x90"
+
 static inline void barrier(void)
 {
 	__asm__ volatile("mfence" : : : "memory");

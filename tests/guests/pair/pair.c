@@ -257,7 +257,7 @@ static void spin(void *data)
 {
 	(void)data;
 	for (;;)
-		__asm__ volatile("");
+		__asm__ volatile(SPIN_BODY);
 }
 
 static void spin_all(void)
@@ -271,13 +271,13 @@ static void spin_all(void)
 void guest_main(void)
 {
 	const char *text = role();
-	bool grants = text[0] == 'g';
+	char first = text[0];
 	unsigned int peer = next_number(&text);
 
 	events_init();
-	if (text[0] == 's')
+	if (first == 's')
 		spin_all();
-	if (grants)
+	if (first == 'g')
 		granter(peer);
 	else
 		mapper(peer);
