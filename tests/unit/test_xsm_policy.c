@@ -382,6 +382,29 @@ static void labels_have_a_limit(void **state)
 	assert_int_equal(xsm_state()->sids, XSM_SIDS_MAX);
 }
 
+/* However many labels there are, a commit makes none of them anew; what frees them is the last state. */
+static void a_commit_takes_over_all_labels(void **state)
+{
+	const struct sid_entry *first, *last;
+	char text[4096];
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(xsm_state()->sids, XSM_SIDS_MAX);
+	first = sid_entry(xsm_state(), 1);
+	last = sid_entry(xsm_state(), XSM_SIDS_MAX);
+	strcpy(text, last->text);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(xsm_commit_booleans(), 0);
+		assert_int_equal(xsm_state()->sids, XSM_SIDS_MAX);
+		assert_ptr_equal(sid_entry(xsm_state(), 1), first);
+		assert_ptr_equal(sid_entry(xsm_state(), XSM_SIDS_MAX), last);
+	}
+	assert_int_equal(load(others[n_others - 1].data, others[n_others - 1].len), 0);
+	assert_ptr_not_equal(sid_entry(xsm_state(), XSM_SIDS_MAX), last);
+	assert_string_equal(sid_text(XSM_SIDS_MAX), text);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -398,6 +421,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(contexts_are_checked),
 		cmocka_unit_test(text_of_contexts_is_exact),
 		cmocka_unit_test(labels_have_a_limit),
+		cmocka_unit_test(a_commit_takes_over_all_labels),
 	};
 	int i;
 

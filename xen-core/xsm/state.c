@@ -33,7 +33,7 @@ static void state_free(struct epoch_node *n)
 	struct xsm_state *s = container_of(n, struct xsm_state, epoch);
 	uint32_t i;
 
-	for (i = 1; i <= s->sids; i++)
+	for (i = 1; !s->passed_on && i <= s->sids; i++)
 		xfree(s->entry[i]);
 	if (!s->passed_on)
 		policy_free(s->policy);
@@ -126,6 +126,14 @@ static int state_follow(struct xsm_state *s, const struct xsm_state *old)
 	return 0;
 }
 
+/* Gives @s the SIDs of @old, which has the same policy. Under the lock: @old gets no more of them. */
+static void state_inherit(struct xsm_state *s, const struct xsm_state *old)
+{
+	memcpy(s->entry, old->entry, sizeof(s->entry));
+	memcpy(s->bucket, old->bucket, sizeof(s->bucket));
+	s->sids = old->sids;
+}
+
 /*
  * Puts a new state with @p, which is the old one's or a new one, in force, when no SID has been added
  * to the old one meanwhile. A new policy is freed with its last state, or by the caller on failure.
@@ -133,17 +141,19 @@ static int state_follow(struct xsm_state *s, const struct xsm_state *old)
 static int state_replace(struct policy *p)
 {
 	struct xsm_state *old = xsm_state(), *s = state_new(p, old);
-	bool done;
+	bool same = old && old->policy == p, done;
 
 	if (!s)
 		return -ENOMEM;
 	do {
-		if (state_follow(s, old)) {
-			s->passed_on = true;
+		if (!same && state_follow(s, old)) {
+			s->policy = NULL;
 			state_free(&s->epoch);
 			return -ENOMEM;
 		}
 		spin_lock(&lock);
+		if (same)
+			state_inherit(s, old);
 		done = !old || s->sids >= old->sids;
 		if (done) {
 			__atomic_store_n(&xsm_state_ptr, s, __ATOMIC_RELEASE);
@@ -152,7 +162,7 @@ static int state_replace(struct policy *p)
 		spin_unlock(&lock);
 	} while (!done);
 	if (old) {
-		old->passed_on = old->policy == p;
+		old->passed_on = same;
 		epoch_defer(&old->epoch, state_free);
 	}
 	return 0;

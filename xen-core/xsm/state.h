@@ -28,7 +28,7 @@ struct xsm_state {
 	struct epoch_node epoch;
 	uint32_t seq; /* never 0 */
 	struct policy *policy;
-	bool passed_on;	  /* the policy: it is in the next state as well */
+	bool passed_on;	  /* policy and SIDs' entries: the next state has them, and frees them */
 	uint8_t *boolean; /* [1 … ] */
 	uint8_t *pending; /* booleans to be committed; by who has xsm_changing */
 	uint8_t *cond;	  /* value of each conditional */
