@@ -142,9 +142,10 @@ void domain_update_wallclock(struct domain *d)
 
 	if (!shared)
 		return;
-	wallclock_get(&sec, &nsec);
-	sec += (uint64_t)d->wallclock_offset;
 	spin_lock(&lock);
+	/* Looked at here, so that who comes last writes what holds. */
+	wallclock_get(&sec, &nsec);
+	sec += (uint64_t)READ_ONCE(d->wallclock_offset);
 	shared->wc_version |= 1;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	shared->wc_sec = (uint32_t)sec;
