@@ -210,7 +210,7 @@ NOT_OFFERED = {
         'XEN_SYSCTL_pcitopoinfo',
     "The core's code does not change.":
         'XEN_SYSCTL_livepatch_op',
-    'XEN_DOMCTL_gethvmcontext does it.':
+    'Of the tools only xenctx asks for it; XEN_DOMCTL_gethvmcontext tells the same.':
         'XEN_DOMCTL_gethvmcontext_partial',
     'Guest state is set by XEN_DOMCTL_sethvmcontext.':
         'XEN_DOMCTL_setvcpucontext',
