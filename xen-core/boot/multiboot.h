@@ -37,9 +37,9 @@ struct boot_info {
 
 /*
  * Reads the information at @info_addr into @out, which is cleared first. Command lines that are too
- * long are cut. -EINVAL: unknown @magic or malformed, or a module that begins within a page; -EFAULT: something
- * lies where boot_map() does not reach; -E2BIG: more modules than there is room for; -ENOENT: no
- * memory map.
+ * long are cut. -EINVAL: unknown @magic or malformed, or a module that begins within a page; -EFAULT:
+ * something lies where boot_map() does not reach; -E2BIG: more modules than there is room for;
+ * -ENOENT: no memory map, or no RAM in it.
  */
 int multiboot_parse(uint32_t magic, uint32_t info_addr, struct boot_info *out);
 

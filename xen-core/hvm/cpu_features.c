@@ -38,8 +38,8 @@ const unsigned int cpuid_nr_runs = ARRAY_SIZE(cpuid_runs);
  * here when a guest may use it without the core's help, or when the core emulates it. Left out
  * for reasons of their own: MONITOR (idling is the core's), VMX/SVM (no nesting), TSC_ADJUST and
  * XSAVES (state that is not switched), DBEXT (its MSRs), PKU (its state), the speculation
- * controls (their MSRs are not a guest's), TSC_DEADLINE (the local APIC's timer has two modes), MPX and TSX (withdrawn by their makers), performance
- * and topology leaves.
+ * controls (their MSRs are not a guest's), TSC_DEADLINE (the local APIC's timer has two modes), MPX
+ * and TSX (withdrawn by their makers), performance and topology leaves.
  */
 #define F(name) (1u << (XEN_X86_FEATURE_##name % 32))
 

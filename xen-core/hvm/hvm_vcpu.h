@@ -42,7 +42,8 @@ enum {
 /*
  * Only the vCPU itself changes its registers, with these exceptions: @irr, @esr_pending, @nmi and
  * @startup are atomic and written from any CPU; the timer's fields and registers are guarded by
- * @timer_lock (but for its LVT entry, which is read once), because the timer may fire on another CPU than the vCPU's.
+ * @timer_lock (but for its LVT entry, which is read once), because the timer may fire on another CPU
+ * than the vCPU's.
  */
 struct vlapic {
 	uint64_t base; /* MSR 0x1b */

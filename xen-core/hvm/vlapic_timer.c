@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The local APIC's timer: one-shot and periodic, from a bus clock of 100 MHz (as Xen's). @timer_lock (LOCK_VCPU, before LOCK_TIMER) guards deadline and counts, since the core's timer runs where it was armed, and the vCPU may have moved since.
+ * The local APIC's timer: one-shot and periodic, from a bus clock of 100 MHz (as Xen's). @timer_lock
+ * (LOCK_VCPU, before LOCK_TIMER) guards deadline and counts, since the core's timer runs where it was
+ * armed, and the vCPU may have moved since.
  */
 #include "hvm/hvm_vcpu.h"
 #include "x86/time.h"

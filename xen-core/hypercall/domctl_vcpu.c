@@ -10,7 +10,7 @@
 #include "x86/cpu.h"
 
 #define AFFINITY_FLAGS (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)
-#define SEGMENT_DPL    0x60 /* of a segment\'s attributes */
+#define SEGMENT_DPL    0x60 /* of a segment's attributes */
 
 /* The vCPU @id of the domain: 0, -EINVAL when there can be none, -ESRCH when there is none yet. */
 static int find_vcpu(const struct op_call *call, uint32_t id, struct vcpu **v)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Acts of memory_op that change where in a guest's physical map something is. Every entry made here holds a reference of its frame (mm/frame.h).
+ * Acts of memory_op that change where in a guest's physical map something is. Every entry made here
+ * holds a reference of its frame (mm/frame.h).
  */
 #include "grant/grant.h"
 #include "hypercall/control.h"

@@ -47,7 +47,7 @@ void console_ring_clear(uint32_t index);
 /* Input for the control domain: takes up to @len bytes. */
 size_t console_input_read(char *buf, size_t len);
 
-/* Called (no locks held) when input for the control domain arrives: hypercall/console_io.c raises its event. */
+/* Called (no locks held) when input for the control domain arrives: console_io.c raises its event. */
 void console_input_notify(void);
 
 #endif

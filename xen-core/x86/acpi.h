@@ -60,8 +60,9 @@ struct acpi_info {
 };
 
 /*
- * Reads all tables, from the RSDP at @rsdp on (0: the boot loader has found none). A table with a bad length or checksum counts as absent, with a message. -ENOENT: no ACPI;
- * -EINVAL: no usable MADT with a local APIC in it.
+ * Reads all tables, from the RSDP at @rsdp on (0: the boot loader has found none). A table with a bad
+ * length or checksum counts as absent, with a message. -ENOENT: no ACPI; -EINVAL: no usable MADT with
+ * a local APIC in it.
  */
 int acpi_parse(uint64_t rsdp, struct acpi_info *out);
 
