@@ -296,8 +296,9 @@ static int may_relabel(const struct xsm_label *subj, const struct xsm_label *lab
 	    policy_may_change(p, &sid_entry(s, label->sid)->context, &sid_entry(s, sid)->context,
 			      &sid_entry(s, subj->sid)->context, tclass))
 		return err;
-	printk(KERN_WARNING "FLASK: validatetrans forbids that domain %u goes from %s to %s\n",
-	       label->domid, sid_text(label->sid), sid_text(sid));
+	printk_ratelimited(KERN_WARNING
+			   "FLASK: validatetrans forbids that domain %u goes from %s to %s\n",
+			   label->domid, sid_text(label->sid), sid_text(sid));
 	return xsm_enforcing ? -EPERM : 0;
 }
 

@@ -248,7 +248,7 @@ int sid_of_context(const struct xsm_state *s, const struct context *c, uint32_t 
 	if (now != s) {
 		err = sid_of_text(e->text, sid);
 	} else if (!*sid) {
-		printk(KERN_ERR "FLASK: there are more than %u labels\n", XSM_SIDS_MAX);
+		printk_ratelimited(KERN_ERR "FLASK: there are more than %u labels\n", XSM_SIDS_MAX);
 		err = -ENOSPC;
 	}
 	xfree(e);
