@@ -6,8 +6,8 @@
  *
  * Until a policy is loaded the built-in rules of that file decide; afterwards the policy alone.
  * No function here takes a lock when the answer is in the CPU's cache, and none calls back into
- * the core's other units but for xsm_port_label(). They may be called with any lock held that ranks
- * above LOCK_XSM.
+ * the core's other units but for xsm_port_label(). A new label takes memory, in a denial's message
+ * too: they may be called with any lock held that ranks above LOCK_HEAP.
  */
 #ifndef CORE_XSM_H
 #define CORE_XSM_H
