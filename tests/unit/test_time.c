@@ -415,6 +415,11 @@ static void test_wallclock(void **state)
 	wallclock_get(&sec, &nsec);
 	assert_int_equal(sec, 990);
 	assert_int_equal(nsec, 493);
+	/* No RTC. */
+	wallclock_set(0, 0, 7);
+	wallclock_get(&sec, &nsec);
+	assert_int_equal(sec, 0);
+	assert_int_equal(nsec, 0);
 }
 
 static uint64_t apic_fires_at(void)

@@ -357,7 +357,10 @@ void wallclock_get(uint64_t *sec, uint32_t *nsec)
 
 void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t at_system_time)
 {
-	WRITE_ONCE(wallclock, sec * NS_PER_S + nsec - at_system_time);
+	uint64_t ns = sec * NS_PER_S + nsec;
+
+	/* Without an RTC it begins in 1970, and not just before. */
+	WRITE_ONCE(wallclock, ns > at_system_time ? ns - at_system_time : 0);
 }
 
 void time_boot(void)
