@@ -169,7 +169,6 @@ static int domain_init_parts(struct domain *d, const struct xen_domctl_createdom
 	if (rc)
 		return rc;
 	sched_domain_init(d);
-	domain_update_wallclock(d);
 	return 0;
 }
 
@@ -209,6 +208,8 @@ int domain_create(uint16_t domid, const struct xen_domctl_createdomain *config,
 	/* It is whole: now all may see it. */
 	__atomic_store_n(&slots[d->id], d, __ATOMIC_RELEASE);
 	set_bit(d->id, taken);
+	/* Only now, or who sets the clock meanwhile would miss it. */
+	domain_update_wallclock(d);
 	*out = d;
 	return 0;
 }
