@@ -3,6 +3,7 @@
 
 import argparse
 import concurrent.futures
+import os
 import subprocess
 import sys
 
@@ -96,9 +97,11 @@ def _host_tests(select, report):
             report.run(name, test)
     units = {full: name for name, full in host.unit_tests() if select.test("unit", name)}
     host.run_units(report, units)
-    for name in host.fuzz_targets():
-        if select.whole("unit") or select.test("fuzz", name):
-            report.run(f"fuzz/{name}", host.fuzz, name)
+    targets = [name for name in host.fuzz_targets()
+               if select.whole("unit") or select.test("fuzz", name)]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name in targets:
+            pool.submit(report.run, f"fuzz/{name}", host.fuzz, name)
     if select.whole("size"):
         report.run("size", host.size)
 

@@ -24,10 +24,11 @@ SWITCH = b"\x01\x01\x01"
 THREADS = ["-smp", "4,cores=2,threads=2"]
 GUESTS = """. /etc/bulkhead/testlib.sh
 guest four 'vcpus = 4' 'memory = 192'
-guest spinner 'vcpus = 2' 'memory = 192' 'extra = "console=hvc0 quiet bulkhead.run=spin"'
+guest spinner 'kernel = "/tmp/pair"' 'ramdisk = ""' 'vcpus = 2' 'memory = 32' 'extra = "pair=spin"'
+spins() { xl vcpu-list spinner | awk 'NR > 1 && $6 >= 1' | wc -l; }
 xl create -q /tmp/spinner.cfg && xl create -q /tmp/four.cfg && echo created-'both'
 within 200 said four 'user land is up.* 4 vCPUs' && echo four-'up'
-within 200 said spinner 'user land is up.* 2 vCPUs' && echo spinner-'up'
+within 200 eval '[ $(spins) = 2 ]' && echo spinner-'up'
 """
 
 
@@ -120,7 +121,8 @@ def run(scenario):
     machine, _ = platform.dom0_machine(
         scenario.core, "stock", 4, 4096, cmdline=cmdline, icount=True, extra=THREADS,
         unpacked=True, name=f"console-{scenario.core}",
-        additions=[f"{ROOT}/tests/system/dom0lib.sh:/etc/bulkhead/testlib.sh"])
+        additions=[f"{ROOT}/tests/system/dom0lib.sh:/etc/bulkhead/testlib.sh",
+                   f"{BUILD}/tests/guests/pair:/tmp/pair"])
     with emulator.slot() as (_, handle):
         terminal = Terminal(machine, log, handle)
         try:

@@ -45,7 +45,7 @@ cycle() {
 
 guest cycle 'memory = 256'
 cp /tmp/cycle.cfg /tmp/small.cfg
-printf '%s\n' 'kernel = "/tmp/pair"' 'ramdisk = ""' >>/tmp/small.cfg
+printf '%s\n' 'kernel = "/tmp/pair"' 'ramdisk = ""' 'memory = 64' >>/tmp/small.cfg
 # Twice first: what is allocated once for all (xenstored, the tools) is then there.
 cycle 10
 cycle 1
