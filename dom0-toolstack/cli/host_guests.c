@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define ROUNDS 3
 
@@ -180,14 +179,6 @@ struct stop {
 	bool asked, gone;
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* All guests, with what they depend on. */
 static int running_guests(struct stop **out)
 {
@@ -250,7 +241,7 @@ static void ask(struct stop *s)
 static int finish(struct stop *s, int64_t end)
 {
 	struct error err = { 0 };
-	int64_t left = end - now_ms();
+	int64_t left = end - life_now_ms();
 	int rc = -ETIMEDOUT;
 
 	if (s->asked)
@@ -269,7 +260,7 @@ static int finish(struct stop *s, int64_t end)
 /* One wave: all guests that no other one needs. */
 static int stop_wave(struct stop *all, int n, int seconds)
 {
-	int64_t end = now_ms() + seconds * 1000ll;
+	int64_t end = life_now_ms() + seconds * 1000ll;
 	bool *wave = calloc((size_t)n, sizeof(*wave)), any = false;
 	int rc = EXIT_SUCCESS;
 

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SLACK_KIB 1024u /* as the builder adds to the memory limit */
@@ -86,14 +85,6 @@ int life_shutdown(struct life *life, uint16_t domid, enum life_shutdown_kind kin
 	return 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Until the store tells of something, or the time is over. */
 static void wait_event(struct life *life, int timeout_ms)
 {
@@ -112,7 +103,7 @@ int life_wait(struct life *life, uint16_t domid, int timeout_ms, enum shutdown_r
 	      struct error *err)
 {
 	static const char token[] = "life-wait";
-	int64_t end = now_ms() + timeout_ms;
+	int64_t end = life_now_ms() + timeout_ms;
 	uint8_t uuid[HYPER_UUID_BYTES];
 	struct domain_info info;
 	int rc = find(life, domid, &info, err);
@@ -125,7 +116,7 @@ int life_wait(struct life *life, uint16_t domid, int timeout_ms, enum shutdown_r
 	if (life->store)
 		xs_client_watch(life->store, "@releaseDomain", token);
 	for (;;) {
-		int64_t left = timeout_ms < 0 ? POLL_MS : end - now_ms();
+		int64_t left = timeout_ms < 0 ? POLL_MS : end - life_now_ms();
 
 		rc = hyper_domain_info(life->hyper, domid, &info);
 		if (rc == -ESRCH ||

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* States of xen/io/xenbus.h. */
 #define STATE_INITIALISING 1
@@ -262,21 +261,13 @@ int devices_add(struct life *life, const struct domain_config *config, uint16_t 
 	return each(life, config, domid, add_one, err);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int wait_one(struct life *life, struct device *d, struct error *err)
 {
-	int64_t end = now_ms() + BACKEND_WAIT_MS;
+	int64_t end = life_now_ms() + BACKEND_WAIT_MS;
 	char path[STORE_PATH_MAX + 16];
 
 	snprintf(path, sizeof(path), "%s/state", d->back);
-	while (now_ms() < end) {
+	while (life_now_ms() < end) {
 		uint64_t state = 0;
 		int rc = xs_client_read_u64(life->store, XS_CLIENT_NO_TX, path, &state);
 

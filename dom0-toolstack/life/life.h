@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "hyper/error.h"
 #include "hyper/hyper.h"
@@ -24,6 +25,15 @@ struct life;
 struct xs_client;
 
 #define LIFE_DOMID_NONE 0xffffu
+
+/* Milliseconds of a clock that nobody sets, for deadlines. */
+static inline int64_t life_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
 
 /*
  * Called on progress of long work: `what` is a short phrase ("memory"), done and total in units of

@@ -99,7 +99,6 @@ static void recover_records(struct recovery *r)
 
 	for (int i = 0; i < n; i++) {
 		struct record record;
-
 		int names = -1;
 
 		record_empty(&record);

@@ -173,21 +173,14 @@ static int act(const uint8_t uuid[HYPER_UUID_BYTES])
 	return rc ? 1 : 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* True while a child works on it, or has just failed to. */
 static bool has_child(const struct watcher *w, const uint8_t *uuid)
 {
 	for (int i = 0; i < CHILDREN_MAX; i++) {
 		const struct child *c = &w->children[i];
 
-		if (!memcmp(c->uuid, uuid, HYPER_UUID_BYTES) && (c->pid || c->again_ms > now_ms()))
+		if (!memcmp(c->uuid, uuid, HYPER_UUID_BYTES) &&
+		    (c->pid || c->again_ms > life_now_ms()))
 			return true;
 	}
 	return false;
@@ -230,7 +223,7 @@ static void reap(struct watcher *w)
 			if (c->pid != pid)
 				continue;
 			c->pid = 0;
-			c->again_ms = status ? now_ms() + RETRY_MS : 0;
+			c->again_ms = status ? life_now_ms() + RETRY_MS : 0;
 		}
 		if (WIFSIGNALED(status))
 			say("a child was stopped by signal %d", WTERMSIG(status));

@@ -322,7 +322,7 @@ static void a_child_that_fails_says_why(void **state)
 /* What fails again and again fills no log, and leaves the processor alone. */
 static void a_child_that_fails_is_followed_in_a_second(void **state)
 {
-	int64_t before = now_ms();
+	int64_t before = life_now_ms();
 	const char *said;
 
 	stopped_guest("one", ACTION_DESTROY);
@@ -336,9 +336,9 @@ static void a_child_that_fails_is_followed_in_a_second(void **state)
 	assert_int_equal(watch(&said), 0);
 	assert_non_null(strstr(said, "one: cannot write "));
 	assert_non_null(strstr(said, "one: done"));
-	assert_in_range(now_ms() - before, 1200, 20000);
+	assert_in_range(life_now_ms() - before, 1200, 20000);
 	/* One a second, and the watch()'s helper of this test is not counted. */
-	assert_in_range(forks, 2, 1 + (now_ms() - before + RETRY_MS) / RETRY_MS);
+	assert_in_range(forks, 2, 1 + (life_now_ms() - before + RETRY_MS) / RETRY_MS);
 }
 
 static void kill_me(void)
