@@ -7,18 +7,11 @@
  */
 #include <stdint.h>
 
+#include "boot/multiboot_tags.h"
+
 #define CMDLINE_MAX 1024
 #define MODULES_MAX 9
 #define RANGES_MAX  64
-
-enum {
-	TAG_END = 0,
-	TAG_CMDLINE = 1,
-	TAG_MODULE = 3,
-	TAG_MMAP = 6,
-	TAG_RSDP_V1 = 14,
-	TAG_RSDP_V2 = 15
-};
 
 struct mb1_info {
 	uint32_t flags, mem[2], boot_device;

@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "boot/multiboot.h"
+#include "boot/multiboot_tags.h"
 #include "domain/dom0.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "x86/view.h"
-
-/* Types of tags. */
-enum {
-	TAG_END = 0,
-	TAG_CMDLINE = 1,
-	TAG_MODULE = 3,
-	TAG_MMAP = 6,
-	TAG_RSDP_V1 = 14,
-	TAG_RSDP_V2 = 15,
-};
 
 #define INFO_MAX (1U << 20) /* more than any loader writes */
 #define TAG_HEAD 8

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Tags of Multiboot2 information that the core reads and launcher/bridge writes. */
+#ifndef CORE_MULTIBOOT_TAGS_H
+#define CORE_MULTIBOOT_TAGS_H
+
+enum multiboot_tag {
+	TAG_END = 0,
+	TAG_CMDLINE = 1,
+	TAG_MODULE = 3,
+	TAG_MMAP = 6,
+	TAG_RSDP_V1 = 14,
+	TAG_RSDP_V2 = 15,
+};
+
+#endif
