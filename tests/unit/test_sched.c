@@ -591,6 +591,45 @@ static void test_core_alone(void **state)
 	options.sched_gran = 1;
 }
 
+/* Something that a tool, a guest or time may do, to one of the domains @d on @n CPUs. */
+static void random_deed(struct sim_domain *const d[4], unsigned int n)
+{
+	struct sim_domain *x = d[rand() % 4];
+	struct sim_vcpu *s = &x->vcpu[rand() % 4];
+	unsigned long mask = 1UL << rand() % n | 1UL << rand() % n;
+
+	sim_on_cpu((unsigned int)rand() % n);
+	switch (rand() % 8) {
+	case 0:
+		vcpu_pause_nosync(&s->v);
+		sim_run((uint64_t)(rand() % 1000) * 1000);
+		vcpu_unpause(&s->v);
+		break;
+	case 1:
+		domain_pause_nosync(&x->d);
+		sim_run((uint64_t)(rand() % 1000) * 1000);
+		domain_unpause(&x->d);
+		break;
+	case 2:
+		sim_pin(s, mask, 1UL << rand() % n);
+		break;
+	case 3:
+		sim_pin(s, ~0UL, ~0UL);
+		break;
+	case 4:
+		sched_cap_set(&x->d, rand() % 2 ? 0 : (uint16_t)(rand() % 300));
+		break;
+	case 5:
+		x->d.sched.weight = (uint16_t)rand();
+		break;
+	case 6:
+		vcpu_unblock(&s->v);
+		break;
+	default:
+		sim_run((uint64_t)(rand() % 4000) * 1000);
+	}
+}
+
 /* Random comings and goings of all kinds; the simulation's assertions are the test. */
 static void test_random(void **state)
 {
@@ -612,42 +651,8 @@ static void test_random(void **state)
 					d[i]->vcpu[k].sleep = (uint64_t)(rand() % 5000 + 1) * 1000;
 				}
 		}
-		for (unsigned int i = 0; i < 400; i++) {
-			struct sim_domain *x = d[rand() % 4];
-			struct sim_vcpu *s = &x->vcpu[rand() % 4];
-			unsigned long mask = 1UL << rand() % n | 1UL << rand() % n;
-
-			sim_on_cpu((unsigned int)rand() % n);
-			switch (rand() % 8) {
-			case 0:
-				vcpu_pause_nosync(&s->v);
-				sim_run((uint64_t)(rand() % 1000) * 1000);
-				vcpu_unpause(&s->v);
-				break;
-			case 1:
-				domain_pause_nosync(&x->d);
-				sim_run((uint64_t)(rand() % 1000) * 1000);
-				domain_unpause(&x->d);
-				break;
-			case 2:
-				sim_pin(s, mask, 1UL << rand() % n);
-				break;
-			case 3:
-				sim_pin(s, ~0UL, ~0UL);
-				break;
-			case 4:
-				sched_cap_set(&x->d, rand() % 2 ? 0 : (uint16_t)(rand() % 300));
-				break;
-			case 5:
-				x->d.sched.weight = (uint16_t)rand();
-				break;
-			case 6:
-				vcpu_unblock(&s->v);
-				break;
-			default:
-				sim_run((uint64_t)(rand() % 4000) * 1000);
-			}
-		}
+		for (unsigned int i = 0; i < 400; i++)
+			random_deed(d, n);
 		/* Left alone, everybody who wants to run does. */
 		for (unsigned int i = 0; i < 4; i++) {
 			struct xen_domctl_scheduler_op op = {
