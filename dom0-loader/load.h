@@ -4,8 +4,7 @@
  * and the ACPI tables. Addresses are guest-physical; address A is at memory + A. The start info is the
  * hypervisor's: its addresses are believed. What the modules hold nobody trusts.
  */
-#ifndef DOM0_LOADER_LOAD_H
-#define DOM0_LOADER_LOAD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,5 +53,3 @@ void *room_alloc(struct room *room, size_t size);
  */
 int kernel_load(struct room *room, const uint8_t *image, size_t size, uint32_t *entry,
 		const char **why);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the loader's parts know of each other. */
-#ifndef DOM0_LOADER_LOADER_H
-#define DOM0_LOADER_LOADER_H
+#pragma once
 
 #include "load.h"
 
@@ -15,5 +14,3 @@ _Noreturn void enter_kernel(uint32_t entry, uint64_t start_info);
 
 /* Says "Dom0 can't start: " and @why, and ends the domain as crashed. */
 _Noreturn void loader_die(const char *why);
-
-#endif

@@ -3,8 +3,7 @@
  * ACPI tables of a PVH guest: RSDP, XSDT, FADT (hardware-reduced: no fixed hardware at all), MADT
  * (processors), and a DSDT with nothing in it. ACPI specification 6.2 § 5.2.
  */
-#ifndef BULKHEAD_BUILDER_ACPI_H
-#define BULKHEAD_BUILDER_ACPI_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -29,5 +28,3 @@ static inline uint32_t acpi_apic_id(uint32_t vcpu)
 {
 	return vcpu * 2;
 }
-
-#endif

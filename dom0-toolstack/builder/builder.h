@@ -7,8 +7,7 @@
  * so that a bad kernel image is found before as well: builder_open(), builder_create(),
  * builder_fill(). The builder never destroys a domain; the caller does when a step fails.
  */
-#ifndef BULKHEAD_BUILDER_BUILDER_H
-#define BULKHEAD_BUILDER_BUILDER_H
+#pragma once
 
 #include <stdint.h>
 
@@ -53,5 +52,3 @@ void builder_close(struct builder *builder);
  * data.
  */
 uint64_t builder_overhead_kib(const struct domain_config *config);
-
-#endif

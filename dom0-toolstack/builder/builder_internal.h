@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the builder's files share. */
-#ifndef BULKHEAD_BUILDER_BUILDER_INTERNAL_H
-#define BULKHEAD_BUILDER_BUILDER_INTERNAL_H
+#pragma once
 
 #include "builder/builder.h"
 #include "builder/guest_memory.h"
@@ -29,5 +28,3 @@ int builder_load_ramdisk(struct builder *b, struct error *err);
 int builder_write_tables(struct builder *b, struct error *err);
 int builder_set_special_pages(struct builder *b, struct builder_result *result, struct error *err);
 int builder_set_registers(struct builder *b, uint64_t entry, struct error *err);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The container that Linux kernels for x86 come in. Linux: Documentation/x86/boot.rst. */
-#ifndef BULKHEAD_BUILDER_BZIMAGE_H
-#define BULKHEAD_BUILDER_BZIMAGE_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -12,5 +11,3 @@
  */
 int bzimage_payload(const uint8_t *image, size_t size, size_t *offset, size_t *length,
 		    const char **why);
-
-#endif

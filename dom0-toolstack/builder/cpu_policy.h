@@ -3,8 +3,7 @@
  * What a guest sees of the CPU (CPUID leaves): adjustments to the policy that the hypervisor gives
  * a new domain.
  */
-#ifndef BULKHEAD_BUILDER_CPU_POLICY_H
-#define BULKHEAD_BUILDER_CPU_POLICY_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -20,5 +19,3 @@ struct cpu_policy_wishes {
  * processor is a core of its own; and applies the wishes. Changes leaves in place.
  */
 void cpu_policy_adjust(struct hyper_cpu_policy *policy, const struct cpu_policy_wishes *wishes);
-
-#endif

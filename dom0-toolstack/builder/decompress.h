@@ -3,8 +3,7 @@
  * Decompression of kernel images, as a stream: whatever the image's size, memory holds the
  * decoder's window and one chunk. Runs in the loader's child process, on input that nobody trusts.
  */
-#ifndef BULKHEAD_BUILDER_DECOMPRESS_H
-#define BULKHEAD_BUILDER_DECOMPRESS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -53,5 +52,3 @@ int decompress_xz(const uint8_t *data, size_t size, struct sink *sink);
 int decompress_lzo(const uint8_t *data, size_t size, struct sink *sink);
 int decompress_lz4(const uint8_t *data, size_t size, struct sink *sink);
 int decompress_zstd(const uint8_t *data, size_t size, struct sink *sink);
-
-#endif

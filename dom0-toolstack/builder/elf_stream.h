@@ -6,8 +6,7 @@
  * Accepted: little-endian ELF32 or ELF64 for x86, of type EXEC or DYN, with its program headers
  * near the front and a Xen note PHYS32_ENTRY. Segments are loaded at their physical addresses.
  */
-#ifndef BULKHEAD_BUILDER_ELF_STREAM_H
-#define BULKHEAD_BUILDER_ELF_STREAM_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -75,5 +74,3 @@ int elf_stream_feed(void *arg, const uint8_t *bytes, size_t length);
  * segment. -EBADMSG: file is cut short; -ENOEXEC: no PHYS32_ENTRY note, or outside of the kernel.
  */
 int elf_stream_finish(struct elf_stream *elf, uint64_t *entry);
-
-#endif

@@ -7,8 +7,7 @@
  * unmapped, which would cost a hypercall and a flush of translations for each page. Where that is
  * not offered or not allowed, a window maps a small part of the guest at a time.
  */
-#ifndef BULKHEAD_BUILDER_GUEST_MEMORY_H
-#define BULKHEAD_BUILDER_GUEST_MEMORY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,5 +65,3 @@ int guest_memory_write(struct guest_memory *memory, uint64_t addr, const void *b
 		       struct error *err);
 int guest_memory_zero(struct guest_memory *memory, uint64_t addr, uint64_t length,
 		      struct error *err);
-
-#endif

@@ -9,8 +9,7 @@
  *
  * The hole begins at 0xfc000000, so the local APIC's page (0xfee00000) lies in it as well.
  */
-#ifndef BULKHEAD_BUILDER_LAYOUT_H
-#define BULKHEAD_BUILDER_LAYOUT_H
+#pragma once
 
 #include <stdint.h>
 
@@ -75,5 +74,3 @@ void layout_map(struct layout *layout, uint32_t acpi_pages);
  */
 void layout_start_info(const struct layout *layout, const char *cmdline, uint64_t rsdp,
 		       uint8_t *out);
-
-#endif

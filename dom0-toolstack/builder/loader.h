@@ -8,8 +8,7 @@
  * Over the pipe: a layout, then data (address and bytes), then the entry point; or an error and its
  * text.
  */
-#ifndef BULKHEAD_BUILDER_LOADER_H
-#define BULKHEAD_BUILDER_LOADER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -73,5 +72,3 @@ const uint8_t *loader_data(const struct loader *loader);
 
 /* Ends the child and frees all; fit to be called at any time, also twice. */
 void loader_stop(struct loader *loader);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The loader's two sides: what the socket carries, and the child's body. */
-#ifndef BULKHEAD_BUILDER_LOADER_CHILD_H
-#define BULKHEAD_BUILDER_LOADER_CHILD_H
+#pragma once
 
 #include <stdint.h>
 
@@ -36,5 +35,3 @@ int loader_work(int socket, uint8_t *slots, const uint8_t *image, uint64_t size)
  * process ends.
  */
 void loader_confine(int socket, uint64_t image_size);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The state in which a PVH guest's first vCPU starts, as save records of the HVM ABI. */
-#ifndef BULKHEAD_BUILDER_VCPU_CONTEXT_H
-#define BULKHEAD_BUILDER_VCPU_CONTEXT_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,5 +13,3 @@
  */
 int vcpu_context_build(const void *records, size_t size, uint32_t entry, uint32_t start_info,
 		       uint32_t vcpus, void **out, size_t *out_size);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the files of the command line share: the table of commands and their helpers. */
-#ifndef BULKHEAD_CLI_CLI_H
-#define BULKHEAD_CLI_CLI_H
+#pragma once
 
 #include <json-c/json.h>
 #include <stdbool.h>
@@ -124,5 +123,3 @@ void read_host_config(const char *path, struct host_config *out);
  */
 int console_open(uint16_t domid);
 int console_copy(int fd);
-
-#endif

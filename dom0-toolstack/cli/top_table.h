@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The picture that `xl top` shows: made from samples, without a terminal. */
-#ifndef BULKHEAD_CLI_TOP_TABLE_H
-#define BULKHEAD_CLI_TOP_TABLE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -57,5 +56,3 @@ int top_sort_parse(const char *word, enum top_sort *sort);
  * lines, and each ends with what clears the rest of it.
  */
 void top_print(const struct top_view *view, const struct top_row *rows, unsigned int n, FILE *out);
-
-#endif

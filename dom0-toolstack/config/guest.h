@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A guest's configuration file: the keys of xl.cfg(5), into the description of a guest. */
-#ifndef BULKHEAD_CONFIG_GUEST_H
-#define BULKHEAD_CONFIG_GUEST_H
+#pragma once
 
 #include "config/syntax.h"
 #include "life/config.h"
@@ -20,5 +19,3 @@ int cpu_list_parse(const char *text, struct cpu_set *set, bool *all);
 int disk_spec_parse(const char *text, struct disk_config *disk, struct error *err);
 int vif_spec_parse(const char *text, struct vif_config *vif, struct error *err);
 int pci_spec_parse(const char *text, struct pci_config *pci, struct error *err);
-
-#endif

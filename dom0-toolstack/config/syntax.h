@@ -4,8 +4,7 @@
  * semicolons; a value is a string in single or double quotes, a number, or a list in brackets.
  * '#' begins a comment. Nothing here knows what the names mean.
  */
-#ifndef BULKHEAD_CONFIG_SYNTAX_H
-#define BULKHEAD_CONFIG_SYNTAX_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -61,5 +60,3 @@ const struct cfg_value *cfg_get(const struct cfg *cfg, const char *name);
 /* Sets *err to "source:line: …", where the value was written, and returns -EINVAL. */
 int cfg_error(const struct cfg_value *value, struct error *err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-
-#endif

@@ -6,8 +6,7 @@
  * The first client attached to a console writes to it; the others' input is dropped until the
  * writer leaves, then the longest attached takes its place. The daemon closes when the guest goes.
  */
-#ifndef BULKHEAD_CONSOLE_CONSOLE_H
-#define BULKHEAD_CONSOLE_CONSOLE_H
+#pragma once
 
 /* Tests have another place. */
 #ifndef CONSOLE_FOLDER
@@ -16,5 +15,3 @@
 #define CONSOLE_SOCKET	 CONSOLE_FOLDER "/console.sock"
 #define CONSOLE_ATTACH	 "attach %u\n"
 #define CONSOLE_ATTACHED '\n'
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A guest's console log: a file of limited size, rotated, with a limit on its rate. */
-#ifndef BULKHEAD_CONSOLE_LOG_H
-#define BULKHEAD_CONSOLE_LOG_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -30,5 +29,3 @@ size_t log_allowance(struct log *log, int64_t now_second);
 
 /* Writes and accounts. A full disk loses the bytes, never the daemon. */
 void log_write(struct log *log, const char *data, size_t n);
-
-#endif

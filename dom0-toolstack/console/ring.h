@@ -3,8 +3,7 @@
  * The console's shared page (xen/io/console.h): two byte rings. The other end is hostile: its
  * indices are read once and may say anything.
  */
-#ifndef BULKHEAD_CONSOLE_RING_H
-#define BULKHEAD_CONSOLE_RING_H
+#pragma once
 
 #include <stddef.h>
 
@@ -15,5 +14,3 @@ size_t ring_take_output(struct xencons_interface *ring, char *buf, size_t max);
 
 /* Puts up to `n` bytes for the guest to read; returns how many fit. */
 size_t ring_put_input(struct xencons_interface *ring, const char *data, size_t n);
-
-#endif

@@ -3,8 +3,7 @@
  * The hypercalls that only the domain builder needs. Conventions as in hyper.h; structures of the
  * Xen ABI are used where the builder works on them field by field.
  */
-#ifndef BULKHEAD_HYPER_BUILD_H
-#define BULKHEAD_HYPER_BUILD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -101,5 +100,3 @@ int hyper_build_deassign_device(struct hyper *h, uint16_t domid, uint32_t sbdf);
 
 /* Lets `domid` act on `target` as its device model. */
 int hyper_build_set_target(struct hyper *h, uint16_t domid, uint16_t target);
-
-#endif

@@ -3,8 +3,7 @@
  * How the toolstack's libraries report a failure: a negative errno as the return value, for
  * programs, and a sentence in the caller's struct error, for people.
  */
-#ifndef BULKHEAD_HYPER_ERROR_H
-#define BULKHEAD_HYPER_ERROR_H
+#pragma once
 
 #include <stdarg.h>
 
@@ -30,5 +29,3 @@ int error_errno(struct error *err, int code, const char *fmt, ...)
 
 /* Puts "prefix: " before the message that is there; returns the code that is there. */
 int error_prefix(struct error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-#endif

@@ -11,8 +11,7 @@
  * -EACCES from any of them: the interface version differs, or the policy says no (-EPERM also).
  * -ENOSYS/-EOPNOTSUPP: the hypervisor does not offer it.
  */
-#ifndef BULKHEAD_HYPER_HYPER_H
-#define BULKHEAD_HYPER_HYPER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -227,5 +226,3 @@ int hyper_flask_sid_to_context(struct hyper *h, uint32_t sid, char *context, siz
  */
 int hyper_flask_next_label(struct hyper *h, uint32_t *next, char *context, size_t size);
 int hyper_flask_relabel_domain(struct hyper *h, uint16_t domid, uint32_t sid);
-
-#endif

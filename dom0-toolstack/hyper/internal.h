@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the hypercall wrappers share among themselves and with the domain builder's. */
-#ifndef BULKHEAD_HYPER_INTERNAL_H
-#define BULKHEAD_HYPER_INTERNAL_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -43,5 +42,3 @@ void hyper_buffer_free(struct hyper *h, void *buffer);
 
 /* Does `op` (memory, version, …) with `cmd` and a copy of *arg, which is copied back. */
 int hyper_call(struct hyper *h, unsigned int op, unsigned int cmd, void *arg, size_t size);
-
-#endif

@@ -7,8 +7,7 @@
  * gives the defaults; the parser changes what the file says; domain_config_check() finds
  * contradictions.
  */
-#ifndef BULKHEAD_LIFE_CONFIG_H
-#define BULKHEAD_LIFE_CONFIG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -223,5 +222,3 @@ void domain_uuid_format(const uint8_t uuid[HYPER_UUID_BYTES], char *text);
 int domain_uuid_parse(const char *text, uint8_t uuid[HYPER_UUID_BYTES]);
 /* A new random one (version 4). */
 int domain_uuid_generate(uint8_t uuid[HYPER_UUID_BYTES]);
-
-#endif

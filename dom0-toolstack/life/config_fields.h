@@ -3,8 +3,7 @@
  * The members of struct domain_config and of its parts as tables, so that copying, freeing, writing
  * and reading them need no list of their own.
  */
-#ifndef BULKHEAD_LIFE_CONFIG_FIELDS_H
-#define BULKHEAD_LIFE_CONFIG_FIELDS_H
+#pragma once
 
 #include <stddef.h>
 
@@ -50,5 +49,3 @@ extern const char *const domain_action_words[];
 
 /* Frees everything that the structure owns. */
 void fields_free(const struct field_table *table, void *structure);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the life cycle's files share. */
-#ifndef BULKHEAD_LIFE_INTERNAL_H
-#define BULKHEAD_LIFE_INTERNAL_H
+#pragma once
 
 #include "life/life.h"
 #include "life/record.h"
@@ -87,5 +86,3 @@ int life_find_uuid(struct life *life, const uint8_t *uuid, struct domain_info *i
 
 /* What the watcher does about one record whose domain stopped; `record` is held. */
 int life_act(struct life *life, struct record *record, struct error *err);
-
-#endif

@@ -10,8 +10,7 @@
  *
  * Functions return 0 or a negative errno, with a sentence in *err (may be NULL).
  */
-#ifndef BULKHEAD_LIFE_LIFE_H
-#define BULKHEAD_LIFE_LIFE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -197,5 +196,3 @@ int life_watch_run(bool once, struct error *err);
  * $BULKHEAD_RUN or the default.
  */
 const char *life_run_directory(void);
-
-#endif

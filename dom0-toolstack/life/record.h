@@ -7,8 +7,7 @@
  * Locks are flock(2) on a file beside the record, so the kernel drops them whatever happens to
  * their holder.
  */
-#ifndef BULKHEAD_LIFE_RECORD_H
-#define BULKHEAD_LIFE_RECORD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -78,5 +77,3 @@ int record_lock_names(void);
 /* Finds a record by name; fills *uuid. -ENOENT. */
 int record_find_name(const char *name, uint8_t uuid[HYPER_UUID_BYTES]);
 int record_find_domid(uint16_t domid, uint8_t uuid[HYPER_UUID_BYTES]);
-
-#endif

@@ -16,8 +16,7 @@
  * same holds), -ENOMEM, -EINVAL (bad path), -EACCES, -E2BIG (longer than the protocol allows),
  * -EDQUOT is never used: the store reports an exceeded quota as -ENOSPC or -EBUSY.
  */
-#ifndef XSCLIENT_H
-#define XSCLIENT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -188,5 +187,3 @@ int xs_client_domain_path(struct xs_client *client, uint32_t domid, char **path)
  */
 int xs_client_control(struct xs_client *client, const char *const *words, size_t count,
 		      char **answer);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the store client's two halves share: the connection (xsclient.c) and the operations. */
-#ifndef XSCLIENT_INTERNAL_H
-#define XSCLIENT_INTERNAL_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -19,5 +18,3 @@ struct xs_piece {
  */
 int xs_client_talk(struct xs_client *client, uint32_t type, xs_client_tx_t tx,
 		   const struct xs_piece *pieces, size_t count, char **reply, size_t *reply_len);
-
-#endif

@@ -3,8 +3,7 @@
  * A bare client of a store for tests: sends any bytes, over the daemon's socket or as a domain
  * over a ring (fake_xen.c). Functions that can't do their work end the program with a message.
  */
-#ifndef TEST_RAW_CLIENT_H
-#define TEST_RAW_CLIENT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,5 +55,3 @@ const char *raw_event(struct raw_client *client, int ms);
 uint32_t raw_begin(struct raw_client *client);
 /* Monotonic time in microseconds. */
 uint64_t raw_now(void);
-
-#endif

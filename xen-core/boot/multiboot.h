@@ -3,8 +3,7 @@
  * What the boot loader hands over (GNU GRUB's Multiboot2 Specification 2.0). QEMU's -kernel speaks
  * version 1 alone: for it launcher/bridge goes before the core.
  */
-#ifndef CORE_MULTIBOOT_H
-#define CORE_MULTIBOOT_H
+#pragma once
 
 #include "types.h"
 
@@ -51,5 +50,3 @@ enum module_kind {
 
 /* What a module is, by its first bytes (give it 16 where there are so many). */
 enum module_kind module_kind(const void *head, size_t len);
-
-#endif

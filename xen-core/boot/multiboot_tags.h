@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tags of Multiboot2 information that the core reads and launcher/bridge writes. */
-#ifndef CORE_MULTIBOOT_TAGS_H
-#define CORE_MULTIBOOT_TAGS_H
+#pragma once
 
 enum multiboot_tag {
 	TAG_END = 0,
@@ -11,5 +10,3 @@ enum multiboot_tag {
 	TAG_RSDP_V1 = 14,
 	TAG_RSDP_V2 = 15,
 };
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Building Dom0 from boot modules. */
-#ifndef CORE_DOM0_H
-#define CORE_DOM0_H
+#pragma once
 
 #include "boot/multiboot.h"
 
@@ -42,5 +41,3 @@ struct dom0 {
 int dom0_build(const struct dom0_image *image, struct dom0 *dom0);
 /* When they are up: its vCPUs; then it runs. */
 int dom0_start(const struct dom0 *dom0);
-
-#endif

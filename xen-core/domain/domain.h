@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Domains and vCPUs: their records, life cycle, and lookup. */
-#ifndef CORE_DOMAIN_H
-#define CORE_DOMAIN_H
+#pragma once
 
 #include "xen_abi.h"
 #include "types.h"
@@ -220,5 +219,3 @@ void vcpu_set_tsc_offset(struct vcpu *v, uint64_t offset);
  */
 struct vcpu_info *vcpu_info_open(const struct vcpu *v);
 void vcpu_info_close(const struct vcpu *v, struct vcpu_info *info);
-
-#endif

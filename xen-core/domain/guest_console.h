@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Debug output of guests. */
-#ifndef CORE_GUEST_CONSOLE_H
-#define CORE_GUEST_CONSOLE_H
+#pragma once
 
 #include "types.h"
 
@@ -14,5 +13,3 @@ void guest_console_putc(struct domain *d, char c);
 
 /* Destruction of @d: releases its line buffer. */
 void guest_console_free(struct domain *d);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Event channels: ports, their binding, and their delivery by the 2-level and the FIFO ABI. */
-#ifndef CORE_EVTCHN_H
-#define CORE_EVTCHN_H
+#pragma once
 
 #include "xen_abi.h"
 #include "types.h"
@@ -62,5 +61,3 @@ void evtchn_vcpu_info_moved(struct vcpu *v);
 
 /* Ports in use by @d (debug key 'q', leak tests). */
 unsigned int evtchn_in_use(const struct domain *d);
-
-#endif

@@ -10,8 +10,7 @@
  * peer in the same way. Two channels at once are locked only to bind to an unbound one: that one
  * first, then the new one, which nobody can bind to. The vCPU's FIFO lock (LOCK_VCPU) is innermost.
  */
-#ifndef CORE_EVENT_TABLE_H
-#define CORE_EVENT_TABLE_H
+#pragma once
 
 #include "domain/domain.h"
 #include "event/evtchn.h"
@@ -169,5 +168,3 @@ int fifo_expand_array(struct domain *d, void *arg);
 
 /* To 2-level from either ABI; all ports are closed. Pages and memory go after a grace period. */
 void fifo_destroy(struct domain *d);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Grant tables, version 1: one domain lets another map or copy single frames of its memory. */
-#ifndef CORE_GRANT_H
-#define CORE_GRANT_H
+#pragma once
 
 #include "xen_abi.h"
 #include "types.h"
@@ -39,5 +38,3 @@ uint32_t grant_table_max_frames(const struct domain *d);
 
 /* Debug key 'g'. */
 void grant_dump(void);
-
-#endif

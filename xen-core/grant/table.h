@@ -11,8 +11,7 @@
  * frame; each mapping's p2m entry holds another; each maptrack entry in use holds a reference to
  * the granting domain, whose table therefore lives as long as it is needed.
  */
-#ifndef CORE_GRANT_TABLE_H
-#define CORE_GRANT_TABLE_H
+#pragma once
 
 #include "domain/domain.h"
 #include "grant/grant.h"
@@ -117,5 +116,3 @@ int grant_setup_table(struct domain *d, void *op, struct copy_state *state);
 int grant_query_size(struct domain *d, void *op, struct copy_state *state);
 int grant_set_version(struct domain *d, void *op, struct copy_state *state);
 int grant_get_version(struct domain *d, void *op, struct copy_state *state);
-
-#endif

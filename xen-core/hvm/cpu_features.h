@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The tables of CPUID policies: their leaves, the feature words, and what guests may be given. */
-#ifndef CORE_CPU_FEATURES_H
-#define CORE_CPU_FEATURES_H
+#pragma once
 
 #include "hvm/cpuid.h"
 
@@ -45,5 +44,3 @@ extern const struct feature_word feature_words[CPU_FEATURE_WORDS];
 #define HV2_FIRST	   0x40000100u
 /* Leaf 0, ebx. */
 #define VENDOR_INTEL_EBX   0x756e6547u
-
-#endif

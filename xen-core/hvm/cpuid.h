@@ -7,8 +7,7 @@
  * 0xd, the two hypervisor limits, and extended leaves. Every policy has all of them, at the same
  * places; those above its limits are zero. So is what guests read of all others.
  */
-#ifndef CORE_CPUID_H
-#define CORE_CPUID_H
+#pragma once
 
 #include "xen_abi.h"
 #include <xen/arch-x86/cpufeatureset.h>
@@ -65,5 +64,3 @@ const xen_cpuid_leaf_t *cpu_policy_find(const struct cpu_policy *p, uint32_t lea
 
 /* Has @p the feature XEN_X86_FEATURE_…? */
 bool cpu_policy_has(const struct cpu_policy *p, unsigned int feature);
-
-#endif

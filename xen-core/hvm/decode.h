@@ -4,8 +4,7 @@
  * that guests use on memory-mapped registers, and those without operands that the core intercepts.
  * Everything else is refused.
  */
-#ifndef CORE_DECODE_H
-#define CORE_DECODE_H
+#pragma once
 
 #include "types.h"
 
@@ -89,5 +88,3 @@ int decode_memory(const uint8_t *bytes, size_t n, enum decode_mode mode, struct 
 
 /* Length of @bytes if they are the instruction @what, prefixes included; else -EINVAL. */
 int decode_length(const uint8_t *bytes, size_t n, enum decode_mode mode, enum insn_op what);
-
-#endif

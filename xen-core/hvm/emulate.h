@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What decoded instructions do: registers and flags. Pure functions. */
-#ifndef CORE_EMULATE_H
-#define CORE_EMULATE_H
+#pragma once
 
 #include "hvm/decode.h"
 #include "hvm/hvm.h"
@@ -33,5 +32,3 @@ uint64_t emulate_alu(enum insn_op op, uint64_t dst, uint64_t src, unsigned int s
 
 /* Offset of the memory operand within its segment. */
 uint64_t emulate_offset(struct guest_regs *regs, const struct insn *i);
-
-#endif

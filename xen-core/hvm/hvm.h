@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What hardware-assisted guests need of the platform beyond the CPU's own virtualisation. */
-#ifndef CORE_HVM_H
-#define CORE_HVM_H
+#pragma once
 
 #include "xen_abi.h"
 #include "types.h"
@@ -143,5 +142,3 @@ bool hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
 
 /* Port I/O by a guest that owns no port: false → handled as "nothing there" by the caller. */
 bool hvm_pio(struct vcpu *v, uint16_t port, unsigned int size, bool write, uint32_t *value);
-
-#endif

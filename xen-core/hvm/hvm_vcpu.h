@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What this folder keeps in a vCPU. Private to hvm/; v->vlapic points to the first member. */
-#ifndef CORE_HVM_VCPU_H
-#define CORE_HVM_VCPU_H
+#pragma once
 
 #include "domain/domain.h"
 #include "hvm/vlapic.h"
@@ -118,5 +117,3 @@ static inline bool vlapic_hw_enabled(const struct vlapic *l)
 {
 	return l->base & APIC_BASE_ENABLE;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The virtual local APIC, xAPIC and x2APIC modes (Intel SDM vol. 3 ch. 11, AMD APM vol. 2 ch. 16). */
-#ifndef CORE_VLAPIC_H
-#define CORE_VLAPIC_H
+#pragma once
 
 #include "xen_abi.h"
 #include "types.h"
@@ -66,5 +65,3 @@ uint32_t vlapic_id(const struct vcpu *v);
 
 uint8_t vlapic_get_tpr(const struct vcpu *v);
 void vlapic_set_tpr(struct vcpu *v, uint8_t tpr);
-
-#endif

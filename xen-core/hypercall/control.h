@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the files of the control operations (domctl, sysctl, platform, version) share. */
-#ifndef CORE_CONTROL_H
-#define CORE_CONTROL_H
+#pragma once
 
 #include "xen_abi.h"
 #include "types.h"
@@ -79,5 +78,3 @@ op_act domctl_getvcpuinfo, domctl_getvcpucontext, domctl_setvcpuaffinity, domctl
 
 op_act domctl_gethvmcontext, domctl_sethvmcontext, domctl_get_cpu_policy, domctl_set_cpu_policy,
 	domctl_settscinfo, domctl_hypercall_init, domctl_paging_mempool_size, domctl_permission;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Hypercall entry: one table of (number, handler, policy hook). */
-#ifndef CORE_HYPERCALL_H
-#define CORE_HYPERCALL_H
+#pragma once
 
 #include "types.h"
 
@@ -20,5 +19,3 @@ bool hypercall_preempt(void);
 
 /* Writes a hypercall page to @at, the start of a page of @d. 0, or what guest_phys_write() says. */
 int hypercall_page_write(struct domain *d, gpa_t at);
-
-#endif

@@ -5,8 +5,7 @@
  * does it. What is in no table is not offered: -ENOSYS. tests/unit/abi.py compares all tables with
  * docs/abi.md and the headers.
  */
-#ifndef CORE_OPS_H
-#define CORE_OPS_H
+#pragma once
 
 #include "types.h"
 
@@ -75,5 +74,3 @@ long op_dispatch(const struct op_table *table, struct hypercall_args *args);
 
 extern const struct op_table version_ops, console_io_ops, platform_ops, sysctl_ops, domctl_ops,
 	memory_ops;
-
-#endif

@@ -3,8 +3,7 @@
  * What this core offers beyond Xen's ABI. Numbers are far from Xen's, which answers -ENOSYS to them,
  * so that a program can tell. Include xen/xsm/flask_op.h first.
  */
-#ifndef BULKHEAD_ABI_H
-#define BULKHEAD_ABI_H
+#pragma once
 
 /*
  * xsm_op with struct xen_flask_ocontext: in: ocon (1 interrupt, 2 I/O port, 3 frame of I/O memory, 4
@@ -17,5 +16,3 @@
  * a call. In: sid 0, then what the last call gave back; out: the label. -ENOENT: there are no more.
  */
 #define BULKHEAD_FLASK_LABELS	    10002
-
-#endif

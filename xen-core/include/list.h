@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Doubly linked circular lists; a list head is a node of its own. */
-#ifndef CORE_LIST_H
-#define CORE_LIST_H
+#pragma once
 
 #include "types.h"
 
@@ -42,5 +41,3 @@ static inline void list_del(struct list_head *n)
 #define list_for_each_entry(pos, head, member)                                             \
 	for (pos = list_entry((head)->next, typeof(*pos), member); &pos->member != (head); \
 	     pos = list_entry(pos->member.next, typeof(*pos), member))
-
-#endif

@@ -4,8 +4,7 @@
  * them apart (docs/architecture.md): a guest frame is never mistaken for a machine frame, and a
  * guest pointer is never a C pointer.
  */
-#ifndef CORE_TYPES_H
-#define CORE_TYPES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -107,5 +106,3 @@ static inline gpa_t gfn_to_gpa(gfn_t g)
 
 struct domain;
 struct vcpu;
-
-#endif

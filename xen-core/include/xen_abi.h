@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The ABI's own headers, as Debian's libxen-dev installs them, with the tools' parts. */
-#ifndef CORE_XEN_ABI_H
-#define CORE_XEN_ABI_H
+#pragma once
 
 #include <stdint.h>
 #include <stddef.h>
@@ -34,5 +33,3 @@
 #include <xen/xsm/flask_op.h>
 #include <xen/arch-x86/cpuid.h>
 #pragma GCC diagnostic pop
-
-#endif

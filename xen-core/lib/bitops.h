@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Atomic and plain operations on bitmaps of unsigned longs. */
-#ifndef CORE_BITOPS_H
-#define CORE_BITOPS_H
+#pragma once
 
 #include "types.h"
 
@@ -50,5 +49,3 @@ static inline unsigned int find_next_bit(const unsigned long *map, unsigned int 
 	}
 	return size;
 }
-
-#endif

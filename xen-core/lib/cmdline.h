@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The core's command line, with Xen's option names. */
-#ifndef CORE_CMDLINE_H
-#define CORE_CMDLINE_H
+#pragma once
 
 #include "types.h"
 
@@ -40,5 +39,3 @@ unsigned int cmdline_parse(const char *line, struct core_options *out);
 
 /* Boot: keeps @line and parses it into `options`. */
 void cmdline_init(const char *line);
-
-#endif

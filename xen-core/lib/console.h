@@ -4,8 +4,7 @@
  * LOCK_CONSOLE guards the ring and the port. It is the innermost lock: nothing else is taken
  * while it is held, so output works everywhere.
  */
-#ifndef CORE_CONSOLE_H
-#define CORE_CONSOLE_H
+#pragma once
 
 #include "types.h"
 
@@ -49,5 +48,3 @@ size_t console_input_read(char *buf, size_t len);
 
 /* Called (no locks held) when input for the control domain arrives: console_io.c raises its event. */
 void console_input_notify(void);
-
-#endif

@@ -3,8 +3,7 @@
  * Error numbers of the ABI (xen/errno.h), under their usual names. On the host (unit tests) the
  * C library's are the same numbers.
  */
-#ifndef CORE_ERRNO_H
-#define CORE_ERRNO_H
+#pragma once
 
 #if __STDC_HOSTED__
 #include <errno.h>
@@ -20,5 +19,3 @@ enum {
  * instruction pointer stays on the VMMCALL; progress is kept in the arguments (hypercall.h).
  */
 #define ERESTART_CALL 512
-
-#endif

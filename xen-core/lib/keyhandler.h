@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Debug keys: typed on the serial console (Ctrl-a three times), or by XEN_SYSCTL_debug_keys. */
-#ifndef CORE_KEYHANDLER_H
-#define CORE_KEYHANDLER_H
+#pragma once
 
 #include "types.h"
 
@@ -17,5 +16,3 @@ extern const struct debug_key debug_keys[];
 
 /* Runs the handler of @key; 'h', or one that has none, lists them all. */
 void keyhandler_run(char key);
-
-#endif

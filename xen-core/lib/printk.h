@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The core's messages: to the console ring (xl dmesg) and to the serial port. */
-#ifndef CORE_PRINTK_H
-#define CORE_PRINTK_H
+#pragma once
 
 #include <stdarg.h>
 #include "types.h"
@@ -55,5 +54,3 @@ void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn))
 		if (unlikely(cond))                                           \
 			panic("BUG at %s:%d: %s", __FILE__, __LINE__, #cond); \
 	} while (0)
-
-#endif

@@ -5,8 +5,7 @@
  * polling. All state is guarded by the console's lock (LOCK_CONSOLE), which lib/console.c holds
  * around every call here.
  */
-#ifndef CORE_SERIAL_H
-#define CORE_SERIAL_H
+#pragma once
 
 #include "types.h"
 
@@ -36,5 +35,3 @@ void serial_write(const char *s, size_t len);
  * to @in. Returns how many were received.
  */
 size_t serial_service(char *in, size_t max);
-
-#endif

@@ -4,8 +4,7 @@
  * enough. Each lock has a rank; a debug build (LOCK_DEBUG) panics when a CPU takes a lock whose
  * rank is not above that of every lock it holds. docs/locking.md lists the ranks.
  */
-#ifndef CORE_SPINLOCK_H
-#define CORE_SPINLOCK_H
+#pragma once
 
 #include "types.h"
 
@@ -92,5 +91,3 @@ static inline void spin_unlock(struct spinlock *l)
 		spin_debug_release(l);
 	__atomic_store_n(&l->owner, (uint16_t)(l->owner + 1), __ATOMIC_RELEASE);
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The C library's memory and string functions that the core uses; on the host, the library's own. */
-#ifndef CORE_STRING_H
-#define CORE_STRING_H
+#pragma once
 
 #if __STDC_HOSTED__
 #include <string.h>
@@ -21,5 +20,3 @@ char *strchr(const char *s, int c);
 
 /* Copies at most @size - 1 bytes and terminates always. Returns strlen(@src). */
 size_t str_copy(char *dst, const char *src, size_t size);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Numbers in text. */
-#ifndef CORE_STRNUM_H
-#define CORE_STRNUM_H
+#pragma once
 
 #include "types.h"
 
@@ -16,5 +15,3 @@ int parse_u64(const char *s, const char **end, uint64_t *value);
  * of @unit bytes.
  */
 int parse_size(const char *s, const char **end, uint64_t unit, uint64_t *bytes);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The core's own symbols, for stack traces. The table is made at the second link (gensyms.py). */
-#ifndef CORE_SYMBOLS_H
-#define CORE_SYMBOLS_H
+#pragma once
 
 #include "types.h"
 
@@ -19,5 +18,3 @@ const char *symbol_entry(uint32_t index, uint64_t *address);
  * frames lie in [@stack_start, @stack_end) and go upwards.
  */
 void backtrace_print(uint64_t frame_pointer, uint64_t stack_start, uint64_t stack_end);
-
-#endif

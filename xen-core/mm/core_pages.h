@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What mm/ shares beside frame.h: frames that are mapped at core_va(), and lists of frames. */
-#ifndef CORE_CORE_PAGES_H
-#define CORE_CORE_PAGES_H
+#pragma once
 
 #include "types.h"
 
@@ -16,5 +15,3 @@ void core_page_retire(mfn_t mfn);
 /* Lists that begin at *@head (0: empty) and are linked by the records' next and prev. */
 void frame_list_push(uint32_t *head, uint64_t mfn);
 void frame_list_remove(uint32_t *head, uint64_t mfn);
-
-#endif

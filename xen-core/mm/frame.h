@@ -8,8 +8,7 @@
  * has passed a quiescent point (x86/epoch.h), is scrubbed, and is free then. So code that runs on
  * one CPU without returning to a guest may use what it looked up in a p2m without a reference.
  */
-#ifndef CORE_FRAME_H
-#define CORE_FRAME_H
+#pragma once
 
 #include "types.h"
 
@@ -86,5 +85,3 @@ int frames_claim(struct domain *d, uint64_t pages);
 
 /* Scrubs and frees up to @max frames of limbo whose grace period is over; true: there are more. */
 bool frames_reap(unsigned int max);
-
-#endif

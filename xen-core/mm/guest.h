@@ -3,8 +3,7 @@
  * Access to guest memory, always by copy. Guest-virtual addresses are those of the current vCPU;
  * its page tables are walked in software, with the guest's own permissions (supervisor access).
  */
-#ifndef CORE_GUEST_H
-#define CORE_GUEST_H
+#pragma once
 
 #include "types.h"
 
@@ -42,5 +41,3 @@ int guest_area_pin(struct domain *d, struct guest_area *area, gpa_t gpa, size_t 
 int guest_area_pin_va(struct guest_area *area, gva_t va, size_t size);
 void guest_area_unpin(struct guest_area *area);
 void guest_area_write(const struct guest_area *area, size_t offset, const void *src, size_t len);
-
-#endif

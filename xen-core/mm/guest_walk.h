@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A software walk of a guest's own page tables. */
-#ifndef CORE_GUEST_WALK_H
-#define CORE_GUEST_WALK_H
+#pragma once
 
 #include "hvm/hvm.h"
 #include "types.h"
@@ -12,5 +11,3 @@
  * writable, not canonical, or the tables are not in memory.
  */
 int guest_walk(struct domain *d, const struct guest_control *st, gva_t va, bool write, gpa_t *out);
-
-#endif

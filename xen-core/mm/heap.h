@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The core's heap: small objects from size classes, large ones from whole pages. */
-#ifndef CORE_HEAP_H
-#define CORE_HEAP_H
+#pragma once
 
 #include "types.h"
 
@@ -15,5 +14,3 @@ void xfree(void *p);
 size_t heap_used(void);
 
 #define xzalloc_array(type, n) ((type *)xzalloc(sizeof(type) * (size_t)(n)))
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A domain's guest-physical map: nested page tables and what each entry is. */
-#ifndef CORE_P2M_H
-#define CORE_P2M_H
+#pragma once
 
 #include "types.h"
 #include "lib/spinlock.h"
@@ -85,5 +84,3 @@ void p2m_set_limit(struct p2m *p2m, uint64_t max_pages);
 
 /* The root table and the identity of its TLB entries, for the hardware. */
 maddr_t p2m_root(const struct p2m *p2m);
-
-#endif

@@ -8,8 +8,7 @@
  * over what is further behind. Where affinity or weights make equal progress impossible the queues
  * drift apart; a vCPU that changes queues is put within SCHED_LAG of the new one's time.
  */
-#ifndef CORE_RUNQUEUE_H
-#define CORE_RUNQUEUE_H
+#pragma once
 
 #include "list.h"
 #include "domain/domain.h"
@@ -124,5 +123,3 @@ void sched_cap_arm(struct domain *d);
 
 /* vcpu_sleep() for all vCPUs of domain @data. */
 void sched_domain_anew(void *data);
-
-#endif

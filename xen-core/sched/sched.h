@@ -4,8 +4,7 @@
  * and soft affinity. The core is one loop on each CPU (x86/loop.c): it asks for a vCPU, runs it
  * until something happens, and asks again when WORK_SCHED is set.
  */
-#ifndef CORE_SCHED_H
-#define CORE_SCHED_H
+#pragma once
 
 #include "xen_abi.h"
 #include "list.h"
@@ -136,5 +135,3 @@ void vcpu_runstate_snapshot(struct vcpu *v, struct vcpu_runstate_info *out);
 
 /* Debug key 'r'. */
 void sched_dump(void);
-
-#endif

@@ -3,8 +3,7 @@
  * Timers: a skew heap for each CPU, driven by the local APIC's one-shot timer. The links are in
  * the timers themselves, so that setting one can't fail.
  */
-#ifndef CORE_TIMER_H
-#define CORE_TIMER_H
+#pragma once
 
 #include "types.h"
 
@@ -41,5 +40,3 @@ void timers_cpu_init(unsigned int cpu);
 void timers_run(void);
 /* Programs this CPU's hardware timer for the first entry (before entering a guest or idling). */
 void timers_program(void);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the core takes from ACPI tables (ACPI Specification 6.5; static tables only, no AML interpreter). */
-#ifndef CORE_ACPI_H
-#define CORE_ACPI_H
+#pragma once
 
 #include "types.h"
 
@@ -71,5 +70,3 @@ extern struct acpi_info acpi_info;
 
 /* The GSI and MPS flags of an ISA interrupt. */
 uint32_t acpi_isa_gsi(const struct acpi_info *info, uint8_t irq, uint16_t *flags);
-
-#endif

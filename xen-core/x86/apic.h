@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The host's local APICs (xAPIC by its page, x2APIC by MSRs) and I/O APICs. */
-#ifndef CORE_APIC_H
-#define CORE_APIC_H
+#pragma once
 
 #include "types.h"
 
@@ -46,5 +45,3 @@ void apic_cpu_init(void);
 void legacy_pic_disable(void);
 void ioapic_boot(void);
 int ioapic_route_isa(unsigned int irq, uint8_t vector, uint32_t dest_apic_id);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the architecture calls its bits, in the core's own registers and tables and in guests'. */
-#ifndef CORE_BITS_H
-#define CORE_BITS_H
+#pragma once
 
 #define CR0_PE	    (1UL << 0)
 #define CR0_ET	    (1UL << 4)
@@ -52,5 +51,3 @@ enum {
 	TRAP_AC = 17,
 	TRAP_MC = 18,
 };
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Per-CPU state. Each CPU has its own top-level page table, stack and windows. */
-#ifndef CORE_CPU_H
-#define CORE_CPU_H
+#pragma once
 
 #include "types.h"
 
@@ -68,5 +67,3 @@ unsigned int cpus_online(void); /* number of CPUs up; they are numbered from 0 *
 
 /* Sets a work bit of @cpu and makes it look (IPI when it is another CPU in a guest or idle). */
 void cpu_kick(struct cpu *cpu, enum cpu_work work);
-
-#endif

@@ -4,8 +4,7 @@
  * is idle or in a guest holds no pointer that it looked up. What is unlinked is freed after every
  * CPU has been there once.
  */
-#ifndef CORE_EPOCH_H
-#define CORE_EPOCH_H
+#pragma once
 
 #include "types.h"
 
@@ -21,5 +20,3 @@ void epoch_defer(struct epoch_node *node, void (*free)(struct epoch_node *node))
 /* A stamp for things unlinked before now; and whether its grace period is over. */
 uint64_t epoch_stamp(void);
 bool epoch_passed(uint64_t stamp);
-
-#endif

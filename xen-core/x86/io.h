@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Port I/O and string instructions. Unit tests supply the port functions themselves. */
-#ifndef CORE_IO_H
-#define CORE_IO_H
+#pragma once
 
 #include "types.h"
 
@@ -59,5 +58,3 @@ static inline void rep_stos(void *dst, uint64_t value, size_t words, size_t byte
 		     : "a"(value), "r"(bytes)
 		     : "memory");
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The main loop of each CPU: work, choose a vCPU, run it. */
-#ifndef CORE_LOOP_H
-#define CORE_LOOP_H
+#pragma once
 
 #include "types.h"
 
@@ -13,5 +12,3 @@ void epoch_leave(void);
 
 /* Frees what epoch_defer() collected, as far as its time has come. True: there is more. */
 bool epoch_run(void);
-
-#endif

@@ -10,8 +10,7 @@
  *
  * All but slot 510 are the same tables on each CPU.
  */
-#ifndef CORE_PAGING_H
-#define CORE_PAGING_H
+#pragma once
 
 #include "types.h"
 #include "x86/bits.h"
@@ -61,5 +60,3 @@ void *mmio_map(maddr_t addr, size_t size);
 
 /* Raised by core_unmap; a CPU that sees a change flushes its TLB (x86/epoch.c). */
 extern uint64_t core_tlb_generation;
-
-#endif

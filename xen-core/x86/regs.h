@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* MSRs and instructions that C has no words for. Core builds only. */
-#ifndef CORE_REGS_H
-#define CORE_REGS_H
+#pragma once
 
 #include "types.h"
 #include "x86/bits.h"
@@ -86,5 +85,3 @@ static inline void irq_window(void)
 {
 	asm volatile("pause; sti; nop; cli" : : : "memory");
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Bringing up the other CPUs, and stopping the machine. */
-#ifndef CORE_SMP_H
-#define CORE_SMP_H
+#pragma once
 
 #include "types.h"
 
@@ -25,5 +24,3 @@ void machine_reboot(void) __attribute__((noreturn));
 void machine_stop_for_panic(void) __attribute__((noreturn));
 bool machine_stopping(void);
 void machine_halt_cpu(void) __attribute__((noreturn));
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* System time from the TSC, calibrated against HPET or ACPI PM timer; wall clock from the RTC. */
-#ifndef CORE_TIME_H
-#define CORE_TIME_H
+#pragma once
 
 #include "types.h"
 
@@ -57,5 +56,3 @@ void apic_timer_set(uint64_t ns);
 
 /* Busy-waits, for boot (IPIs); after time_boot(). */
 void udelay(unsigned int us);
-
-#endif

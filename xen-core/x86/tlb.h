@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Guests' TLBs: after this, no CPU uses a translation of the domain that was taken away. */
-#ifndef CORE_TLB_H
-#define CORE_TLB_H
+#pragma once
 
 #include "types.h"
 
@@ -11,5 +10,3 @@
  * translation of before. Never waits for a lock of another CPU.
  */
 void guest_tlb_flush(struct domain *d);
-
-#endif

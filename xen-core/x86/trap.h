@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Exceptions and interrupts of the core itself; panic. */
-#ifndef CORE_TRAP_H
-#define CORE_TRAP_H
+#pragma once
 
 #include "types.h"
 
@@ -30,5 +29,3 @@ void traps_cpu_init(void);
 /* The TSS selector of every CPU's own GDT. */
 #define SELECTOR_CODE 0x08
 #define SELECTOR_TSS  0x18
-
-#endif

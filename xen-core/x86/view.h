@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the boot loader and the firmware left in memory, as its parsers see it: bytes of a known length. */
-#ifndef CORE_VIEW_H
-#define CORE_VIEW_H
+#pragma once
 
 #include "types.h"
 
@@ -68,5 +67,3 @@ static inline uint64_t view_u64(const struct view *v, uint32_t at)
 {
 	return view_get(v, at, 8);
 }
-
-#endif

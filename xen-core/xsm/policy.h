@@ -3,8 +3,7 @@
  * A binary policy in memory, and what can be asked of it. Format: as Debian's checkpolicy writes
  * it for the target Xen, versions 24 and 30. A policy never changes once it is read.
  */
-#ifndef CORE_XSM_POLICY_H
-#define CORE_XSM_POLICY_H
+#pragma once
 
 #include "types.h"
 #include "xsm_av.h"
@@ -276,5 +275,3 @@ void policy_new_context(const struct policy *p, const uint8_t *cond, const struc
 /* validatetrans: whether an object of @tclass may change from @from to @to by @by. */
 bool policy_may_change(const struct policy *p, const struct context *from, const struct context *to,
 		       const struct context *by, uint32_t tclass);
-
-#endif

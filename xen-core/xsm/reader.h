@@ -3,8 +3,7 @@
  * Reads a binary policy from the start to the end. The first fault sticks: everything read after
  * it is zero, so that the parsers need no test at each number.
  */
-#ifndef CORE_XSM_READER_H
-#define CORE_XSM_READER_H
+#pragma once
 
 #include "policy.h"
 
@@ -54,5 +53,3 @@ void read_expr(struct reader *r, struct expr *e, enum expr_kind kind);
 /* policy_symbols.c: the symbol tables, with constraints; policy_rules.c: all that follows them. */
 void read_symbols(struct reader *r);
 void read_rules(struct reader *r);
-
-#endif

@@ -4,8 +4,7 @@
  * but for SIDs that are added; a new one takes its place at once, and the old one is freed when no
  * CPU can hold it any more. Reading takes no lock.
  */
-#ifndef CORE_XSM_STATE_H
-#define CORE_XSM_STATE_H
+#pragma once
 
 #include "policy.h"
 #include "x86/cpu.h"
@@ -151,5 +150,3 @@ static inline bool avc_quick(uint32_t source, uint32_t target, enum xsm_perm per
 	avc->lookups++;
 	return true;
 }
-
-#endif

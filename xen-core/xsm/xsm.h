@@ -9,8 +9,7 @@
  * the core's other units but for xsm_port_label(). A new label takes memory, in a denial's message
  * too: they may be called with any lock held that ranks above LOCK_HEAP.
  */
-#ifndef CORE_XSM_H
-#define CORE_XSM_H
+#pragma once
 
 #include "types.h"
 #include "xsm_av.h"
@@ -133,5 +132,3 @@ int xsm_boot(const void *policy, size_t len, const char *flask_option);
 
 /* Each CPU's own cache: called on that CPU before it may run a guest. 0, or -ENOMEM. */
 int xsm_cpu_init(void);
-
-#endif

@@ -3,8 +3,7 @@
  * The core's services on the host, so that the policy tool and the tests run the core's own
  * security server. Guest-virtual addresses are the program's own.
  */
-#ifndef POLICY_HOST_H
-#define POLICY_HOST_H
+#pragma once
 
 #include "xsm/xsm.h"
 
@@ -23,5 +22,3 @@ extern long host_allocations;
 
 /* Labels that xsm_port_label knows; NULL ends the list. */
 extern struct xsm_label **host_labels;
-
-#endif

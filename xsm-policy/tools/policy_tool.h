@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Parts of bulkhead-policy. */
-#ifndef POLICY_TOOL_H
-#define POLICY_TOOL_H
+#pragma once
 
 #include <stdarg.h>
 
@@ -23,5 +22,3 @@ int cmd_flow(const char *from, const char *to);
 int cmd_explain(void);
 int cmd_rules(void);
 int cmd_unused(void);
-
-#endif

@@ -15,8 +15,7 @@
  * DUMP_VERSION is raised with any change of the format. A program reads its own version only: an
  * update to a program that reads another one is refused before anything is stopped.
  */
-#ifndef STORE_DUMP_FORMAT_H
-#define STORE_DUMP_FORMAT_H
+#pragma once
 
 #include <stdint.h>
 
@@ -130,5 +129,3 @@ struct dump_delta {
 struct dump_end {
 	uint32_t checksum;
 };
-
-#endif

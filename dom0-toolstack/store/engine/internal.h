@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the engine's files share and its users do not see. */
-#ifndef STORE_INTERNAL_H
-#define STORE_INTERNAL_H
+#pragma once
 
 #include <stdint.h>
 #include <xen/io/xs_wire.h>
@@ -326,5 +325,3 @@ int buffer_append(struct store *store, struct buffer *buffer, const char *bytes,
 void conn_forget(struct conn *conn);
 /* Hands bytes to the transport, keeping what it does not take. */
 void conn_send(struct conn *conn, const void *bytes, size_t len);
-
-#endif

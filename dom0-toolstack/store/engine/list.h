@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Doubly linked rings with the link inside the element. */
-#ifndef STORE_LIST_H
-#define STORE_LIST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,5 +49,3 @@ static inline void list_del(struct list_head *link)
 	    tmp = list_entry(entry->member.next, __typeof__(*entry), member); \
 	     &entry->member != (head);                                        \
 	     entry = tmp, tmp = list_entry(tmp->member.next, __typeof__(*tmp), member))
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A request being served, and what the files that serve requests share. */
-#ifndef STORE_REQUEST_H
-#define STORE_REQUEST_H
+#pragma once
 
 #include "internal.h"
 
@@ -53,5 +52,3 @@ int serve_resume(struct request *req);
 int serve_set_target(struct request *req);
 int serve_is_introduced(struct request *req);
 int serve_domain_path(struct request *req);
-
-#endif

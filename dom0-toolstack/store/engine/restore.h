@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the two files that read a dump share. */
-#ifndef STORE_RESTORE_H
-#define STORE_RESTORE_H
+#pragma once
 
 #include "dump_format.h"
 #include "internal.h"
@@ -47,5 +46,3 @@ int read_node(struct restore *restore);
 int read_root(struct restore *restore);
 /* The node with a number, if it can be a root; else NULL. */
 struct node *root_node(struct restore *restore, uint32_t number);
-
-#endif

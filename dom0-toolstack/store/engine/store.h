@@ -10,8 +10,7 @@
  *
  * Functions that can fail return 0 or a negative errno value.
  */
-#ifndef STORE_H
-#define STORE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -192,5 +191,3 @@ int store_restore(const struct store_host *host, const void *dump, size_t len,
 			       size_t saved_len, const struct conn_ops **ops, void **transport),
 		  void (*adopted)(void *ctx, void *transport, struct conn *conn), void *ctx,
 		  struct store **store);
-
-#endif

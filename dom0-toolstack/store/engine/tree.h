@@ -12,8 +12,7 @@
  * number, for any order in which a hostile guest adds them, and copy as few nodes. `span` makes it
  * possible to start a listing at any byte in the same time.
  */
-#ifndef STORE_TREE_H
-#define STORE_TREE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -152,5 +151,3 @@ bool tree_next(struct node *root, char *path, size_t *len, bool skip);
 
 /* For each node of a treap in order of names; `visit` returns false to end it. */
 bool siblings_visit(struct node *node, bool (*visit)(struct node *node, void *arg), void *arg);
-
-#endif

@@ -3,8 +3,7 @@
  * The store as a Linux daemon: sockets, the rings of domains, live update, around the engine
  * (engine/store.h).
  */
-#ifndef STORE_DAEMON_H
-#define STORE_DAEMON_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -118,5 +117,3 @@ void update_now(struct store_daemon *daemon);
 #define UPDATE_UNDERSTOOD 93
 /* Builds the store from the state behind a descriptor. With `check` nothing is touched. */
 int update_take_over(struct store_daemon *daemon, int fd, bool check);
-
-#endif

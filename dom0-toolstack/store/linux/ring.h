@@ -4,8 +4,7 @@
  * belongs to the domain, which may write anything into it at any time: indices are read once and
  * checked, and what is copied out is not looked at in the page again.
  */
-#ifndef STORE_RING_H
-#define STORE_RING_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,5 +28,3 @@ void ring_announce(struct xenstore_domain_interface *ring);
  * resets the connection and notifies the domain.
  */
 bool ring_reconnect(struct xenstore_domain_interface *ring);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the files of the attack kernel share. */
-#ifndef ATTACK_H
-#define ATTACK_H
+#pragma once
 
 #include "guest.h"
 
@@ -44,5 +43,3 @@ static inline uint64_t next_random(uint64_t *state)
 	*state ^= *state << 17;
 	return *state;
 }
-
-#endif

@@ -3,8 +3,7 @@
  * For test kernels in Dom0's place: further domains, of one page, whose vCPUs only spin. They show
  * what the scheduler gives to whom. They have the label domU_t.
  */
-#ifndef GUEST_DOMAIN_H
-#define GUEST_DOMAIN_H
+#pragma once
 
 #include <stdint.h>
 
@@ -29,5 +28,3 @@ void spinners_run(const domid_t *domids, unsigned int count, uint64_t ns, uint64
 
 /* Waits until the system time is NS; other domains run meanwhile. */
 void wait_until(uint64_t ns);
-
-#endif

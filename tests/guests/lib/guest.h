@@ -5,8 +5,7 @@
  * returning, which prints `DONE kernel` and powers its domain off. The same binary runs on our core
  * and on Xen 4.17, in Dom0's place or as a guest, and must print the same lines on both.
  */
-#ifndef GUEST_H
-#define GUEST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -236,5 +235,3 @@ char *strstr(const char *text, const char *word);
 extern uint32_t start_info_address;
 /* The first byte behind this kernel: memory from here up to the domain's end is free. */
 extern uint8_t image_end[];
-
-#endif

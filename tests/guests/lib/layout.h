@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Constants that the test kernels' C and assembly share. */
-#ifndef GUEST_LAYOUT_H
-#define GUEST_LAYOUT_H
+#pragma once
 
 #define SEL_CODE     0x08
 #define SEL_DATA     0x10
@@ -15,5 +14,3 @@
 
 /* The vector on which events come in (HVM_PARAM_CALLBACK_IRQ). */
 #define EVENT_VECTOR 0x80
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The page that granter and mapper exchange numbers in: written by one, answered by the other. */
-#ifndef EXCHANGE_H
-#define EXCHANGE_H
+#pragma once
 
 #include <stdint.h>
 
@@ -17,5 +16,3 @@ static inline uint32_t answer_to(uint32_t question)
 {
 	return question * 2654435761u + 12345u;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a boot loader and firmware left in low memory, of MEM_SIZE bytes (to be defined before). */
-#ifndef TESTS_UNIT_BOOT_MEMORY_H
-#define TESTS_UNIT_BOOT_MEMORY_H
+#pragma once
 
 #include <stdint.h>
 #include <string.h>
@@ -26,5 +25,3 @@ static void put64(uint32_t at, uint64_t v)
 {
 	memcpy(mem + at, &v, 8);
 }
-
-#endif

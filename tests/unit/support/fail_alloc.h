@@ -3,12 +3,9 @@
  * Makes single allocations of the program's own code fail. The test is linked with --wrap for the
  * functions below (fail_alloc_args in tests/unit/meson.build); libraries are not concerned.
  */
-#ifndef TESTS_UNIT_FAIL_ALLOC_H
-#define TESTS_UNIT_FAIL_ALLOC_H
+#pragma once
 
 /* The `n`th allocation from now on fails; 0: none. */
 void fail_alloc_at(unsigned int n);
 /* How many there were since. */
 unsigned int fail_alloc_count(void);
-
-#endif

@@ -5,8 +5,7 @@
  * for domains, scheduler, policy, epochs and messages. A guest-virtual address is the
  * guest-physical one.
  */
-#ifndef TEST_FAKE_H
-#define TEST_FAKE_H
+#pragma once
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -82,5 +81,3 @@ extern void (*fake_unblock_hook)(struct vcpu *v);
 
 /* Runs @op with its argument @arg (a struct) in the memory of the current domain at 0x1000. */
 #define FAKE_ARG_GPA 0x1000UL
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the console daemon stands on: a store, grants, foreign memory and event channels. */
-#ifndef TESTS_UNIT_FAKE_CONSOLE_H
-#define TESTS_UNIT_FAKE_CONSOLE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,5 +31,3 @@ extern int store_event[2]; /* a byte for each event of the store that waits */
 /* Guests 1, with a granted page, and 2. */
 int fake_console_open(void);
 void fake_console_close(void);
-
-#endif

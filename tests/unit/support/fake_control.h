@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the control operations call, beside the fake domains and memory of fake.h. */
-#ifndef TEST_FAKE_CONTROL_H
-#define TEST_FAKE_CONTROL_H
+#pragma once
 
 #include "fake.h"
 #include "hvm/cpuid.h"
@@ -78,5 +77,3 @@ static inline long do_console_io(unsigned int cmd, unsigned int count, gva_t arg
 		;
 	return rc;
 }
-
-#endif

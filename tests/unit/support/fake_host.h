@@ -3,8 +3,7 @@
  * What the command line asks of the host besides what fake_platform.h has: CPUs, versions, weights,
  * policy, quotas; in memory that survives the process that uses it.
  */
-#ifndef TESTS_UNIT_FAKE_HOST_H
-#define TESTS_UNIT_FAKE_HOST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,5 +26,3 @@ struct fake_host {
 
 extern struct fake_host *fake_host;
 void fake_host_reset(void);
-
-#endif

@@ -4,8 +4,7 @@
  * test moves the clock. A guest-virtual address is the guest-physical one; memory begins at 0 and
  * each page has a p2m type. The TSC runs at 1 GHz.
  */
-#ifndef TEST_FAKE_HVM_H
-#define TEST_FAKE_HVM_H
+#pragma once
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -65,5 +64,3 @@ void fake_current_vcpu(unsigned int id);
 /* Moves the clock, running timers in their order. */
 void fake_advance(uint64_t ns);
 unsigned int fake_timers_armed(void);
-
-#endif

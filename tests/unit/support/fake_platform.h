@@ -4,8 +4,7 @@
  * the process that uses them. Every call that changes or asks something counts as a step; a step
  * can be made to fail, or to be the process's last.
  */
-#ifndef TESTS_UNIT_FAKE_PLATFORM_H
-#define TESTS_UNIT_FAKE_PLATFORM_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -65,5 +64,3 @@ void life_test_exit(int status) __attribute__((noreturn));
 
 /* The guest stops by itself. */
 void fake_guest_stops(uint16_t domid, enum shutdown_reason reason);
-
-#endif

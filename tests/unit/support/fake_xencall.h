@@ -3,8 +3,7 @@
  * A hypervisor in libxencall's place: it records what is asked, gives what it is told to, and can
  * lie or have no memory.
  */
-#ifndef TESTS_UNIT_FAKE_XENCALL_H
-#define TESTS_UNIT_FAKE_XENCALL_H
+#pragma once
 
 #include "hyper/internal.h"
 
@@ -37,5 +36,3 @@ extern struct fake_xencall fake;
 extern struct hyper *h;
 int fake_xencall_setup(void **state);
 int fake_xencall_teardown(void **state);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Guests and their records on the platform of fakes, in a run directory of the test's own. */
-#ifndef TESTS_UNIT_LIFE_GUEST_H
-#define TESTS_UNIT_LIFE_GUEST_H
+#pragma once
 
 #include "life/internal.h"
 #include "support/fake_platform.h"
@@ -37,5 +36,3 @@ pid_t record_hold(uint16_t domid, void (*first)(struct record *record),
 		  void (*then)(struct record *record));
 
 unsigned int records_left(void);
-
-#endif

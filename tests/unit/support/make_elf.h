@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Makes small kernels for tests of the domain builder: an ELF file, and a bzImage around a payload. */
-#ifndef TESTS_UNIT_MAKE_ELF_H
-#define TESTS_UNIT_MAKE_ELF_H
+#pragma once
 
 #include <elf.h>
 #include <stdint.h>
@@ -110,5 +109,3 @@ static inline uint8_t *make_bzimage(const uint8_t *payload, size_t length, size_
 	memcpy(b + start + offset, payload, length);
 	return b;
 }
-
-#endif

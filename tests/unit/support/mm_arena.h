@@ -3,8 +3,7 @@
  * Memory for tests of the real mm/: an arena of frames in host memory, in which core_va() and
  * windows are plain pointers; two domains; and a grace period that the test ends when it likes.
  */
-#ifndef TEST_MM_ARENA_H
-#define TEST_MM_ARENA_H
+#pragma once
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,5 +26,3 @@ extern void (*arena_in_window)(void); /* called when a window opens */
 void arena_reset(void);
 /* The contents of a frame. */
 void *arena_frame(mfn_t mfn);
-
-#endif

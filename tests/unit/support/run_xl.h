@@ -3,8 +3,7 @@
  * Runs the command line, whole, on the fakes of a platform and of a host: with its output in
  * memory, or on a terminal. The current directory is the test's folder.
  */
-#ifndef TESTS_UNIT_RUN_XL_H
-#define TESTS_UNIT_RUN_XL_H
+#pragma once
 
 #include <stddef.h>
 #include <sys/types.h>
@@ -54,5 +53,3 @@ void screen_shows(struct screen *s, const char *word);
 void screen_type(struct screen *s, const char *keys);
 /* Its status, when it has ended. */
 int screen_end(struct screen *s);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a unit says with printk(). */
-#ifndef TESTS_UNIT_SAID_H
-#define TESTS_UNIT_SAID_H
+#pragma once
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,5 +19,3 @@ void printk(const char *fmt, ...)
 	vsnprintf(said + len, sizeof(said) - len, fmt, ap);
 	va_end(ap);
 }
-
-#endif

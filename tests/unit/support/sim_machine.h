@@ -4,8 +4,7 @@
  * virtual clock, and vCPUs that compute and sleep. The real scheduler and timers run on it; their
  * promises are asserted at every step.
  */
-#ifndef TEST_SIM_MACHINE_H
-#define TEST_SIM_MACHINE_H
+#pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -84,5 +83,3 @@ void sim_settle(void);
 void sim_count_anew(void);
 /* Pins a vCPU to the CPUs of a bit mask. */
 void sim_pin(struct sim_vcpu *s, unsigned long hard, unsigned long soft);
-
-#endif

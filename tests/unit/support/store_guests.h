@@ -3,8 +3,7 @@
  * What unit tests of the store's engine begin with: a store, Dom0's client and two guests, the first
  * of which has a folder; and short words for asking them.
  */
-#ifndef TEST_STORE_GUESTS_H
-#define TEST_STORE_GUESTS_H
+#pragma once
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,5 +49,3 @@ static int teardown(void **state)
 #define IN(tx, who, type, text, answer) assert_string_equal(ask(&h, who, type, tx, text), answer)
 /* The next event is this ("path|token"); "": there is none. */
 #define EVENT(who, text)		assert_string_equal(event(&h, who), text)
-
-#endif

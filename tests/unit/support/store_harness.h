@@ -3,8 +3,7 @@
  * The store's engine with nothing around it: memory that may run out, byte transports in memory,
  * a list of domains. For unit tests and fuzz targets.
  */
-#ifndef TEST_STORE_HARNESS_H
-#define TEST_STORE_HARNESS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,5 +72,3 @@ const char *ask(struct harness *harness, struct pipe_conn *pipe, uint32_t type, 
 /* The next event as "path|token", or "". */
 const char *event(struct harness *harness, struct pipe_conn *pipe);
 uint32_t begin(struct harness *harness, struct pipe_conn *pipe);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* AMD SVM: a vCPU's hardware state and the parts of its run. Everything here is for svm/ alone. */
-#ifndef CORE_SVM_H
-#define CORE_SVM_H
+#pragma once
 
 #include "domain/domain.h"
 #include "hvm/decode.h"
@@ -81,5 +80,3 @@ void fpu_init_image(struct svm_vcpu *sv);
 void fpu_save(struct svm_vcpu *sv);
 void fpu_load(struct svm_vcpu *sv);
 bool fpu_set_xcr0(struct vcpu *v, uint32_t index, uint64_t value);
-
-#endif

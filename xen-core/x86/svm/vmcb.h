@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The virtual machine control block: AMD APM vol. 2, appendix B and § 15.5. */
-#ifndef CORE_VMCB_H
-#define CORE_VMCB_H
+#pragma once
 
 #include "hvm/hvm.h"
 #include "types.h"
@@ -103,5 +102,3 @@ _Static_assert(offsetof(struct vmcb, rip) == 0x578, "VMCB layout");
 _Static_assert(offsetof(struct vmcb, rax) == 0x5f8, "VMCB layout");
 _Static_assert(offsetof(struct vmcb, g_pat) == 0x668, "VMCB layout");
 _Static_assert(sizeof(struct vmcb) == 4096, "VMCB layout");
-
-#endif
