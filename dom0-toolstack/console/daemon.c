@@ -9,6 +9,7 @@
 #include "console/console.h"
 #include "console/log.h"
 #include "console/ring.h"
+#include "local/local.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -344,27 +344,6 @@ static void guest_event(struct guest *g)
 
 /* ---- the loop ---- */
 
-/* A daemon that serves already does not lose its place to another one. */
-static int listen_socket(void)
-{
-	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = CONSOLE_SOCKET };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool taken =
-		fd >= 0 && (!connect(fd, (struct sockaddr *)&at, sizeof(at)) || errno == EAGAIN);
-
-	mkdir(CONSOLE_FOLDER, 0700);
-	umask(077);
-	if (!taken)
-		unlink(CONSOLE_SOCKET);
-	else
-		errno = EADDRINUSE;
-	if (taken || fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 16)) {
-		perror("xenconsoled: " CONSOLE_SOCKET);
-		exit(EXIT_FAILURE);
-	}
-	return fd;
-}
-
 /* Takes the events that wait: how many, or a negative errno when the store went away. */
 static int store_events(void)
 {
@@ -571,7 +550,13 @@ int main(int argc, char **argv)
 	if (mkdir(LOG_PARENT, 0755) && errno != EEXIST)
 		perror("xenconsoled: " LOG_PARENT);
 	mkdir(LOG_FOLDER, 0700);
-	listener = listen_socket();
+	mkdir(CONSOLE_FOLDER, 0700);
+	umask(077);
+	listener = local_listen(CONSOLE_SOCKET, 0600);
+	if (listener < 0) {
+		fprintf(stderr, "xenconsoled: " CONSOLE_SOCKET ": %s\n", strerror(-listener));
+		return EXIT_FAILURE;
+	}
 	guests_scan();
 	write_pid(pid_file);
 	if (ready >= 0)

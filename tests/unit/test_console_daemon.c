@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <sys/un.h>
 #include <fcntl.h>
 #include <stdlib.h>
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "support/fake_console.h"
@@ -164,6 +165,24 @@ static void a_second_daemon_is_refused(void **state)
 	assert_int_equal(status_of(daemon), EXIT_SUCCESS);
 }
 
+/* One that was killed still answers for a moment: the next one waits until it does not. */
+static void a_daemon_that_ends_is_waited_for(void **state)
+{
+	pid_t daemon, next;
+
+	daemon = start("-i", NULL);
+	close(view());
+	next = start("-i", NULL);
+	usleep(200000);
+	assert_int_equal(waitpid(next, NULL, WNOHANG), 0);
+	kill(daemon, SIGKILL);
+	assert_int_equal(status_of(daemon), -1);
+	close(view());
+	kill(next, SIGTERM);
+	assert_int_equal(status_of(next), EXIT_SUCCESS);
+	assert_string_equal(said, "");
+}
+
 static void it_serves_until_it_is_told_to_end(void **state)
 {
 	pid_t daemon;
@@ -253,6 +272,7 @@ int main(void)
 		TEST(logs_that_have_no_place_are_told),
 		TEST(what_can_t_be_reached_is_told),
 		TEST(a_second_daemon_is_refused),
+		TEST(a_daemon_that_ends_is_waited_for),
 		TEST(it_serves_until_it_is_told_to_end),
 		TEST(it_ends_when_the_store_does),
 		TEST(it_becomes_a_daemon),

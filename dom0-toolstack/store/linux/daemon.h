@@ -101,8 +101,6 @@ void socket_adopted(struct store_daemon *daemon, void *transport, struct conn *c
 /* Makes a connection of an accepted socket; closes `fd` on failure. */
 int socket_connect(struct store_daemon *daemon, int fd, uint32_t domid, unsigned int flags);
 void sockets_bury(struct store_daemon *daemon);
-/* Creates a listening socket in the daemon's directory. */
-int socket_listen_at(struct store_daemon *daemon, const char *name, mode_t mode);
 int fd_keep(int fd, bool keep);
 
 /* update.c */

@@ -2,16 +2,17 @@
 /* Clients on Unix sockets. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon.h"
+#include "local/local.h"
 
 struct socket_client {
 	struct source source;
@@ -174,32 +175,6 @@ static void listener_ready(struct store_daemon *daemon, struct source *source)
 	}
 }
 
-int socket_listen_at(struct store_daemon *daemon, const char *name, mode_t mode)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd, err;
-
-	if ((size_t)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%s", daemon->run_dir,
-			     name) >= sizeof(addr.sun_path))
-		return -ENAMETOOLONG;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	/* A daemon that serves here does not lose its place to another one. */
-	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)) || errno == EAGAIN) {
-		close(fd);
-		return -EADDRINUSE;
-	}
-	unlink(addr.sun_path);
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || chmod(addr.sun_path, mode) ||
-	    listen(fd, 64)) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	return fd;
-}
-
 static int listener_start(struct store_daemon *daemon, size_t index, int fd)
 {
 	struct listener *listener = &daemon->listeners[index];
@@ -218,12 +193,14 @@ int sockets_listen(struct store_daemon *daemon)
 		const char *name;
 		mode_t mode;
 	} places[2] = { { "socket", 0600 }, { "socket_ro", 0660 } };
+	char path[PATH_MAX];
 	int fd, err;
 
 	if (mkdir(daemon->run_dir, 0755) && errno != EEXIST)
 		return -errno;
 	for (size_t i = 0; i < 2; i++) {
-		fd = socket_listen_at(daemon, places[i].name, places[i].mode);
+		snprintf(path, sizeof(path), "%s/%s", daemon->run_dir, places[i].name);
+		fd = local_listen(path, places[i].mode);
 		if (fd < 0)
 			return fd;
 		err = listener_start(daemon, i, fd);
