@@ -11,7 +11,6 @@
 #include "event/table.h"
 #include "grant/table.h"
 #include "hypercall/hypercall.h"
-#include "lib/errno.h"
 
 #define PAGES  32
 #define WINDOW 64 /* gfns from here to 127 are empty at first */

@@ -12,7 +12,6 @@
 #include "grant/table.h"
 #include "hypercall/control.h"
 #include "hypercall/hypercall.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "mm/frame.h"
 #include "mm/heap.h"

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "x86/acpi.h"
 

@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "lib/cmdline.h"
-#include "lib/errno.h"
 #include "lib/strnum.h"
 #include "support/said.h"
 

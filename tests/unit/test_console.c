@@ -10,7 +10,6 @@
 
 #include "lib/cmdline.h"
 #include "lib/console.h"
-#include "lib/errno.h"
 #include "lib/keyhandler.h"
 #include "lib/printk.h"
 #include "lib/serial.h"

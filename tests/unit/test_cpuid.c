@@ -3,7 +3,6 @@
 #include <string.h>
 #include "support/fake_hvm.h"
 #include "hvm/cpu_features.h"
-#include "lib/errno.h"
 
 #define V(n)	  (&fake_vcpus[n])
 #define NONE	  XEN_CPUID_NO_SUBLEAF

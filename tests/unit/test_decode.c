@@ -9,7 +9,6 @@
 
 #include "hvm/decode.h"
 #include "hvm/emulate.h"
-#include "lib/errno.h"
 
 #define NR INSN_NO_REG
 

@@ -14,7 +14,6 @@
 #include "domain/domain.h"
 #include "hvm/hvm.h"
 #include "lib/cmdline.h"
-#include "lib/errno.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/window.h"

@@ -21,7 +21,6 @@
 #include "hvm/vlapic.h"
 #include "hypercall/hypercall.h"
 #include "lib/bitops.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "mm/core_pages.h"
 #include "mm/frame.h"

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "support/fake_control.h"
-#include "lib/errno.h"
 #include "lib/spinlock.h"
 
 static struct xen_domctl op;

@@ -5,7 +5,6 @@
 #include "support/fake.h"
 #include "event/evtchn.h"
 #include "event/table.h"
-#include "lib/errno.h"
 
 static struct fake_domain *a, *b; /* domids 0 and 1 */
 

@@ -9,7 +9,6 @@
 #include "support/fake.h"
 #include "event/evtchn.h"
 #include "event/table.h"
-#include "lib/errno.h"
 
 #define ARRAY_GFN   10 /* event array pages begin here */
 #define CONTROL_GFN 2

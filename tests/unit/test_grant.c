@@ -10,7 +10,6 @@
 #include "grant/table.h"
 #include "hypercall/hypercall.h"
 #include "hvm/hvm.h"
-#include "lib/errno.h"
 #include "mm/frame.h"
 
 #define PAGES	40

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "hvm/hvm.h"
-#include "lib/errno.h"
 #include "mm/frame.h"
 
 /* The unit's lookups, so that something can happen right after one. */

@@ -2,7 +2,6 @@
 /* REQ core/6, core/8 (hvm_op): parameters and their rights, upcalls, and what is refused. */
 #include <string.h>
 #include "support/fake_hvm.h"
-#include "lib/errno.h"
 
 #define V(n) (&fake_vcpus[n])
 #define ARG  0x2000

@@ -5,7 +5,6 @@
 #include "support/fake_hvm.h"
 #include "hvm/hvm_vcpu.h"
 #include "lib/bitops.h"
-#include "lib/errno.h"
 
 #define V(n) (&fake_vcpus[n])
 

@@ -15,7 +15,6 @@
 #include "hvm/hvm.h"
 #include "hypercall/hypercall.h"
 #include "hypercall/ops.h"
-#include "lib/errno.h"
 #include "x86/time.h"
 
 static struct domain domain;

@@ -10,7 +10,6 @@
 #include "grant/grant.h"
 #include "hypercall/control.h"
 #include "hypercall/hypercall.h"
-#include "lib/errno.h"
 #include "mm/core_pages.h"
 #include "mm/frame.h"
 #include "mm/heap.h"

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/errno.h"
 #include "mm/core_pages.h"
 #include "mm/frame.h"
 #include "mm/guest_walk.h"

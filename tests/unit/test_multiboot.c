@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include "boot/multiboot.h"
-#include "lib/errno.h"
 
 #define MEM_SIZE 0x10000
 #include "support/boot_memory.h"

@@ -9,7 +9,6 @@
 #include <string.h>
 #include "support/sim_machine.h"
 #include "lib/cmdline.h"
-#include "lib/errno.h"
 
 #define SECOND (1000 * MS)
 

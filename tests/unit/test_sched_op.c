@@ -7,7 +7,6 @@
 #include "support/sim_machine.h"
 #include "event/evtchn.h"
 #include "lib/cmdline.h"
-#include "lib/errno.h"
 
 #define EFLAGS_IF (1UL << 9)
 

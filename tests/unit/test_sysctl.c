@@ -7,7 +7,6 @@
 #include "domain/guest_console.h"
 #include "lib/cmdline.h"
 #include "lib/console.h"
-#include "lib/errno.h"
 
 static struct xen_sysctl op;
 static struct xen_platform_op pop;

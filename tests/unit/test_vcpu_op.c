@@ -9,7 +9,6 @@
 #include "event/evtchn.h"
 #include "hvm/vlapic.h"
 #include "lib/cmdline.h"
-#include "lib/errno.h"
 #include "mm/frame.h"
 #include "x86/time.h"
 

@@ -3,7 +3,6 @@
 #include <string.h>
 #include "support/fake_hvm.h"
 #include "lib/bitops.h"
-#include "lib/errno.h"
 
 #define V(n)	   (&fake_vcpus[n])
 

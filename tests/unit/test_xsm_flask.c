@@ -17,7 +17,6 @@
 #include "xen_abi.h"
 #include "bulkhead_abi.h"
 #include "host.h"
-#include "lib/errno.h"
 #include "x86/cpu.h"
 #include "xsm/state.h"
 

@@ -2,7 +2,6 @@
 #include "boot/multiboot.h"
 #include "boot/multiboot_tags.h"
 #include "domain/dom0.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 #include "x86/view.h"
 

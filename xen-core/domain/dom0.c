@@ -9,7 +9,6 @@
 #include "hvm/hvm.h"
 #include "lib/bitops.h"
 #include "lib/cmdline.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/frame.h"

@@ -15,7 +15,6 @@
 #include "hvm/vlapic.h"
 #include "hypercall/hypercall.h"
 #include "lib/bitops.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/frame.h"

@@ -11,7 +11,6 @@
 #include "hvm/hvm.h"
 #include "hvm/vlapic.h"
 #include "lib/bitops.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 #include "x86/time.h"
 

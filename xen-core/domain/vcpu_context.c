@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* VCPUOP_initialise: struct vcpu_hvm_context (xen/hvm/hvm_vcpu.h) made into register state. */
 #include "domain/domain.h"
-#include "lib/errno.h"
 #include "x86/bits.h"
 
 /* Bits of the packed segment attributes. */

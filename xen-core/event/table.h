@@ -15,7 +15,6 @@
 #include "domain/domain.h"
 #include "event/evtchn.h"
 #include "lib/bitops.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 
 #define PORTS_PER_BUCKET 64

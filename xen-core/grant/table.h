@@ -15,7 +15,6 @@
 
 #include "domain/domain.h"
 #include "grant/grant.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 
 #define GRANTS_PER_FRAME    (PAGE_SIZE / sizeof(struct grant_entry_v1))

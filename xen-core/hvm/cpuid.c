@@ -9,7 +9,6 @@
 #include "hvm/cpu_features.h"
 #include "domain/domain.h"
 #include "hvm/cpuid.h"
-#include "lib/errno.h"
 #include "mm/heap.h"
 
 #define NO_SUBLEAF	      XEN_CPUID_NO_SUBLEAF

@@ -2,7 +2,6 @@
 /* Instruction decoder (AMD APM vol. 3, ch. 1 and appendix A). No state, no locks. */
 #include "hvm/decode.h"
 #include "hvm/hvm.h"
-#include "lib/errno.h"
 
 /* The bytes of one instruction and what its prefixes said. */
 struct reader {

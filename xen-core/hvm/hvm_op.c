@@ -4,7 +4,6 @@
  */
 #include "domain/domain.h"
 #include "hvm/hvm.h"
-#include "lib/errno.h"
 #include "mm/guest.h"
 #include "x86/time.h"
 #include "x86/tlb.h"

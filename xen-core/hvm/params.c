@@ -5,7 +5,6 @@
  */
 #include "domain/domain.h"
 #include "hvm/hvm.h"
-#include "lib/errno.h"
 
 enum {
 	SELF_SETS = 1, /* the domain may set its own */

@@ -8,7 +8,6 @@
 #include "hvm/hvm.h"
 #include "hvm/hvm_vcpu.h"
 #include "lib/bitops.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 #include "x86/time.h"
 

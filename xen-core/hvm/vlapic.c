@@ -10,7 +10,6 @@
 #include "hvm/hvm_vcpu.h"
 #include "hvm/cpuid.h"
 #include "lib/bitops.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/heap.h"
 

@@ -5,7 +5,6 @@
 #include "hypercall/control.h"
 #include "hypercall/hypercall.h"
 #include "lib/console.h"
-#include "lib/errno.h"
 #include "mm/guest.h"
 
 #define WRITE_MAX 65536 /* bytes in one call */

@@ -2,7 +2,6 @@
 #include "hypercall/control.h"
 #include "hypercall/hypercall.h"
 #include "lib/bitops.h"
-#include "lib/errno.h"
 #include "mm/guest.h"
 #include "xsm/xsm.h"
 

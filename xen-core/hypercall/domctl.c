@@ -11,7 +11,6 @@
 #include "hvm/vlapic.h"
 #include "hypercall/control.h"
 #include "hypercall/hypercall.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/guest.h"

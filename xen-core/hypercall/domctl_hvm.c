@@ -4,7 +4,6 @@
 #include "hypercall/hypercall.h"
 #include "hvm/cpuid.h"
 #include "hvm/hvm.h"
-#include "lib/errno.h"
 #include "mm/frame.h"
 #include "mm/guest.h"
 #include "mm/heap.h"

@@ -3,7 +3,6 @@
 #include "hypercall/control.h"
 #include "hvm/hvm.h"
 #include "lib/bitops.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/guest.h"
 #include "mm/heap.h"

@@ -6,7 +6,6 @@
 #include "grant/grant.h"
 #include "hvm/hvm.h"
 #include "hypercall/ops.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/guest.h"
 #include "sched/sched.h"

@@ -4,7 +4,6 @@
  * far travels in the upper bits of the command, so that long calls can stop and continue.
  */
 #include "hypercall/control.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/guest.h"

@@ -5,7 +5,6 @@
  */
 #include "grant/grant.h"
 #include "hypercall/control.h"
-#include "lib/errno.h"
 #include "mm/frame.h"
 #include "mm/guest.h"
 #include "xsm/xsm.h"

@@ -3,7 +3,6 @@
 #include "domain/domain.h"
 #include "hypercall/control.h"
 #include "lib/bitops.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 #include "lib/symbols.h"
 #include "mm/guest.h"

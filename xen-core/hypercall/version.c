@@ -5,7 +5,6 @@
  */
 #include "hypercall/control.h"
 #include "lib/cmdline.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 
 #define XEN_MAJOR  4

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Basic types of the core. Address types are single-member structs, so that the compiler tells
+ * Basic types and error numbers of the core. Address types are single-member structs, so that the compiler tells
  * them apart (docs/architecture.md): a guest frame is never mistaken for a machine frame, and a
  * guest pointer is never a C pointer.
  */
@@ -9,6 +9,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/*
+ * Error numbers of the ABI (xen/errno.h), under their usual names. On the host (unit tests) the
+ * C library's are the same numbers.
+ */
+#if __STDC_HOSTED__
+#include <errno.h>
+#else
+#define XEN_ERRNO(name, value) name = value,
+enum {
+#include <xen/errno.h>
+};
+#endif
+
+/*
+ * Internal: the hypercall stopped to let others run and wants to be called again. The vCPU's
+ * instruction pointer stays on the VMMCALL; progress is kept in the arguments (hypercall.h).
+ */
+#define ERESTART_CALL 512
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  (1UL << PAGE_SHIFT)

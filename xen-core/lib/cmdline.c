@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/cmdline.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "lib/strnum.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/serial.h"
-#include "lib/errno.h"
 #include "lib/strnum.h"
 #include "lib/string.h"
 #include "x86/io.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/strnum.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 
 static unsigned int digit_value(char c)

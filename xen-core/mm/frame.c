@@ -8,7 +8,6 @@
  */
 #include "mm/frame.h"
 #include "domain/domain.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/core_pages.h"

@@ -10,7 +10,6 @@
 #include "mm/guest.h"
 #include "domain/domain.h"
 #include "hvm/hvm.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/window.h"

@@ -2,7 +2,6 @@
 /* See guest_walk.h. Formats: AMD APM vol. 2 chapter 5. */
 #include "mm/guest_walk.h"
 #include "domain/domain.h"
-#include "lib/errno.h"
 #include "mm/window.h"
 #include "x86/bits.h"
 

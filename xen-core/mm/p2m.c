@@ -8,7 +8,6 @@
  */
 #include "mm/p2m.h"
 #include "domain/domain.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "mm/frame.h"
 #include "x86/bits.h"

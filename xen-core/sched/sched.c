@@ -12,7 +12,6 @@
  */
 #include "sched/runqueue.h"
 #include "lib/cmdline.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/heap.h"

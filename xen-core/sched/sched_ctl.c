@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Parameters of the scheduler: affinity, weights, caps, rate limit; and the debug key's dump. */
 #include "sched/runqueue.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "x86/time.h"
 

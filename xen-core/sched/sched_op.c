@@ -4,7 +4,6 @@
 #include "event/evtchn.h"
 #include "hvm/hvm.h"
 #include "lib/bitops.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "sched/runqueue.h"
 #include "x86/bits.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See apic.h. AMD APM vol. 2 chapter 16. */
 #include "x86/apic.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "x86/acpi.h"
 #include "x86/io.h"

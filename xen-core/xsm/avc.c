@@ -5,7 +5,6 @@
  * core runs to completion on a CPU: its own cache needs no lock.
  */
 #include "state.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "lib/spinlock.h"
 #include "mm/heap.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Policy at boot: the module, and the option flask=. */
 #include "state.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Security contexts: validity, comparison, text ("user:role:type:s0:c0.c3,c5-s1"). */
 #include "policy.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 

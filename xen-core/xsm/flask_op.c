@@ -3,7 +3,6 @@
 #include "xen_abi.h"
 #include "bulkhead_abi.h"
 #include "state.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/guest.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The questions that the core asks (xsm.h), put as source, target and permission. */
 #include "state.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 
 const struct xsm_label xsm_label_io = { .sid = XSM_SID_DOMIO, .domid = 0x7ff1, .serial = ~0UL };

@@ -2,7 +2,6 @@
 /* A binary policy: memory, the reader's numbers and sets, the header, and names of the core's. */
 #include "reader.h"
 #include "xsm.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/heap.h"

@@ -5,7 +5,6 @@
  * before it is taken. One operation at a time replaces the state (xsm_changing).
  */
 #include "state.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "lib/spinlock.h"
 #include "lib/string.h"

@@ -9,7 +9,6 @@
 #include "hvm/vlapic.h"
 #include "lib/cmdline.h"
 #include "lib/console.h"
-#include "lib/errno.h"
 #include "lib/keyhandler.h"
 #include "lib/printk.h"
 #include "lib/symbols.h"

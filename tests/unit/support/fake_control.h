@@ -6,7 +6,6 @@
 #include "hvm/cpuid.h"
 #include "hypercall/hypercall.h"
 #include "hypercall/ops.h"
-#include "lib/errno.h"
 #include "sched/sched.h"
 
 #define ARG	  0x1000UL /* where arguments lie in the caller's memory */

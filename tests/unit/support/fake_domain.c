@@ -5,7 +5,6 @@
 #include "fake.h"
 #include "hvm/hvm.h"
 #include "hypercall/hypercall.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 
 static struct fake_domain domains[FAKE_DOMAINS];

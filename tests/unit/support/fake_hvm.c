@@ -6,7 +6,6 @@
 #include "event/evtchn.h"
 #include "hypercall/hypercall.h"
 #include "lib/bitops.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "mm/heap.h"
 #include "x86/time.h"

@@ -6,7 +6,6 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/window.h"
-#include "lib/errno.h"
 
 #define MFN_BASE 0x100UL
 

@@ -6,7 +6,6 @@
 #include "sim_machine.h"
 #include "event/evtchn.h"
 #include "lib/cmdline.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "mm/heap.h"
 #include "x86/time.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Why the guest stopped, and what is done about it (AMD APM vol. 2, appendix C). */
 #include "hypercall/hypercall.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "mm/p2m.h"
 #include "sched/sched.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A vCPU's register state: at reset, and as the HVM save record has it. */
 #include "hvm/vlapic.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 #include "x86/regs.h"
 #include "x86/svm/svm.h"

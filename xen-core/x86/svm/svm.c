@@ -2,7 +2,6 @@
 /* AMD SVM: what the CPU has, switching it on, a vCPU's control block, entering it, and the table. */
 #include "x86/svm/svm.h"
 #include "hvm/vlapic.h"
-#include "lib/errno.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/frame.h"
