@@ -133,22 +133,6 @@ static void read_roles(struct reader *r)
 	}
 }
 
-/* Transitions by file name, which Xen's objects don't have: checked and passed over. */
-static void read_name_transitions(struct reader *r)
-{
-	uint32_t n;
-
-	if (r->p->version < 25)
-		return;
-	for (n = read_count(r, 21); n-- && !r->failed;) {
-		read_name(r, read32(r));
-		symbol_value(r, SYM_TYPES);
-		symbol_value(r, SYM_TYPES);
-		symbol_value(r, SYM_CLASSES);
-		symbol_value(r, SYM_TYPES);
-	}
-}
-
 static void read_context(struct reader *r, struct context *c)
 {
 	size_t at = r->pos;
@@ -266,7 +250,8 @@ void read_rules(struct reader *r)
 	read_rule_list(r, 0);
 	read_conditionals(r);
 	read_roles(r);
-	read_name_transitions(r);
+	if (r->p->version >= 25 && read32(r))
+		reader_fail_at(r, "it has transitions by file name", r->pos - 4);
 	read_ocontexts(r);
 	check_initial_sids(r);
 	read_range_transitions(r);
