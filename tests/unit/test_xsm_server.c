@@ -36,7 +36,7 @@ static void set_booleans(bool b0, bool b1)
 {
 	policy->boolean[value(SYM_BOOLS, "b0")] = b0;
 	policy->boolean[value(SYM_BOOLS, "b1")] = b1;
-	policy_cond_eval(policy, policy->boolean, cond);
+	policy_cond_eval(policy, cond);
 }
 
 static struct av access(const char *source, const char *target, const char *tclass)
@@ -219,23 +219,19 @@ static void type_rules_give_contexts(void **state)
 	set_booleans(false, true);
 }
 
-static void classes_have_defaults(void **state)
+/* What the policy says of new objects (default_user, default_role …), nobody follows; nor does Xen. */
+static void defaults_of_classes_are_passed_over(void **state)
 {
-	const char *t = "second_u:one_r:b_t:s0", *u = "first_u:two_r:b_t:s1:c0-s2:c0";
+	static const char *const classes[] = { "grant", "mmu", "hvm", "shadow", "event", "argo" };
+	size_t i;
 
 	(void)state;
-	/* grant: user of the target, role and type of the source, its low level. */
-	assert_string_equal(becomes(A2, t, "grant", RULE_TRANSITION), "second_u:one_r:a_t:s0");
-	/* mmu: all of the target, its high level. */
-	assert_string_equal(becomes(A2, u, "mmu", RULE_TRANSITION), "first_u:two_r:b_t:s2:c0");
-	assert_string_equal(becomes(A2, u, "hvm", RULE_TRANSITION),
-			    "first_u:object_r:b_t:s2:c0,c1");
-	assert_string_equal(becomes(A2, u, "shadow", RULE_TRANSITION),
-			    "first_u:object_r:b_t:s1:c0");
-	assert_string_equal(becomes(A, u, "event", RULE_CHANGE),
-			    "first_u:object_r:b_t:s1:c0-s2:c0");
-	assert_string_equal(becomes(A2, u, "argo", RULE_CHANGE),
-			    "first_u:object_r:b_t:s0-s2:c0,c1");
+	for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+		assert_string_equal(becomes(A2, "second_u:one_r:b_t:s0", classes[i], RULE_CHANGE),
+				    "first_u:object_r:b_t:s0");
+		assert_string_equal(becomes(A2, "second_u:one_r:b_t:s0", classes[i], RULE_MEMBER),
+				    "second_u:object_r:b_t:s0");
+	}
 }
 
 static bool may_change(const char *from, const char *to, const char *by)
@@ -343,7 +339,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(audit_rules_are_known),
 		cmocka_unit_test(conditionals_follow_booleans),
 		cmocka_unit_test(type_rules_give_contexts),
-		cmocka_unit_test(classes_have_defaults),
+		cmocka_unit_test(defaults_of_classes_are_passed_over),
 		cmocka_unit_test(changes_are_validated),
 		cmocka_unit_test(contexts_are_checked),
 		cmocka_unit_test(contexts_are_compared),

@@ -4,8 +4,6 @@
 #include "lib/printk.h"
 #include "lib/string.h"
 
-#define OBJECT_R 1 /* the role of objects: goes with every user and type */
-
 const enum policy_symbols context_table[CONTEXT_PARTS] = { SYM_USERS, SYM_ROLES, SYM_TYPES };
 
 bool level_dominates(const struct mls_level *a, const struct mls_level *b)

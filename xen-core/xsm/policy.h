@@ -16,6 +16,7 @@
 #define POLICY_CAT_WORDS (POLICY_CATS / 64)
 #define SYMBOLS_MAX	 0xffff /* in a table */
 #define CONTEXT_PARTS	 3
+#define OBJECT_R	 1  /* the role of objects: goes with every user and type */
 #define POLICY_DEPTH	 32 /* stack of constraint and conditional expressions, chain of bounds */
 
 /* Set of symbols: those with bit value - 1. */
@@ -112,8 +113,6 @@ struct policy_class {
 	struct class_perms perms; /* with those of its common */
 	uint32_t constraints, validatetrans;
 	struct constraint *constraint, *validate;
-	uint32_t default_user, default_role, default_type; /* 1: source, 2: target */
-	uint32_t default_range;				   /* 1 … 6 */
 };
 
 struct policy_role {

@@ -104,6 +104,7 @@ static void read_class(struct reader *r, const char *name, const uint32_t *head)
 {
 	struct policy_class *c = &r->p->class[symtab_add(r, SYM_CLASSES, name, head[2], false)];
 	const char *common;
+	uint32_t i;
 
 	if (head[1]) {
 		common = read_name(r, head[1]);
@@ -118,15 +119,8 @@ static void read_class(struct reader *r, const char *name, const uint32_t *head)
 	c->constraint = read_constraints(r, c->constraints, EXPR_CONSTRAINT);
 	c->validatetrans = read_count(r, 8);
 	c->validate = read_constraints(r, c->validatetrans, EXPR_VALIDATETRANS);
-	if (r->p->version >= 28) {
-		c->default_user = read32(r);
-		c->default_role = read32(r);
-		c->default_range = read32(r);
-		c->default_type = read32(r);
-	}
-	if (c->default_user > 2 || c->default_role > 2 || c->default_type > 2 ||
-	    c->default_range > 6)
-		reader_fail(r, "a class has unknown defaults");
+	for (i = 0; r->p->version >= 28 && i < 4; i++)
+		read32(r); /* defaults of new objects: Xen takes no notice of them either */
 }
 
 /* Its third number, bounds, is checked by the compiler; so is a user's. */

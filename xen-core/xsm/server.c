@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Decisions of a policy: access vectors, constraints, new contexts. Pure functions of the policy. */
 #include "policy.h"
-#include "lib/string.h"
 
 void policy_cond_eval(const struct policy *p, const uint8_t *booleans, uint8_t *cond)
 {
@@ -95,27 +94,10 @@ void policy_access(const struct policy *p, const uint8_t *cond, const struct con
 	apply_bounds(p, cond, source, target, tclass, av);
 }
 
-/* Without a rule: by the class's default, or like its source (a domain), or at its low level. */
-static struct mls_range default_range(const struct policy *p, const struct context *source,
-				      const struct context *target, uint32_t tclass, uint32_t kind)
-{
-	uint32_t d = p->class[tclass].default_range;
-	struct mls_range range = d > 3 ? target->range : source->range;
-
-	if (kind == RULE_MEMBER || (!d && tclass != p->class_of[XSM_CLASS_DOMAIN]))
-		return (struct mls_range) { source->range.low, source->range.low };
-	if (d % 3 == 1)
-		range.high = range.low;
-	else if (d % 3 == 2)
-		range.low = range.high;
-	return range;
-}
-
 void policy_new_context(const struct policy *p, const uint8_t *cond, const struct context *source,
 			const struct context *target, uint32_t tclass, uint32_t kind,
 			struct context *out)
 {
-	const struct policy_class *c = &p->class[tclass];
 	bool domain = tclass == p->class_of[XSM_CLASS_DOMAIN];
 	uint32_t type = rule_gives(p, cond, source->type, target->type, tclass, kind);
 	uint32_t role = 0, range = 0;
@@ -125,23 +107,21 @@ void policy_new_context(const struct policy *p, const uint8_t *cond, const struc
 				  RULE_ROLE_TRANSITION);
 		range = rule_gives(p, cond, source->type, target->type, tclass, RULE_RANGE);
 	}
-	memset(out, 0, sizeof(*out));
-	out->user = kind == RULE_MEMBER || c->default_user == 2 ? target->user : source->user;
+	/* Without a rule a domain is like its source, all else an object like its target. */
+	*out = (struct context) {
+		.user = kind == RULE_MEMBER ? target->user : source->user,
+		.role = domain ? source->role : OBJECT_R,
+		.type = domain ? source->type : target->type,
+		.range = source->range,
+	};
 	if (role)
 		out->role = role;
-	else if (c->default_role == 1 || (!c->default_role && domain))
-		out->role = source->role;
-	else
-		out->role = c->default_role == 2 ? target->role : 1;
 	if (type)
 		out->type = type;
-	else if (c->default_type == 1 || (!c->default_type && domain))
-		out->type = source->type;
-	else
-		out->type = target->type;
-	if (p->mls)
-		out->range =
-			range ? p->range[range] : default_range(p, source, target, tclass, kind);
+	if (range)
+		out->range = p->range[range];
+	else if (!domain || kind == RULE_MEMBER)
+		out->range.high = out->range.low;
 }
 
 bool policy_may_change(const struct policy *p, const struct context *from, const struct context *to,
