@@ -301,23 +301,27 @@ uint32_t sid_seen(uint32_t source, uint32_t target)
 	return seen;
 }
 
-static bool same_range(const struct local_ocon *a, const struct local_ocon *b)
+/* The label given at run time that has a part of @o's range, or NULL. Under the lock. */
+static struct local_ocon *find_overlap(const struct local_ocon *o)
 {
-	return a->kind == b->kind && a->low == b->low && a->high == b->high;
+	struct local_ocon *l;
+
+	for (l = local; l < local + locals; l++)
+		if (l->kind == o->kind && l->low <= o->high && o->low <= l->high)
+			return l;
+	return NULL;
 }
 
 int xsm_add_local(const struct local_ocon *o)
 {
 	int err = 0;
-	uint32_t i;
 
 	spin_lock(&lock);
-	for (i = 0; i < locals; i++)
-		if (local[i].kind == o->kind && local[i].low <= o->high && o->low <= local[i].high)
-			err = -EEXIST;
-	if (!err && locals == XSM_LOCAL_MAX)
+	if (find_overlap(o))
+		err = -EEXIST;
+	else if (locals == XSM_LOCAL_MAX)
 		err = -ENOSPC;
-	if (!err)
+	else
 		local[locals++] = *o;
 	spin_unlock(&lock);
 	if (err == -EEXIST)
@@ -327,18 +331,16 @@ int xsm_add_local(const struct local_ocon *o)
 
 int xsm_del_local(const struct local_ocon *o)
 {
-	int err = -ENOENT;
-	uint32_t i;
+	struct local_ocon *l;
+	bool same;
 
 	spin_lock(&lock);
-	for (i = 0; i < locals && !same_range(&local[i], o); i++)
-		;
-	if (i < locals) {
-		local[i] = local[--locals];
-		err = 0;
-	}
+	l = find_overlap(o);
+	same = l && l->low == o->low && l->high == o->high;
+	if (same)
+		*l = local[--locals];
 	spin_unlock(&lock);
-	return err;
+	return same ? 0 : -ENOENT;
 }
 
 /* A label that starts after @number ends what holds for @number. */
