@@ -22,7 +22,7 @@ static void ask(const struct policy *p, const struct context *s, const struct co
 
 	if (p->conditionals > sizeof(cond))
 		return;
-	policy_cond_eval(p, p->boolean, cond);
+	policy_cond_eval(p, cond);
 	policy_access(p, cond, s, t, tclass, &av);
 	(void)policy_may_change(p, s, t, s, tclass);
 	policy_new_context(p, cond, s, t, tclass, RULE_TRANSITION, &out);

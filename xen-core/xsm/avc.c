@@ -44,6 +44,7 @@ static uint32_t to_ours(const struct policy *p, uint32_t tclass, uint32_t bits, 
 struct av xsm_decide(const struct xsm_state *s, uint32_t source, uint32_t target, uint32_t tclass)
 {
 	const struct policy *p = s->policy;
+	const uint8_t *cond = xsm_booleans(s)->cond;
 	bool unknown = p->unknown == UNKNOWN_ALLOW;
 	const struct context *subject = &sid_entry(s, source)->context;
 	const struct context *object = &sid_entry(s, target & ~SID_OWN)->context;
@@ -51,12 +52,12 @@ struct av xsm_decide(const struct xsm_state *s, uint32_t source, uint32_t target
 	struct context own;
 
 	if (target & SID_OWN) {
-		policy_new_context(p, s->cond, object, subject, p->class_of[XSM_CLASS_DOMAIN],
+		policy_new_context(p, cond, object, subject, p->class_of[XSM_CLASS_DOMAIN],
 				   RULE_TRANSITION, &own);
 		object = context_valid(p, &own) ? &own : object;
 	}
 	if (p->class_of[tclass])
-		policy_access(p, s->cond, subject, object, p->class_of[tclass], &av);
+		policy_access(p, cond, subject, object, p->class_of[tclass], &av);
 	return (struct av) {
 		.allowed = to_ours(p, tclass, av.allowed, unknown),
 		.by_rules = to_ours(p, tclass, av.by_rules, unknown),
@@ -185,18 +186,16 @@ static void note_use(struct avc_entry *e, uint32_t source, uint32_t target, enum
 /* The entry for this question, computed when it is not there. */
 static const struct avc_entry *avc_find(uint32_t source, uint32_t target, enum xsm_perm perm)
 {
-	const struct xsm_state *s = xsm_state();
 	struct avc *avc = this_cpu()->avc;
 	struct avc_entry *e = avc_slot(avc, source, target, perm >> 5);
 
 	avc->lookups++;
 	if (!avc_hit(e, source, target, perm >> 5)) {
 		avc->misses++;
-		*e = (struct avc_entry) {
-			.pair = avc_pair(source, target),
-			.when = avc_pair(perm >> 5, s->seq),
-			.av = xsm_decide(s, source, target, perm >> 5),
-		};
+		/* First the number: what is decided may be newer than that, but never older. */
+		e->when = avc_pair(perm >> 5, __atomic_load_n(&xsm_seq, __ATOMIC_ACQUIRE));
+		e->pair = avc_pair(source, target);
+		e->av = xsm_decide(xsm_state(), source, target, perm >> 5);
 		e->quiet = xsm_log_uses ? 0 : e->av.allowed & ~e->av.auditallow;
 	}
 	if (unlikely(xsm_log_uses) && e->av.allowed >> (perm & 31) & 1)

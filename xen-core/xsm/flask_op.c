@@ -113,7 +113,7 @@ static int op_labels(const struct xsm_label *subj, struct xen_flask_op *op)
 	while (create && c->sid < p->sym[SYM_TYPES].nprim) {
 		if (!context_of_type(p, ++c->sid, &label))
 			continue;
-		policy_access(p, s->cond, &sid_entry(s, subj->sid)->context, &label,
+		policy_access(p, xsm_booleans(s)->cond, &sid_entry(s, subj->sid)->context, &label,
 			      p->class_of[XSM_CLASS_DOMAIN], &av);
 		if (av.allowed & create &&
 		    context_print(p, &label, text, sizeof(text)) < sizeof(text))
@@ -135,7 +135,7 @@ static int op_access(const struct xsm_label *subj, struct xen_flask_op *op)
 	a->allowed = av.allowed;
 	a->audit_allow = av.auditallow;
 	a->audit_deny = av.auditdeny;
-	a->seqno = s ? s->seq : 0;
+	a->seqno = xsm_seq;
 	return 0; /* the tools compare with what they asked for */
 }
 
@@ -190,8 +190,8 @@ static int op_getbool(const struct xsm_label *subj, struct xen_flask_op *op)
 
 	if (value < 0)
 		return value;
-	b->enforcing = s->boolean[value];
-	b->pending = READ_ONCE(s->pending[value]);
+	b->enforcing = xsm_booleans(s)->value[value];
+	b->pending = READ_ONCE(s->policy->boolean[value]);
 	if (!b->size)
 		return 0;
 	return give_text(handle_gva(b->name), &b->size, s->policy->sym[SYM_BOOLS].name[value]);
@@ -200,16 +200,15 @@ static int op_getbool(const struct xsm_label *subj, struct xen_flask_op *op)
 static int op_setbool(const struct xsm_label *subj, struct xen_flask_op *op)
 {
 	struct xen_flask_boolean *b = &op->u.boolean;
-	struct xsm_state *s = xsm_state();
+	const struct xsm_state *s = xsm_state();
 	int value = find_boolean(s, b), err;
 
 	if (value < 0)
 		return value;
-	s->pending[value] = !!b->new_value;
+	s->policy->boolean[value] = !!b->new_value;
 	err = b->commit ? xsm_commit_booleans() : 0;
-	s = xsm_state();
-	b->enforcing = s->boolean[value];
-	b->pending = s->pending[value];
+	b->enforcing = s->booleans->value[value];
+	b->pending = s->policy->boolean[value];
 	b->size = 0;
 	return err;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A binary policy in memory, and what can be asked of it. Format: as Debian's checkpolicy writes
- * it for the target Xen, versions 24 and 30. A policy never changes once it is read.
+ * it for the target Xen, versions 24 and 30. Once it is read, only its booleans change.
  */
 #pragma once
 
@@ -92,9 +92,8 @@ struct expr {
 	} * node;
 };
 
-/* What an expression is about: a conditional needs the first, a constraint the others. */
+/* What an expression is about: a conditional needs the policy alone. */
 struct expr_facts {
-	const uint8_t *boolean;
 	const struct policy *policy;
 	const struct context *source, *target;
 	const struct context *third; /* who makes the change, for validatetrans */
@@ -183,7 +182,7 @@ struct policy {
 	struct policy_role *role;
 	struct policy_type *type;
 	struct policy_user *user;
-	uint8_t *boolean;	 /* values in the file */
+	uint8_t *boolean; /* values in the file; what is set later holds when it is committed */
 	struct mls_level *level; /* categories that go with each sensitivity */
 	uint32_t rules, rule_mask;
 	struct rule *rule;
@@ -261,10 +260,10 @@ int context_parse(const struct policy *p, const char *text, struct context *c);
 size_t context_print(const struct policy *p, const struct context *c, char *buf, size_t size);
 
 /*
- * server.c: decisions. @cond has a byte for each conditional: 1 true, 0 false. @tclass is the
- * policy's number, 1 … classes.
+ * server.c: decisions. @cond has a byte for each conditional: 1 true, 0 false, as follows from the
+ * policy's booleans. @tclass is the policy's number, 1 … classes.
  */
-void policy_cond_eval(const struct policy *p, const uint8_t *booleans, uint8_t *cond);
+void policy_cond_eval(const struct policy *p, uint8_t *cond);
 void policy_access(const struct policy *p, const uint8_t *cond, const struct context *source,
 		   const struct context *target, uint32_t tclass, struct av *av);
 /* @kind: RULE_TRANSITION, RULE_MEMBER or RULE_CHANGE. @out may be a context that is not valid. */

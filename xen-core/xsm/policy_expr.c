@@ -160,7 +160,7 @@ static bool has_name(const struct expr_node *n, const struct expr_facts *f)
 static bool leaf_holds(const struct expr_node *n, const struct expr_facts *f)
 {
 	if (n->type == EXPR_BOOL)
-		return f->boolean[n->of];
+		return f->policy->boolean[n->of];
 	if (n->type == EXPR_NAMES)
 		return has_name(n, f);
 	return n->of >= CEXPR_L1L2 ? compare_levels(n, &f->source->range, &f->target->range)

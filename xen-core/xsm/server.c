@@ -2,9 +2,9 @@
 /* Decisions of a policy: access vectors, constraints, new contexts. Pure functions of the policy. */
 #include "policy.h"
 
-void policy_cond_eval(const struct policy *p, const uint8_t *booleans, uint8_t *cond)
+void policy_cond_eval(const struct policy *p, uint8_t *cond)
 {
-	const struct expr_facts facts = { .boolean = booleans };
+	const struct expr_facts facts = { .policy = p };
 	uint32_t i;
 
 	for (i = 0; i < p->conditionals; i++)

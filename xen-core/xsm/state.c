@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The state in force and its replacement; SIDs; labels of hardware. Locks: LOCK_XSM for adding a SID,
- * for putting a new state in place, and for labels given at run time, all short; memory is allocated
- * before it is taken. One operation at a time replaces the state (xsm_changing).
+ * What is in force and its replacement; SIDs; labels of hardware. Locks: LOCK_XSM for adding a SID,
+ * for putting a new policy in force, and for labels given at run time, all short; memory is allocated
+ * before it is taken. One operation at a time changes what is in force (xsm_changing).
  */
 #include "state.h"
 #include "lib/printk.h"
@@ -20,11 +20,23 @@ static uint32_t locals;
 
 static struct spinlock lock = SPINLOCK_INIT(LOCK_XSM);
 
-static uint32_t hash_context(const struct context *c)
+static void booleans_free(struct epoch_node *n)
 {
-	uint32_t h = c->user * 31 + c->role * 131 + c->type * 2654435761U + c->range.low.sens;
+	xfree(container_of(n, struct xsm_booleans, epoch));
+}
 
-	return (h ^ h >> 16 ^ (uint32_t)c->range.low.cat[0]) % XSM_SID_BUCKETS;
+/* The booleans as @p has them now. */
+static struct xsm_booleans *booleans_new(const struct policy *p)
+{
+	size_t n = p->sym[SYM_BOOLS].nprim + 1;
+	struct xsm_booleans *b = xzalloc(sizeof(*b) + n + p->conditionals);
+
+	if (!b)
+		return NULL;
+	memcpy(b->value, p->boolean, n);
+	b->cond = b->value + n;
+	policy_cond_eval(p, b->cond);
+	return b;
 }
 
 static void state_free(struct epoch_node *n)
@@ -32,48 +44,30 @@ static void state_free(struct epoch_node *n)
 	struct xsm_state *s = container_of(n, struct xsm_state, epoch);
 	uint32_t i;
 
-	for (i = 1; !s->passed_on && i <= s->sids; i++)
+	for (i = 1; i <= s->sids; i++)
 		xfree(s->entry[i]);
-	if (!s->passed_on)
-		policy_free(s->policy);
+	policy_free(s->policy);
+	xfree(s->booleans);
 	xfree(s);
 }
 
-/*
- * A state that follows @old, with no SIDs yet: with its pending booleans when the policy stays, else
- * with those of its booleans that the new policy has too.
- */
-static struct xsm_state *state_new(struct policy *p, const struct xsm_state *old)
+/* Gives @p those values in force of @old's booleans that it has too. */
+static void keep_booleans(struct policy *p, const struct xsm_state *old)
 {
 	const struct symtab *bools = &p->sym[SYM_BOOLS];
-	uint32_t n = bools->nprim + 1, i, was;
-	struct xsm_state *s = xzalloc(sizeof(*s) + 2 * n + p->conditionals);
+	uint32_t i, was;
 
-	if (!s)
-		return NULL;
-	s->policy = p;
-	s->boolean = s->bytes;
-	s->pending = s->bytes + n;
-	s->cond = s->bytes + 2 * n;
-	for (i = 1; i < n; i++) {
-		was = old ? symbol_find(&old->policy->sym[SYM_BOOLS], bools->name[i],
-					strlen(bools->name[i]))
-			  : 0;
-		if (!was)
-			s->boolean[i] = p->boolean[i];
-		else
-			s->boolean[i] = old->policy == p ? old->pending[was] : old->boolean[was];
+	for (i = 1; i <= bools->nprim; i++) {
+		was = symbol_find(&old->policy->sym[SYM_BOOLS], bools->name[i],
+				  strlen(bools->name[i]));
+		if (was)
+			p->boolean[i] = old->booleans->value[was];
 	}
-	memcpy(s->pending, s->boolean, n);
-	policy_cond_eval(s->policy, s->boolean, s->cond);
-	s->seq = old ? old->seq + 1 : 1;
-	s->seq += !s->seq;
-	return s;
 }
 
 /* An entry for the context @c, or for @text, which means @c under policy @p. */
 static struct sid_entry *entry_new(const struct policy *p, const char *text,
-				   const struct context *c, bool valid)
+				   const struct context *c)
 {
 	size_t size = 1 + (text ? strlen(text) : context_print(p, c, NULL, 0));
 	struct sid_entry *e = xzalloc(sizeof(*e) + size);
@@ -81,7 +75,6 @@ static struct sid_entry *entry_new(const struct policy *p, const char *text,
 	if (!e)
 		return NULL;
 	e->context = *c;
-	e->valid = valid;
 	if (text)
 		memcpy(e->text, text, size);
 	else
@@ -91,13 +84,8 @@ static struct sid_entry *entry_new(const struct policy *p, const char *text,
 
 static void sid_insert(struct xsm_state *s, struct sid_entry *e)
 {
-	uint32_t *bucket = &s->bucket[hash_context(&e->context)], sid = s->sids + 1;
-
-	s->entry[sid] = e;
-	e->next = *bucket;
-	__atomic_store_n(&s->sids, sid, __ATOMIC_RELEASE);
-	if (e->valid)
-		__atomic_store_n(bucket, sid, __ATOMIC_RELEASE);
+	s->entry[s->sids + 1] = e;
+	__atomic_store_n(&s->sids, s->sids + 1, __ATOMIC_RELEASE);
 }
 
 /* Brings @s, which nobody else uses yet, up to the SIDs that @old has. 0 or -ENOMEM. */
@@ -116,8 +104,7 @@ static int state_follow(struct xsm_state *s, const struct xsm_state *old)
 		else
 			c = context_parse(s->policy, text, &parsed) ? NULL : &parsed;
 		e = entry_new(s->policy, text,
-			      c ? c : policy_initial_context(s->policy, XSM_SID_UNLABELED),
-			      c || !text);
+			      c ? c : policy_initial_context(s->policy, XSM_SID_UNLABELED));
 		if (!e)
 			return -ENOMEM;
 		sid_insert(s, e);
@@ -125,75 +112,69 @@ static int state_follow(struct xsm_state *s, const struct xsm_state *old)
 	return 0;
 }
 
-/* Gives @s the SIDs of @old, which has the same policy. Under the lock: @old gets no more of them. */
-static void state_inherit(struct xsm_state *s, const struct xsm_state *old)
-{
-	memcpy(s->entry, old->entry, sizeof(s->entry));
-	memcpy(s->bucket, old->bucket, sizeof(s->bucket));
-	s->sids = old->sids;
-}
-
 /*
- * Puts a new state with @p, which is the old one's or a new one, in force, when no SID has been added
- * to the old one meanwhile. A new policy is freed with its last state, or by the caller on failure.
+ * Puts @s, which has nothing but a policy, in force, when no SID has been added to the old one
+ * meanwhile. 0 or -ENOMEM.
  */
-static int state_replace(struct policy *p)
+static int state_replace(struct xsm_state *s)
 {
-	struct xsm_state *old = xsm_state(), *s = state_new(p, old);
-	bool same = old && old->policy == p, done;
+	struct xsm_state *old = xsm_state();
+	bool done;
 
-	if (!s)
-		return -ENOMEM;
+	if (old)
+		keep_booleans(s->policy, old);
+	s->booleans = booleans_new(s->policy);
 	do {
-		if (!same && state_follow(s, old)) {
-			s->policy = NULL;
-			state_free(&s->epoch);
+		if (!s->booleans || state_follow(s, old))
 			return -ENOMEM;
-		}
 		spin_lock(&lock);
-		if (same)
-			state_inherit(s, old);
-		done = !old || s->sids >= old->sids;
-		if (done) {
+		done = !old || s->sids == old->sids;
+		if (done)
 			__atomic_store_n(&xsm_state_ptr, s, __ATOMIC_RELEASE);
-			__atomic_store_n(&xsm_seq, s->seq, __ATOMIC_RELEASE);
-		}
 		spin_unlock(&lock);
 	} while (!done);
-	if (old) {
-		old->passed_on = same;
+	__atomic_add_fetch(&xsm_seq, 1, __ATOMIC_RELEASE);
+	if (old)
 		epoch_defer(&old->epoch, state_free);
-	}
 	return 0;
 }
 
 int xsm_load(const void *data, size_t len)
 {
 	struct policy_error why = { "there is no memory for it", 0 };
-	struct policy *p;
-	int err = policy_read(data, len, &p, &why);
+	struct xsm_state *s = xzalloc(sizeof(*s));
+	int err = s ? policy_read(data, len, &s->policy, &why) : -ENOMEM;
 
-	if (!err && policy_lacks_names(p) && p->unknown == UNKNOWN_REJECT) {
+	if (!err && policy_lacks_names(s->policy) && s->policy->unknown == UNKNOWN_REJECT) {
 		why = (struct policy_error) { "it lacks permissions, and says to reject then",
 					      POLICY_FLAGS_AT };
 		err = -EINVAL;
 	}
-	err = err ? err : state_replace(p);
+	err = err ? err : state_replace(s);
 	if (err) {
 		printk(KERN_ERR "FLASK: policy refused: %s, at byte %zu of %zu\n", why.text, why.at,
 		       len);
-		policy_free(p);
+		if (s)
+			state_free(&s->epoch);
 		return err;
 	}
 	printk(KERN_INFO "FLASK: policy version %u in force: %u types, %u rules, %u SIDs, %s\n",
-	       p->version, p->sym[SYM_TYPES].nprim, p->rules, xsm_state()->sids,
+	       s->policy->version, s->policy->sym[SYM_TYPES].nprim, s->policy->rules, s->sids,
 	       xsm_enforcing ? "enforcing" : "permissive");
 	return 0;
 }
 
 int xsm_commit_booleans(void)
 {
-	return state_replace(xsm_state()->policy);
+	struct xsm_state *s = xsm_state();
+	struct xsm_booleans *old = s->booleans, *new = booleans_new(s->policy);
+
+	if (!new)
+		return -ENOMEM;
+	__atomic_store_n(&s->booleans, new, __ATOMIC_RELEASE);
+	__atomic_add_fetch(&xsm_seq, 1, __ATOMIC_RELEASE);
+	epoch_defer(&old->epoch, booleans_free);
+	return 0;
 }
 
 bool sid_exists(uint32_t sid)
@@ -212,13 +193,13 @@ const struct sid_entry *sid_entry(const struct xsm_state *s, uint32_t sid)
 
 static uint32_t sid_find(const struct xsm_state *s, const struct context *c)
 {
-	uint32_t sid = __atomic_load_n(&s->bucket[hash_context(c)], __ATOMIC_ACQUIRE), found = 0;
+	uint32_t end = __atomic_load_n(&s->sids, __ATOMIC_ACQUIRE), sid;
 
-	/* The lowest one, so that initial SIDs are preferred. */
-	for (; sid; sid = s->entry[sid]->next)
+	/* The lowest one: an initial SID rather than a label that means unlabeled now. */
+	for (sid = 1; sid <= end; sid++)
 		if (context_equal(&s->entry[sid]->context, c))
-			found = sid;
-	return found;
+			return sid;
+	return 0;
 }
 
 int sid_of_context(const struct xsm_state *s, const struct context *c, uint32_t *sid)
@@ -231,7 +212,7 @@ int sid_of_context(const struct xsm_state *s, const struct context *c, uint32_t 
 	*sid = sid_find(s, c);
 	if (*sid)
 		return 0;
-	e = entry_new(s->policy, NULL, c, true);
+	e = entry_new(s->policy, NULL, c);
 	if (!e)
 		return -ENOMEM;
 	spin_lock(&lock);
@@ -283,7 +264,7 @@ int sid_new(uint32_t source, uint32_t target, uint32_t tclass, uint32_t kind, ui
 
 	if (!s->policy->class_of[tclass])
 		return -EINVAL;
-	policy_new_context(s->policy, s->cond, &sid_entry(s, source)->context,
+	policy_new_context(s->policy, xsm_booleans(s)->cond, &sid_entry(s, source)->context,
 			   &sid_entry(s, target)->context, s->policy->class_of[tclass], kind, &c);
 	if (context_valid(s->policy, &c))
 		return sid_of_context(s, &c, sid);

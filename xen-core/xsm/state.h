@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is in force: the policy, its SIDs, its booleans. A state never changes while it is in force
- * but for SIDs that are added; a new one takes its place at once, and the old one is freed when no
- * CPU can hold it any more. Reading takes no lock.
+ * What is in force: the policy with its SIDs, and its booleans. Another policy or a commit of booleans
+ * takes its place at once; what was in force is freed when no CPU can hold it any more. SIDs are only
+ * added. Reading takes no lock.
  */
 #pragma once
 
@@ -11,31 +11,29 @@
 #include "x86/epoch.h"
 #include "xsm.h"
 
-#define XSM_SIDS_MAX	4096
-#define XSM_SID_BUCKETS 256
-#define CONTEXT_MAX	4096 /* bytes of a context's text from a guest, with its terminator */
-#define XSM_LOCAL_MAX	256  /* labels of hardware given at run time */
+#define XSM_SIDS_MAX  4096
+#define CONTEXT_MAX   4096 /* bytes of a context's text from a guest, with its terminator */
+#define XSM_LOCAL_MAX 256  /* labels of hardware given at run time */
 
 struct sid_entry {
-	struct context context; /* that of unlabeled when @valid is not set */
-	bool valid;		/* its text is a context of the policy */
-	uint32_t next;		/* next SID in its bucket */
+	struct context context; /* that of unlabeled when the policy does not know the text */
 	char text[];
+};
+
+/* The booleans in force, and what follows from them. */
+struct xsm_booleans {
+	struct epoch_node epoch;
+	uint8_t *cond;	 /* value of each conditional */
+	uint8_t value[]; /* [1 … ], then those of cond */
 };
 
 struct xsm_state {
 	struct epoch_node epoch;
-	uint32_t seq; /* never 0 */
-	struct policy *policy;
-	bool passed_on;	  /* policy and SIDs' entries: the next state has them, and frees them */
-	uint8_t *boolean; /* [1 … ] */
-	uint8_t *pending; /* booleans to be committed; by who has xsm_changing */
-	uint8_t *cond;	  /* value of each conditional */
+	struct policy *policy; /* with the booleans to be committed; by who has xsm_changing */
+	struct xsm_booleans *booleans;
 	/* SIDs are given out once, and have the same text in every state that follows. */
 	uint32_t sids; /* the highest one; grows under the lock, read without */
 	struct sid_entry *entry[XSM_SIDS_MAX + 1];
-	uint32_t bucket[XSM_SID_BUCKETS];
-	uint8_t bytes[];
 };
 
 /* A label of hardware that was given at run time. */
@@ -45,7 +43,7 @@ struct local_ocon {
 };
 
 extern struct xsm_state *xsm_state_ptr;
-extern uint32_t xsm_seq;  /* that of the state in force */
+extern uint32_t xsm_seq;  /* grows after each change of what is in force */
 extern bool xsm_changing; /* by an operation: one at a time */
 extern bool xsm_enforcing, xsm_disabled;
 extern bool xsm_log_uses; /* each permission that a rule gives is logged when it is first used */
@@ -54,6 +52,11 @@ extern bool xsm_log_uses; /* each permission that a rule gives is logged when it
 static inline struct xsm_state *xsm_state(void)
 {
 	return __atomic_load_n(&xsm_state_ptr, __ATOMIC_ACQUIRE);
+}
+
+static inline const struct xsm_booleans *xsm_booleans(const struct xsm_state *s)
+{
+	return __atomic_load_n(&s->booleans, __ATOMIC_ACQUIRE);
 }
 
 /* Replaces policy, or booleans, when xsm_changing has been taken. 0 or -errno. */
@@ -108,7 +111,7 @@ bool avc_allows(uint32_t source, uint32_t target, enum xsm_perm perm);
 
 struct avc_entry {
 	uint64_t pair;	/* source, target */
-	uint64_t when;	/* class, sequence number of the state that it was computed from */
+	uint64_t when;	/* class, xsm_seq before it was computed */
 	uint32_t quiet; /* allowed, and no message wanted */
 	struct av av;
 };

@@ -69,7 +69,7 @@ static void load(const char *name)
 	conditions = calloc(policy->conditionals + 1, 1);
 	if (!conditions)
 		die("out of memory");
-	policy_cond_eval(policy, policy->boolean, conditions);
+	policy_cond_eval(policy, conditions);
 }
 
 static void set_boolean(const char *text)
@@ -80,7 +80,7 @@ static void set_boolean(const char *text)
 	if (!b || (strcmp(eq, "=0") && strcmp(eq, "=1")))
 		die("%s: not NAME=0 or NAME=1 of a boolean", text);
 	policy->boolean[b] = eq[1] == '1';
-	policy_cond_eval(policy, policy->boolean, conditions);
+	policy_cond_eval(policy, conditions);
 }
 
 void find_context(const char *name, struct context *c)

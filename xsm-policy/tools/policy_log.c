@@ -103,12 +103,12 @@ static void print_booleans(const struct record *r)
 
 	for (i = 1; i <= policy->sym[SYM_BOOLS].nprim; i++) {
 		policy->boolean[i] ^= 1;
-		policy_cond_eval(policy, policy->boolean, conditions);
+		policy_cond_eval(policy, conditions);
 		if (allowed(&r->source, &r->target, r->tclass) & r->bit)
 			printf("  The boolean %s=%u would allow it.\n",
 			       policy->sym[SYM_BOOLS].name[i], policy->boolean[i]);
 		policy->boolean[i] ^= 1;
-		policy_cond_eval(policy, policy->boolean, conditions);
+		policy_cond_eval(policy, conditions);
 	}
 }
 
