@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * VIRQs: who is told of what. Per-vCPU ones belong to each vCPU; global ones go to the domain that
- * was made their handler (XEN_DOMCTL_set_virq_handler), else to Dom0. The handlers' references are
- * exchanged atomically; a VIRQ that is on its way to the former handler is harmless there.
+ * was made their handler (XEN_DOMCTL_set_virq_handler), else to Dom0. A VIRQ that is on its way to the
+ * former handler is harmless there.
  */
 #include "event/table.h"
 
-static struct domain *virq_handler[NR_VIRQS];
+static domid_t virq_handler[NR_VIRQS];
 
 /* Per xen/xen.h's list: V. and G.; the architecture's and the unused ones count as global. */
 bool virq_is_global(uint32_t virq)
@@ -17,9 +17,7 @@ bool virq_is_global(uint32_t virq)
 
 static struct domain *handler_of(uint32_t virq)
 {
-	struct domain *d = __atomic_load_n(&virq_handler[virq], __ATOMIC_ACQUIRE);
-
-	return d ? d : domain_lookup(0);
+	return domain_lookup(READ_ONCE(virq_handler[virq]));
 }
 
 bool virq_may_bind(const struct domain *d, uint32_t virq)
@@ -29,17 +27,9 @@ bool virq_may_bind(const struct domain *d, uint32_t virq)
 
 int evtchn_set_virq_handler(struct domain *d, uint32_t virq)
 {
-	struct domain *old;
-
-	if (virq >= NR_VIRQS || !virq_is_global(virq) || virq == VIRQ_ARGO)
+	if (virq >= NR_VIRQS || !virq_is_global(virq) || virq == VIRQ_ARGO || domain_is_dying(d))
 		return -EINVAL;
-	if (READ_ONCE(virq_handler[virq]) == d)
-		return 0;
-	if (domain_is_dying(d) || !domain_get(d))
-		return -EINVAL;
-	old = __atomic_exchange_n(&virq_handler[virq], d, __ATOMIC_SEQ_CST);
-	if (old)
-		domain_put(old);
+	(void)__atomic_exchange_n(&virq_handler[virq], d->id, __ATOMIC_SEQ_CST);
 	/* It may have begun to die since; its destruction may have cleared its handlers already. */
 	if (domain_is_dying(d)) {
 		virq_handlers_clear(d);
@@ -51,11 +41,10 @@ int evtchn_set_virq_handler(struct domain *d, uint32_t virq)
 void virq_handlers_clear(struct domain *d)
 {
 	for (unsigned int i = 0; i < NR_VIRQS; i++) {
-		struct domain *expect = d;
+		domid_t expect = d->id;
 
-		if (__atomic_compare_exchange_n(&virq_handler[i], &expect, NULL, false,
-						__ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-			domain_put(d);
+		(void)__atomic_compare_exchange_n(&virq_handler[i], &expect, 0, false,
+						  __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 	}
 }
 
@@ -70,9 +59,10 @@ void evtchn_raise_virq_vcpu(struct vcpu *v, unsigned int virq)
 
 void evtchn_raise_virq_global(unsigned int virq)
 {
-	struct domain *d = handler_of(virq);
-
+	const struct domain *d = handler_of(virq);
 	/* Global ones are kept with vCPU 0, whichever vCPU is told. */
-	if (d && d->max_vcpus && d->vcpu && d->vcpu[0])
-		evtchn_raise_virq_vcpu(d->vcpu[0], virq);
+	struct vcpu *v = d ? domain_vcpu(d, 0) : NULL;
+
+	if (v)
+		evtchn_raise_virq_vcpu(v, virq);
 }
