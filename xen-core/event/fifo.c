@@ -233,11 +233,14 @@ static int pin(struct domain *d, struct guest_area *area, uint64_t gfn, uint32_t
 }
 
 /* Pins the page of a control block. The vCPU must not have one. */
-static int control_set(struct domain *d, struct fifo_vcpu *q, uint64_t gfn, uint32_t offset)
+static int control_set(struct domain *d, struct evtchn_fifo *f,
+		       const struct evtchn_init_control *op)
 {
+	struct fifo_vcpu *q = &f->vcpu[op->vcpu];
 	struct guest_area area = { 0 };
 
-	if (q->control.size || pin(d, &area, gfn, offset, sizeof(struct evtchn_fifo_control_block)))
+	if (q->control.size ||
+	    pin(d, &area, op->control_gfn, op->offset, sizeof(struct evtchn_fifo_control_block)))
 		return -EINVAL;
 	spin_lock(&q->lock);
 	q->control = area;
@@ -254,11 +257,11 @@ static void save_pending(const struct domain *d)
 	for_each_port (t, port, 1, t->valid) {
 		struct evtchn *chn = evtchn_lookup(t, port);
 
-		evtchn_lock(chn);
+		spin_lock_nested(&chn->lock);
 		/* One that was sent since the change has been saved already. */
 		if (two_level_pending(d, port))
 			chn->saved = 1;
-		evtchn_unlock(chn);
+		spin_unlock(&chn->lock);
 	}
 }
 
@@ -275,31 +278,11 @@ static struct evtchn_fifo *fifo_create(const struct domain *d)
 	return f;
 }
 
-/* The table is locked. */
-static int init_control(struct domain *d, const struct evtchn_init_control *op)
-{
-	struct evtchn_fifo *f = d->evtchn->fifo;
-	int rc;
-
-	if (f)
-		return control_set(d, &f->vcpu[op->vcpu], op->control_gfn, op->offset);
-	/* The first control block: everything switches over. */
-	f = fifo_create(d);
-	if (!f)
-		return -ENOMEM;
-	rc = control_set(d, &f->vcpu[op->vcpu], op->control_gfn, op->offset);
-	if (rc) {
-		xfree(f);
-		return rc;
-	}
-	__atomic_store_n(&d->evtchn->fifo, f, __ATOMIC_SEQ_CST);
-	save_pending(d);
-	return 0;
-}
-
 int fifo_init_control(struct domain *d, void *arg)
 {
 	struct evtchn_init_control *op = arg;
+	struct evtchn_table *t = d->evtchn;
+	struct evtchn_fifo *f;
 	int rc;
 
 	op->link_bits = EVTCHN_FIFO_LINK_BITS;
@@ -307,9 +290,16 @@ int fifo_init_control(struct domain *d, void *arg)
 		return -ENOENT;
 	if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || op->offset % 8)
 		return -EINVAL;
-	spin_lock(&d->evtchn->lock);
-	rc = init_control(d, op);
-	spin_unlock(&d->evtchn->lock);
+	spin_lock(&t->lock);
+	f = t->fifo ? t->fifo : fifo_create(d);
+	rc = f ? control_set(d, f, op) : -ENOMEM;
+	if (rc && !t->fifo) {
+		xfree(f);
+	} else if (!t->fifo) { /* the first control block: everything switches over */
+		__atomic_store_n(&t->fifo, f, __ATOMIC_SEQ_CST);
+		save_pending(d);
+	}
+	spin_unlock(&t->lock);
 	return rc;
 }
 
@@ -322,13 +312,13 @@ static void raise_saved(const struct evtchn_table *t, port_t first)
 		struct evtchn *chn = evtchn_lookup(t, port);
 		bool saved;
 
-		evtchn_lock(chn);
+		spin_lock_nested(&chn->lock);
 		saved = chn->saved;
 		chn->saved = 0;
 		if (saved)
 			evtchn_raise(chn);
 		else
-			evtchn_unlock(chn);
+			spin_unlock(&chn->lock);
 	}
 }
 
