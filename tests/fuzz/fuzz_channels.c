@@ -218,6 +218,14 @@ static void die(struct fake_domain *f)
 			p2m_unmap(&f->d.p2m, (gfn_t) { i }, 0);
 }
 
+static void send_from(struct fake_domain *f, port_t port)
+{
+	struct evtchn *chn = evtchn_lookup(f->d.evtchn, port);
+
+	if (chn)
+		evtchn_send(chn);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -248,7 +256,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			if (what >> 4 == 15)
 				fake_epoch_run();
 			else
-				evtchn_send(&f->d, byte());
+				send_from(f, byte());
 			break;
 		}
 		if (fake_windows_open)

@@ -602,7 +602,7 @@ static void send_to_other(struct vcpu *v)
 {
 	(void)v;
 	fake_unblock_hook = NULL;
-	assert_int_equal(evtchn_send(&a->d, poll_other), 0);
+	assert_int_equal(evtchn_send(evtchn_lookup(a->d.evtchn, poll_other)), 0);
 }
 
 /* Events for two that wait, each for its own port: while one of them is being woken the other's comes. */
@@ -688,7 +688,7 @@ static unsigned int race_stop;
 static void *race_sender(void *data)
 {
 	while (!__atomic_load_n(&race_stop, __ATOMIC_RELAXED))
-		evtchn_send(&a->d, race_port);
+		evtchn_send(evtchn_lookup(a->d.evtchn, race_port));
 	return data;
 }
 
@@ -737,7 +737,7 @@ static void *close_often(void *data)
 		int n = data == &closer[1];
 
 		pthread_barrier_wait(closer[n].begin);
-		evtchn_close(closer[n].d, closer[n].port);
+		evtchn_close(evtchn_lookup(closer[n].d->evtchn, closer[n].port));
 		pthread_barrier_wait(closer[n].end);
 	}
 	return data;

@@ -38,7 +38,7 @@ int bind_interdomain(struct domain *d, void *arg)
 	if (!rchn)
 		return -EINVAL;
 	spin_lock(&d->evtchn->lock);
-	evtchn_lock(rchn);
+	spin_lock_nested(&rchn->lock);
 	rc = rchn->binding == ((uint64_t)d->id << 16 | EVTCHN_UNBOUND) ? 0 : -EINVAL;
 	if (!rc)
 		rc = xsm_evtchn_interdomain(&d->label, &rd->label, rchn->sid, &sid);
@@ -48,7 +48,7 @@ int bind_interdomain(struct domain *d, void *arg)
 		chn = evtchn_lookup(d->evtchn, op->local_port);
 		__atomic_store_n(&rchn->binding, evtchn_bind_to(chn), __ATOMIC_RELEASE);
 	}
-	evtchn_unlock(rchn);
+	spin_unlock(&rchn->lock);
 	spin_unlock(&d->evtchn->lock);
 	/* Events sent before the port was bound are lost: as the ABI says, one is made up for them. */
 	if (!rc)

@@ -63,13 +63,13 @@ int evtchn_port_bind(struct domain *d, uint64_t binding, uint32_t sid, uint32_t 
 
 	if (rc)
 		return rc;
-	evtchn_lock(chn);
+	spin_lock_nested(&chn->lock);
 	chn->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
 	chn->saved = 0;
 	chn->vcpu = (uint8_t)vcpu;
 	WRITE_ONCE(chn->sid, sid);
 	__atomic_store_n(&chn->binding, binding, __ATOMIC_RELEASE);
-	evtchn_unlock(chn);
+	spin_unlock(&chn->lock);
 	*out = chn->port;
 	return 0;
 }
@@ -80,22 +80,22 @@ int evtchn_port_bind(struct domain *d, uint64_t binding, uint32_t sid, uint32_t 
  */
 static void unbind_peer(const struct evtchn *chn, struct evtchn *peer)
 {
-	evtchn_lock(peer);
+	spin_lock_nested(&peer->lock);
 	if (peer->binding == evtchn_bind_to(chn))
 		WRITE_ONCE(peer->binding, (uint64_t)chn->domain->id << 16 | EVTCHN_UNBOUND);
-	evtchn_unlock(peer);
+	spin_unlock(&peer->lock);
 }
 
 /* The table is locked: the port can't be taken again before its peer has been unbound. */
-static int close_locked(struct domain *d, struct evtchn *chn)
+static int close_locked(struct evtchn_table *t, struct evtchn *chn)
 {
-	struct evtchn_table *t = d->evtchn;
+	struct domain *d = chn->domain;
 	unsigned int b = chn->port / PORTS_PER_BUCKET;
 	uint64_t binding;
 
 	if (evtchn_state(READ_ONCE(chn->binding)) == EVTCHN_FREE)
 		return -EINVAL;
-	evtchn_lock(chn);
+	spin_lock_nested(&chn->lock);
 	binding = chn->binding;
 	if (t->fifo)
 		fifo_clear_pending(t->fifo, chn->port);
@@ -105,7 +105,7 @@ static int close_locked(struct domain *d, struct evtchn *chn)
 	chn->vcpu = 0;
 	WRITE_ONCE(chn->binding, EVTCHN_FREE);
 	WRITE_ONCE(chn->sid, 0);
-	evtchn_unlock(chn);
+	spin_unlock(&chn->lock);
 	if (evtchn_state(binding) == EVTCHN_VIRQ)
 		WRITE_ONCE(d->vcpu[binding >> 32]->virq_port[(binding >> 16) & 0xffff], 0);
 	if (evtchn_state(binding) == EVTCHN_INTERDOMAIN)
@@ -115,16 +115,14 @@ static int close_locked(struct domain *d, struct evtchn *chn)
 	return 0;
 }
 
-int evtchn_close(struct domain *d, port_t port)
+int evtchn_close(struct evtchn *chn)
 {
-	struct evtchn *chn = evtchn_lookup(d->evtchn, port);
+	struct evtchn_table *t = chn->domain->evtchn;
 	int rc;
 
-	if (!chn)
-		return -EINVAL;
-	spin_lock(&d->evtchn->lock);
-	rc = close_locked(d, chn);
-	spin_unlock(&d->evtchn->lock);
+	spin_lock(&t->lock);
+	rc = close_locked(t, chn);
+	spin_unlock(&t->lock);
 	return rc;
 }
 
@@ -158,11 +156,11 @@ static int op_status(struct domain *cur, void *arg)
 	chn = evtchn_lookup(d->evtchn, op->port);
 	if (!chn)
 		return -EINVAL;
-	evtchn_lock(chn);
+	spin_lock_nested(&chn->lock);
 	rc = xsm_evtchn_status(&cur->label, &d->label, chn->sid);
 	if (!rc)
 		describe(chn, op);
-	evtchn_unlock(chn);
+	spin_unlock(&chn->lock);
 	return rc;
 }
 
@@ -178,7 +176,7 @@ static int op_bind_vcpu(struct domain *d, void *arg)
 	chn = evtchn_lookup(d->evtchn, op->port);
 	if (!chn)
 		return -EINVAL;
-	evtchn_lock(chn);
+	spin_lock_nested(&chn->lock);
 	binding = chn->binding;
 	if (evtchn_state(binding) == EVTCHN_UNBOUND ||
 	    evtchn_state(binding) == EVTCHN_INTERDOMAIN ||
@@ -186,7 +184,7 @@ static int op_bind_vcpu(struct domain *d, void *arg)
 		chn->vcpu = (uint8_t)op->vcpu;
 		rc = 0;
 	}
-	evtchn_unlock(chn);
+	spin_unlock(&chn->lock);
 	return rc;
 }
 
@@ -201,22 +199,21 @@ static int op_set_priority(struct domain *d, void *arg)
 		return -ENOSYS;
 	if (op->priority > EVTCHN_FIFO_PRIORITY_MIN)
 		return -EINVAL;
-	evtchn_lock(chn);
+	spin_lock_nested(&chn->lock);
 	chn->priority = op->priority & 0xf;
-	evtchn_unlock(chn);
+	spin_unlock(&chn->lock);
 	return 0;
 }
 
 /* Closes up to @budget ports in use; true when there are none left. Concurrent calls help each other. */
-static bool close_all(struct domain *d, unsigned int budget)
+static bool close_all(const struct evtchn_table *t, unsigned int budget)
 {
-	const struct evtchn_table *t = d->evtchn;
 	port_t port;
 
 	for_each_port (t, port, 1, READ_ONCE(t->valid)) {
 		if (!budget--)
 			return false;
-		evtchn_close(d, port);
+		evtchn_close(evtchn_lookup(t, port));
 	}
 	return true;
 }
@@ -234,7 +231,7 @@ static int op_reset(struct domain *cur, void *arg)
 		return rc;
 	if (d != cur && READ_ONCE(d->controller_pauses) == 0)
 		return -EINVAL;
-	while (!close_all(d, PORTS_PER_BUCKET))
+	while (!close_all(d->evtchn, PORTS_PER_BUCKET))
 		if (hypercall_preempt())
 			return -ERESTART_CALL;
 	spin_lock(&d->evtchn->lock);
@@ -262,7 +259,7 @@ static const struct {
 	uint8_t size;
 	bool writes;
 	int (*fn)(struct domain *cur, void *arg);
-	int (*port_fn)(struct domain *cur, port_t port);
+	int (*port_fn)(struct evtchn *chn);
 } ops[] = {
 	OP(alloc_unbound, true, bind_unbound),
 	OP(bind_interdomain, true, bind_interdomain),
@@ -284,14 +281,17 @@ long evtchn_op(unsigned int cmd, gva_t arg)
 {
 	struct domain *cur = current_domain();
 	union evtchn_arg op;
+	struct evtchn *chn;
 	int rc;
 
 	if (cmd >= ARRAY_SIZE(ops) || !ops[cmd].size)
 		return -ENOSYS;
 	if (guest_read(&op, arg, ops[cmd].size))
 		return -EFAULT;
-	if (ops[cmd].port_fn)
-		return ops[cmd].port_fn(cur, op.port);
+	if (ops[cmd].port_fn) {
+		chn = evtchn_lookup(cur->evtchn, op.port);
+		return chn ? ops[cmd].port_fn(chn) : -EINVAL;
+	}
 	rc = ops[cmd].fn ? ops[cmd].fn(cur, &op) : -EINVAL;
 	if (rc == 0 && ops[cmd].writes && guest_write(arg, &op, ops[cmd].size))
 		rc = -EFAULT;
@@ -330,7 +330,7 @@ bool evtchn_destroy(struct domain *d, unsigned int budget)
 	/* Whoever was taking a port when the domain began to die is done after this. */
 	spin_lock(&t->lock);
 	spin_unlock(&t->lock);
-	if (!close_all(d, budget) || READ_ONCE(t->in_use))
+	if (!close_all(t, budget) || READ_ONCE(t->in_use))
 		return false;
 	spin_lock(&t->lock);
 	fifo_destroy(d);

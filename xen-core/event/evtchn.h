@@ -37,13 +37,6 @@ void evtchn_raise_virq_global(unsigned int virq);
 int evtchn_set_virq_handler(struct domain *d, uint32_t virq);
 
 /*
- * EVTCHNOP_send and EVTCHNOP_unmask on @port of @d. 0; -EINVAL: no such port, or one that can't
- * be sent on; -EPERM: policy.
- */
-int evtchn_send(struct domain *d, port_t port);
-int evtchn_unmask(struct domain *d, port_t port);
-
-/*
  * 2-level: an event of @v is pending when its vcpu_info says so. Whether the vCPU has an event to
  * take now: evtchn_upcall_pending set and upcall not masked (HVM guests: pending is enough).
  */

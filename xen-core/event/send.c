@@ -47,7 +47,7 @@ void evtchn_raise(struct evtchn *chn)
 	bool newly = false;
 
 	notify = f ? fifo_set_pending(f, chn, &newly) : two_level_set_pending(chn, &newly);
-	evtchn_unlock(chn);
+	spin_unlock(&chn->lock);
 	if (notify)
 		hvm_event_pending(notify);
 	if (newly && unlikely(READ_ONCE(t->polled)))
@@ -56,25 +56,21 @@ void evtchn_raise(struct evtchn *chn)
 
 void evtchn_deliver(struct evtchn *chn, uint64_t expect)
 {
-	evtchn_lock(chn);
+	spin_lock_nested(&chn->lock);
 	if (likely(chn->binding == expect))
 		evtchn_raise(chn);
 	else
-		evtchn_unlock(chn);
+		spin_unlock(&chn->lock);
 }
 
-int evtchn_send(struct domain *d, port_t port)
+int evtchn_send(struct evtchn *chn)
 {
-	struct evtchn *chn = evtchn_lookup(d->evtchn, port);
-	uint64_t binding;
+	uint64_t binding = __atomic_load_n(&chn->binding, __ATOMIC_ACQUIRE);
 	int rc;
 
-	if (unlikely(!chn))
-		return -EINVAL;
-	binding = __atomic_load_n(&chn->binding, __ATOMIC_ACQUIRE);
 	switch (evtchn_state(binding)) {
 	case EVTCHN_INTERDOMAIN:
-		rc = xsm_evtchn_send(&d->label, READ_ONCE(chn->sid));
+		rc = xsm_evtchn_send(&chn->domain->label, READ_ONCE(chn->sid));
 		if (unlikely(rc))
 			return rc;
 		evtchn_deliver(evtchn_peer_of(binding), evtchn_bind_to(chn));
@@ -89,18 +85,15 @@ int evtchn_send(struct domain *d, port_t port)
 	}
 }
 
-int evtchn_unmask(struct domain *d, port_t port)
+int evtchn_unmask(struct evtchn *chn)
 {
-	struct evtchn *chn = evtchn_lookup(d->evtchn, port);
 	struct evtchn_fifo *f;
 	struct vcpu *notify;
 
-	if (!chn)
-		return -EINVAL;
-	evtchn_lock(chn);
-	f = READ_ONCE(d->evtchn->fifo);
+	spin_lock_nested(&chn->lock);
+	f = READ_ONCE(chn->domain->evtchn->fifo);
 	notify = f ? fifo_unmask(f, chn) : two_level_unmask(chn);
-	evtchn_unlock(chn);
+	spin_unlock(&chn->lock);
 	if (notify)
 		hvm_event_pending(notify);
 	return 0;

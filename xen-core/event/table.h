@@ -94,16 +94,6 @@ static inline struct evtchn *evtchn_lookup(const struct evtchn_table *t, port_t 
 	for ((port) = find_next_bit((t)->used, (end), (from)); (port) < (end); \
 	     (port) = find_next_bit((t)->used, (end), (port) + 1))
 
-static inline void evtchn_lock(struct evtchn *chn)
-{
-	spin_lock_nested(&chn->lock);
-}
-
-static inline void evtchn_unlock(struct evtchn *chn)
-{
-	spin_unlock(&chn->lock);
-}
-
 /*
  * Marks @v's vcpu_info and tells whether the vCPU must be notified (it was not marked before).
  * @info is open.
@@ -134,8 +124,13 @@ int bind_interdomain(struct domain *cur, void *arg);
 int bind_virq(struct domain *cur, void *arg);
 int bind_ipi(struct domain *cur, void *arg);
 
-/* Closes @port of @d: 0, or -EINVAL. */
-int evtchn_close(struct domain *d, port_t port);
+/*
+ * Operations on a port of the caller. Close: 0, or -EINVAL when it is free. Send: 0; -EINVAL: a port that
+ * can't be sent on; -EPERM: policy. Unmask: 0.
+ */
+int evtchn_close(struct evtchn *chn);
+int evtchn_send(struct evtchn *chn);
+int evtchn_unmask(struct evtchn *chn);
 
 /* Forgets @d as the handler of global VIRQs. */
 void virq_handlers_clear(struct domain *d);
