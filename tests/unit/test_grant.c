@@ -860,10 +860,6 @@ static void test_init(void **state)
 		assert_int_equal(fake_heap_blocks, blocks);
 	}
 	fake_alloc_budget = -1;
-	assert_true(grant_destroy(&f->d, 1));
-	grant_dump();
-	fake_current(m, 0);
-	assert_int_equal(copy_flags(7, 1, 0, DOMID_SELF, 10, 0, 8, FROM_GRANT), GNTST_bad_gntref);
 	fake_domain_hide(f);
 }
 

@@ -325,8 +325,6 @@ bool evtchn_destroy(struct domain *d, unsigned int budget)
 {
 	struct evtchn_table *t = d->evtchn;
 
-	if (!t)
-		return true;
 	/* Whoever was taking a port when the domain began to die is done after this. */
 	spin_lock(&t->lock);
 	spin_unlock(&t->lock);
@@ -355,5 +353,5 @@ void evtchn_free(struct domain *d)
 
 unsigned int evtchn_in_use(const struct domain *d)
 {
-	return d->evtchn ? READ_ONCE(d->evtchn->in_use) : 0;
+	return READ_ONCE(d->evtchn->in_use);
 }

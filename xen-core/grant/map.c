@@ -26,7 +26,7 @@ static bool maptrack_grow(struct grant_table *gt)
 	return true;
 }
 
-/* A free handle, busy from now on, for a grant of @rd; MAPTRACK_NONE: there is none. */
+/* A free handle, busy from now on, that takes over a reference to @rd; MAPTRACK_NONE: there is none. */
 static grant_handle_t maptrack_get(struct grant_table *gt, struct domain *rd)
 {
 	grant_handle_t handle = MAPTRACK_NONE;
@@ -44,9 +44,11 @@ static grant_handle_t maptrack_get(struct grant_table *gt, struct domain *rd)
 	return handle;
 }
 
+/* Gives back @handle and the reference to its granter. */
 static void maptrack_put(struct grant_table *gt, grant_handle_t handle)
 {
 	struct maptrack *entry = maptrack_entry(gt, handle);
+	struct domain *rd = entry->granter;
 
 	spin_lock(&gt->maptrack_lock);
 	entry->granter = NULL;
@@ -54,17 +56,16 @@ static void maptrack_put(struct grant_table *gt, grant_handle_t handle)
 	entry->ref = gt->maptrack_free;
 	gt->maptrack_free = handle;
 	spin_unlock(&gt->maptrack_lock);
+	domain_put(rd);
 }
 
 /* The mapping @handle, made with @flags, is gone, or nobody can use it any more. */
 static void mapping_end(struct grant_table *gt, grant_handle_t handle, uint32_t flags)
 {
 	const struct maptrack *entry = maptrack_entry(gt, handle);
-	struct domain *rd = entry->granter;
 
-	grant_unpin(rd, entry->ref, !(flags & GNTMAP_readonly));
+	grant_unpin(entry->granter, entry->ref, !(flags & GNTMAP_readonly));
 	maptrack_put(gt, handle);
-	domain_put(rd);
 }
 
 static enum p2m_type map_type(uint32_t flags)
@@ -134,17 +135,16 @@ int grant_map(struct domain *d, void *arg, struct copy_state *state)
 		return GNTST_bad_domain;
 	if (map_policy(d, rd, op->flags))
 		return GNTST_permission_denied;
+	if (!domain_get(rd))
+		return GNTST_bad_domain;
 	handle = maptrack_get(d->grant, rd);
-	if (handle == MAPTRACK_NONE)
-		return GNTST_no_space;
-	status = GNTST_bad_domain;
-	if (domain_get(rd)) {
-		status = map_grant(d, rd, op, handle);
-		if (status == GNTST_okay)
-			return GNTST_okay;
+	if (handle == MAPTRACK_NONE) {
 		domain_put(rd);
+		return GNTST_no_space;
 	}
-	maptrack_put(d->grant, handle);
+	status = map_grant(d, rd, op, handle);
+	if (status != GNTST_okay)
+		maptrack_put(d->grant, handle);
 	return status;
 }
 
@@ -202,8 +202,6 @@ bool grant_destroy(struct domain *d, unsigned int budget)
 {
 	struct grant_table *gt = d->grant;
 
-	if (!gt)
-		return true;
 	for (; gt->destroy_next < gt->nr_maptrack; gt->destroy_next++) {
 		uint32_t flags = maptrack_entry(gt, gt->destroy_next)->flags;
 

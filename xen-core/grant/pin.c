@@ -90,7 +90,7 @@ int16_t grant_pin(struct domain *rd, grant_ref_t ref, domid_t to, bool write, bo
 	struct grant_table *gt = rd->grant;
 	int16_t rc;
 
-	if (unlikely(!gt || ref >= grant_entries(gt)))
+	if (unlikely(ref >= grant_entries(gt)))
 		return GNTST_bad_gntref;
 	spin_lock(&gt->lock);
 	rc = pin_locked(rd, ref, to, write, map);

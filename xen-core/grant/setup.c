@@ -7,7 +7,7 @@ static int table_owner(const struct domain *d, domid_t domid, enum xsm_perm perm
 		       struct domain **owner)
 {
 	*owner = domain_lookup_self(domid);
-	if (!*owner || !(*owner)->grant)
+	if (!*owner)
 		return GNTST_bad_domain;
 	return xsm_domain(&d->label, &(*owner)->label, perm) ? GNTST_permission_denied : GNTST_okay;
 }
