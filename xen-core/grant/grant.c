@@ -193,28 +193,17 @@ void grant_free(struct domain *d)
 	d->grant = NULL;
 }
 
-static void dump_domain(const struct domain *d, const struct grant_table *gt)
-{
-	uint32_t mapped = 0;
-
-	for (uint32_t i = 0; i < READ_ONCE(gt->nr_maptrack); i++)
-		mapped += (READ_ONCE(maptrack_entry(gt, i)->flags) & GNTMAP_host_map) != 0;
-	printk("d%u: grant table %u of %u frames, %u mappings of others' grants\n", d->id,
-	       READ_ONCE(gt->nr_frames), gt->max_frames, mapped);
-	for (grant_ref_t ref = 0; ref < grant_entries(gt); ref++) {
-		const struct grant_active *act = grant_active(gt, ref);
-
-		if (grant_in_use(act))
-			printk("  ref %u: d%u reads %u, writes %u, gfn 0x%x\n", ref, act->domid,
-			       act->readers, act->writers, READ_ONCE(grant_shared(gt, ref)->frame));
-	}
-}
-
 void grant_dump(void)
 {
 	struct domain *d;
 
-	for_each_domain (d)
-		if (d->grant)
-			dump_domain(d, d->grant);
+	for_each_domain (d) {
+		for (grant_ref_t ref = 0; ref < grant_entries(d->grant); ref++) {
+			const struct grant_active *act = grant_active(d->grant, ref);
+
+			if (grant_in_use(act))
+				printk("d%u: grant %u: d%u reads %u, writes %u\n", d->id, ref,
+				       act->domid, act->readers, act->writers);
+		}
+	}
 }
