@@ -1,108 +1,78 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * GNTTABOP_copy. Each side is a grant, or a frame of the caller's own. Neighbouring elements of a
- * batch often name the same frame, so a side stays claimed until an element names another one.
- */
+/* GNTTABOP_copy. Each side is a grant, or a frame of the caller's own. */
 #include "grant/table.h"
 #include "mm/window.h"
 
-static void side_release(struct copy_side *side)
-{
-	if (side->claimed && side->gref)
-		grant_unpin(side->domain, (grant_ref_t)side->id, side->write);
-	side->claimed = false;
-}
+struct copy_side {
+	const struct gnttab_copy_ptr *ptr;
+	bool gref, write;
+	struct domain *domain;
+	mfn_t mfn;
+};
 
-/* Whose memory @ptr names. Sets *@changed when that is not what the last element had. */
-static int side_domain(struct copy_side *side, const struct gnttab_copy_ptr *ptr, bool gref,
-		       bool *changed)
+/* Only the caller's own memory is named by frame; a grant of its own is fine too. */
+static int side_domain(struct copy_side *side)
 {
-	/* Only the caller's own memory is named by frame; a grant of its own is fine too. */
-	if (ptr->domid != DOMID_SELF && !gref)
+	if (side->ptr->domid != DOMID_SELF && !side->gref)
 		return GNTST_permission_denied;
-	if (side->domain && side->domid == ptr->domid)
-		return GNTST_okay;
-	side_release(side);
-	side->domain = domain_lookup_self(ptr->domid);
-	side->domid = ptr->domid;
-	*changed = true;
+	side->domain = domain_lookup_self(side->ptr->domid);
 	return side->domain ? GNTST_okay : GNTST_bad_domain;
 }
 
-static int side_claim(const struct domain *d, struct copy_side *side,
-		      const struct gnttab_copy_ptr *ptr, bool gref)
+static int side_claim(const struct domain *d, struct copy_side *side)
 {
-	uint64_t id = gref ? ptr->u.ref : ptr->u.gmfn;
-	int status = GNTST_okay;
-
-	if (side->claimed && side->gref == gref && side->id == id)
-		return GNTST_okay;
-	side_release(side);
-	if (gref) {
-		status = grant_pin(side->domain, (grant_ref_t)id, d->id, side->write, false,
-				   &side->mfn);
-	} else {
-		side->mfn = p2m_ram(&side->domain->p2m, (gfn_t) { id });
-		if (mfn_eq(side->mfn, MFN_INVALID))
-			status = GNTST_bad_page;
-	}
-	side->gref = gref;
-	side->id = id;
-	side->claimed = status == GNTST_okay;
-	return status;
+	if (side->gref)
+		return grant_pin(side->domain, side->ptr->u.ref, d->id, side->write, false,
+				 &side->mfn);
+	side->mfn = p2m_ram(&side->domain->p2m, (gfn_t) { side->ptr->u.gmfn });
+	return mfn_eq(side->mfn, MFN_INVALID) ? GNTST_bad_page : GNTST_okay;
 }
 
-static void copy_bytes(const struct copy_state *s, const struct gnttab_copy *op)
+static void side_release(const struct copy_side *side)
 {
-	uint8_t *from = window_open(s->source.mfn);
-	uint8_t *to = window_open(s->dest.mfn);
+	if (side->gref)
+		grant_unpin(side->domain, side->ptr->u.ref, side->write);
+}
 
-	if (mfn_eq(s->source.mfn, s->dest.mfn))
-		memmove(to + op->dest.offset, to + op->source.offset, op->len);
+/* Both sides are claimed. */
+static int copy_bytes(const struct copy_side *source, const struct copy_side *dest, uint16_t len)
+{
+	uint8_t *from, *to;
+
+	if (source->ptr->offset + len > PAGE_SIZE || dest->ptr->offset + len > PAGE_SIZE)
+		return GNTST_bad_copy_arg;
+	from = window_open(source->mfn);
+	to = window_open(dest->mfn);
+	if (mfn_eq(source->mfn, dest->mfn))
+		memmove(to + dest->ptr->offset, to + source->ptr->offset, len);
 	else
-		memcpy(to + op->dest.offset, from + op->source.offset, op->len);
+		memcpy(to + dest->ptr->offset, from + source->ptr->offset, len);
 	window_close(to);
 	window_close(from);
-}
-
-static int copy_one(const struct domain *d, struct copy_state *s, const struct gnttab_copy *op)
-{
-	bool source_gref = op->flags & GNTCOPY_source_gref,
-	     dest_gref = op->flags & GNTCOPY_dest_gref;
-	bool changed = false;
-	int status;
-
-	status = side_domain(&s->source, &op->source, source_gref, &changed);
-	if (status == GNTST_okay)
-		status = side_domain(&s->dest, &op->dest, dest_gref, &changed);
-	if (status == GNTST_okay && changed &&
-	    xsm_domain(&s->source.domain->label, &s->dest.domain->label, XSM_GRANT__COPY))
-		status = GNTST_permission_denied;
-	if (status == GNTST_okay)
-		status = side_claim(d, &s->source, &op->source, source_gref);
-	if (status == GNTST_okay)
-		status = side_claim(d, &s->dest, &op->dest, dest_gref);
-	if (status != GNTST_okay)
-		return status;
-	if (op->source.offset + op->len > PAGE_SIZE || op->dest.offset + op->len > PAGE_SIZE)
-		return GNTST_bad_copy_arg;
-	copy_bytes(s, op);
 	return GNTST_okay;
 }
 
-int grant_copy(struct domain *d, void *arg, struct copy_state *state)
+int grant_copy(struct domain *d, void *arg)
 {
-	int status = copy_one(d, state, arg);
+	const struct gnttab_copy *op = arg;
+	struct copy_side source = { &op->source, .gref = op->flags & GNTCOPY_source_gref };
+	struct copy_side dest = { &op->dest, .gref = op->flags & GNTCOPY_dest_gref, .write = true };
+	int status = side_domain(&source);
 
+	if (status == GNTST_okay)
+		status = side_domain(&dest);
+	if (status == GNTST_okay &&
+	    xsm_domain(&source.domain->label, &dest.domain->label, XSM_GRANT__COPY))
+		status = GNTST_permission_denied;
+	if (status == GNTST_okay)
+		status = side_claim(d, &source);
 	if (status != GNTST_okay)
-		grant_copy_end(state);
+		return status;
+	status = side_claim(d, &dest);
+	if (status == GNTST_okay) {
+		status = copy_bytes(&source, &dest, op->len);
+		side_release(&dest);
+	}
+	side_release(&source);
 	return status;
-}
-
-void grant_copy_end(struct copy_state *s)
-{
-	side_release(&s->source);
-	side_release(&s->dest);
-	s->source.domain = NULL;
-	s->dest.domain = NULL;
 }

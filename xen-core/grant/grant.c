@@ -16,7 +16,7 @@ struct grant_operation {
 	uint8_t size;	/* bytes */
 	uint8_t status; /* offset of the status */
 	bool single;	/* a list of one only */
-	int (*one)(struct domain *d, void *op, struct copy_state *state);
+	int (*one)(struct domain *d, void *op);
 };
 
 #define OP(name, single, fn)                                                                     \
@@ -44,7 +44,7 @@ static const struct grant_operation operations[] = {
  * at a time, so that those before the bad address are done as they would be without batches.
  */
 static long run_list(const struct grant_operation *op, struct hypercall_args *args,
-		     unsigned int count, struct copy_state *state)
+		     unsigned int count)
 {
 	struct domain *d = current_domain();
 	uint64_t buf[BATCH_BYTES / 8];
@@ -64,7 +64,7 @@ static long run_list(const struct grant_operation *op, struct hypercall_args *ar
 		for (unsigned int i = 0; i < n; i++) {
 			uint8_t *element = (uint8_t *)buf + i * op->size;
 
-			result = op->one(d, element, state);
+			result = op->one(d, element);
 			if (op->status != NO_STATUS)
 				*(int16_t *)(element + op->status) = (int16_t)result;
 		}
@@ -82,9 +82,7 @@ static long run_list(const struct grant_operation *op, struct hypercall_args *ar
 long grant_table_op(struct hypercall_args *args)
 {
 	unsigned int cmd = (unsigned int)args->a[0], count = (unsigned int)args->a[2];
-	struct copy_state state = { .dest.write = true };
 	const struct grant_operation *op;
-	long rc;
 
 	if ((int)count < 0)
 		return -EINVAL;
@@ -95,9 +93,7 @@ long grant_table_op(struct hypercall_args *args)
 		count = 1;
 	else if (op->single && count != 1)
 		return -EINVAL;
-	rc = run_list(op, args, count, &state);
-	grant_copy_end(&state);
-	return rc;
+	return run_list(op, args, count);
 }
 
 static int grow_locked(struct domain *d, uint32_t frames)

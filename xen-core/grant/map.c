@@ -118,7 +118,7 @@ static int map_grant(struct domain *d, struct domain *rd, struct gnttab_map_gran
 	return GNTST_okay;
 }
 
-int grant_map(struct domain *d, void *arg, struct copy_state *state)
+int grant_map(struct domain *d, void *arg)
 {
 	struct gnttab_map_grant_ref *op = arg;
 	grant_handle_t handle;
@@ -183,7 +183,7 @@ static int unmap(struct domain *d, grant_handle_t handle, uint64_t addr, bool re
 	return GNTST_okay;
 }
 
-int grant_unmap(struct domain *d, void *arg, struct copy_state *state)
+int grant_unmap(struct domain *d, void *arg)
 {
 	const struct gnttab_unmap_grant_ref *op = arg;
 
@@ -191,7 +191,7 @@ int grant_unmap(struct domain *d, void *arg, struct copy_state *state)
 }
 
 /* Replacing is a matter of page tables that the core does not keep for its guests. */
-int grant_unmap_and_replace(struct domain *d, void *arg, struct copy_state *state)
+int grant_unmap_and_replace(struct domain *d, void *arg)
 {
 	const struct gnttab_unmap_and_replace *op = arg;
 

@@ -26,7 +26,7 @@ static int frames_list(const struct domain *rd, gva_t list, uint32_t nr)
 	return status;
 }
 
-int grant_setup_table(struct domain *d, void *arg, struct copy_state *state)
+int grant_setup_table(struct domain *d, void *arg)
 {
 	struct gnttab_setup_table *op = arg;
 	struct domain *rd;
@@ -39,7 +39,7 @@ int grant_setup_table(struct domain *d, void *arg, struct copy_state *state)
 	return frames_list(rd, handle_gva(op->frame_list), op->nr_frames);
 }
 
-int grant_query_size(struct domain *d, void *arg, struct copy_state *state)
+int grant_query_size(struct domain *d, void *arg)
 {
 	struct gnttab_query_size *op = arg;
 	struct domain *rd;
@@ -53,7 +53,7 @@ int grant_query_size(struct domain *d, void *arg, struct copy_state *state)
 }
 
 /* Only version 1 is offered; what Xen says of 2 with gnttab=max-ver:1. */
-int grant_set_version(struct domain *d, void *arg, struct copy_state *state)
+int grant_set_version(struct domain *d, void *arg)
 {
 	struct gnttab_set_version *op = arg;
 	uint32_t asked = op->version;
@@ -64,7 +64,7 @@ int grant_set_version(struct domain *d, void *arg, struct copy_state *state)
 	return xsm_domain(&d->label, &d->label, XSM_GRANT__SETUP);
 }
 
-int grant_get_version(struct domain *d, void *arg, struct copy_state *state)
+int grant_get_version(struct domain *d, void *arg)
 {
 	struct gnttab_get_version *op = arg;
 	const struct domain *rd = domain_lookup_self(op->dom);
@@ -89,7 +89,7 @@ static int swap_locked(struct grant_table *gt, grant_ref_t a, grant_ref_t b)
 	return GNTST_okay;
 }
 
-int grant_swap(struct domain *d, void *arg, struct copy_state *state)
+int grant_swap(struct domain *d, void *arg)
 {
 	const struct gnttab_swap_grant_ref *op = arg;
 	struct grant_table *gt = d->grant;

@@ -92,26 +92,13 @@ void grant_unpin(struct domain *rd, grant_ref_t ref, bool write);
 /* Grows @d's table to @frames. -EINVAL: above its limit; -ENOMEM (it may have grown a part). */
 int grant_grow(struct domain *d, uint32_t frames);
 
-/* What GNTTABOP_copy keeps between the elements of a batch: see copy.c. */
-struct copy_side {
-	struct domain *domain;
-	mfn_t mfn;
-	uint64_t id; /* grant reference or gfn */
-	domid_t domid;
-	bool write, gref, claimed;
-};
-struct copy_state {
-	struct copy_side source, dest;
-};
-void grant_copy_end(struct copy_state *state);
-
-/* One element; returns its status, those of the versions 0 or -errno. */
-int grant_map(struct domain *d, void *op, struct copy_state *state);
-int grant_unmap(struct domain *d, void *op, struct copy_state *state);
-int grant_unmap_and_replace(struct domain *d, void *op, struct copy_state *state);
-int grant_copy(struct domain *d, void *op, struct copy_state *state);
-int grant_swap(struct domain *d, void *op, struct copy_state *state);
-int grant_setup_table(struct domain *d, void *op, struct copy_state *state);
-int grant_query_size(struct domain *d, void *op, struct copy_state *state);
-int grant_set_version(struct domain *d, void *op, struct copy_state *state);
-int grant_get_version(struct domain *d, void *op, struct copy_state *state);
+/* One element of a list; returns its status, those of the versions 0 or -errno. */
+int grant_map(struct domain *d, void *op);
+int grant_unmap(struct domain *d, void *op);
+int grant_unmap_and_replace(struct domain *d, void *op);
+int grant_copy(struct domain *d, void *op);
+int grant_swap(struct domain *d, void *op);
+int grant_setup_table(struct domain *d, void *op);
+int grant_query_size(struct domain *d, void *op);
+int grant_set_version(struct domain *d, void *op);
+int grant_get_version(struct domain *d, void *op);
