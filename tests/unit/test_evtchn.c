@@ -764,7 +764,7 @@ static void test_close_against_close(void **state)
 			assert_int_equal(evtchn_in_use(closer[k].d), 0);
 			assert_int_equal(
 				evtchn_lookup(closer[k].d->evtchn, closer[k].port)->binding,
-				EVTCHN_FREE);
+				EVTCHNSTAT_closed);
 		}
 	}
 	for (int i = 0; i < 2; i++)

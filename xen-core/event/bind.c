@@ -19,7 +19,8 @@ int bind_unbound(struct domain *cur, void *arg)
 	if (rc)
 		return rc;
 	spin_lock(&d->evtchn->lock);
-	rc = evtchn_port_bind(d, (uint64_t)remote->id << 16 | EVTCHN_UNBOUND, sid, 0, &op->port);
+	rc = evtchn_port_bind(d, (uint64_t)remote->id << 16 | EVTCHNSTAT_unbound, sid, 0,
+			      &op->port);
 	spin_unlock(&d->evtchn->lock);
 	return rc;
 }
@@ -39,7 +40,7 @@ int bind_interdomain(struct domain *d, void *arg)
 		return -EINVAL;
 	spin_lock(&d->evtchn->lock);
 	spin_lock_nested(&rchn->lock);
-	rc = rchn->binding == ((uint64_t)d->id << 16 | EVTCHN_UNBOUND) ? 0 : -EINVAL;
+	rc = rchn->binding == ((uint64_t)d->id << 16 | EVTCHNSTAT_unbound) ? 0 : -EINVAL;
 	if (!rc)
 		rc = xsm_evtchn_interdomain(&d->label, &rd->label, rchn->sid, &sid);
 	if (!rc)
@@ -86,7 +87,7 @@ int bind_ipi(struct domain *d, void *arg)
 	if (!domain_vcpu(d, op->vcpu))
 		return -ENOENT;
 	spin_lock(&d->evtchn->lock);
-	rc = evtchn_port_bind(d, EVTCHN_IPI, 0, op->vcpu, &op->port);
+	rc = evtchn_port_bind(d, EVTCHNSTAT_ipi, 0, op->vcpu, &op->port);
 	spin_unlock(&d->evtchn->lock);
 	return rc;
 }

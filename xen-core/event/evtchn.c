@@ -82,7 +82,7 @@ static void unbind_peer(const struct evtchn *chn, struct evtchn *peer)
 {
 	spin_lock_nested(&peer->lock);
 	if (peer->binding == evtchn_bind_to(chn))
-		WRITE_ONCE(peer->binding, (uint64_t)chn->domain->id << 16 | EVTCHN_UNBOUND);
+		WRITE_ONCE(peer->binding, (uint64_t)chn->domain->id << 16 | EVTCHNSTAT_unbound);
 	spin_unlock(&peer->lock);
 }
 
@@ -93,7 +93,7 @@ static int close_locked(struct evtchn_table *t, struct evtchn *chn)
 	unsigned int b = chn->port / PORTS_PER_BUCKET;
 	uint64_t binding;
 
-	if (evtchn_state(READ_ONCE(chn->binding)) == EVTCHN_FREE)
+	if (evtchn_state(READ_ONCE(chn->binding)) == EVTCHNSTAT_closed)
 		return -EINVAL;
 	spin_lock_nested(&chn->lock);
 	binding = chn->binding;
@@ -103,12 +103,12 @@ static int close_locked(struct evtchn_table *t, struct evtchn *chn)
 		two_level_clear_pending(d, chn->port);
 	chn->saved = 0;
 	chn->vcpu = 0;
-	WRITE_ONCE(chn->binding, EVTCHN_FREE);
+	WRITE_ONCE(chn->binding, EVTCHNSTAT_closed);
 	WRITE_ONCE(chn->sid, 0);
 	spin_unlock(&chn->lock);
-	if (evtchn_state(binding) == EVTCHN_VIRQ)
+	if (evtchn_state(binding) == EVTCHNSTAT_virq)
 		WRITE_ONCE(d->vcpu[binding >> 32]->virq_port[(binding >> 16) & 0xffff], 0);
-	if (evtchn_state(binding) == EVTCHN_INTERDOMAIN)
+	if (evtchn_state(binding) == EVTCHNSTAT_interdomain)
 		unbind_peer(chn, evtchn_peer_of(binding));
 	t->used[b] &= ~(1UL << (chn->port % PORTS_PER_BUCKET));
 	t->in_use--;
@@ -130,16 +130,16 @@ int evtchn_close(struct evtchn *chn)
 static void describe(const struct evtchn *chn, struct evtchn_status *out)
 {
 	uint64_t binding = READ_ONCE(chn->binding);
-	enum evtchn_state state = evtchn_state(binding);
+	uint32_t state = evtchn_state(binding);
 
 	out->status = state;
 	out->vcpu = chn->vcpu;
-	if (state == EVTCHN_INTERDOMAIN) {
+	if (state == EVTCHNSTAT_interdomain) {
 		out->u.interdomain.dom = evtchn_peer_of(binding)->domain->id;
 		out->u.interdomain.port = evtchn_peer_of(binding)->port;
-	} else if (state == EVTCHN_UNBOUND) {
+	} else if (state == EVTCHNSTAT_unbound) {
 		out->u.unbound.dom = (domid_t)(binding >> 16);
-	} else if (state == EVTCHN_VIRQ) {
+	} else if (state == EVTCHNSTAT_virq) {
 		out->u.virq = (binding >> 16) & 0xffff;
 	}
 }
@@ -178,9 +178,10 @@ static int op_bind_vcpu(struct domain *d, void *arg)
 		return -EINVAL;
 	spin_lock_nested(&chn->lock);
 	binding = chn->binding;
-	if (evtchn_state(binding) == EVTCHN_UNBOUND ||
-	    evtchn_state(binding) == EVTCHN_INTERDOMAIN ||
-	    (evtchn_state(binding) == EVTCHN_VIRQ && virq_is_global((binding >> 16) & 0xffff))) {
+	if (evtchn_state(binding) == EVTCHNSTAT_unbound ||
+	    evtchn_state(binding) == EVTCHNSTAT_interdomain ||
+	    (evtchn_state(binding) == EVTCHNSTAT_virq &&
+	     virq_is_global((binding >> 16) & 0xffff))) {
 		chn->vcpu = (uint8_t)op->vcpu;
 		rc = 0;
 	}

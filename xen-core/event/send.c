@@ -69,16 +69,16 @@ int evtchn_send(struct evtchn *chn)
 	int rc;
 
 	switch (evtchn_state(binding)) {
-	case EVTCHN_INTERDOMAIN:
+	case EVTCHNSTAT_interdomain:
 		rc = xsm_evtchn_send(&chn->domain->label, READ_ONCE(chn->sid));
 		if (unlikely(rc))
 			return rc;
 		evtchn_deliver(evtchn_peer_of(binding), evtchn_bind_to(chn));
 		return 0;
-	case EVTCHN_IPI:
+	case EVTCHNSTAT_ipi:
 		evtchn_deliver(chn, binding);
 		return 0;
-	case EVTCHN_UNBOUND: /* nobody there yet: the event is lost, as the ABI says */
+	case EVTCHNSTAT_unbound: /* nobody there yet: the event is lost, as the ABI says */
 		return 0;
 	default:
 		return -EINVAL;

@@ -17,22 +17,15 @@
 #include "lib/bitops.h"
 #include "lib/string.h"
 
-#define PORTS_PER_BUCKET 64
-
-/*
- * Low bits of a binding, as EVTCHNOP_status says them. The rest tells what the channel is bound to, so
- * that one load tells all.
- */
-enum evtchn_state {
-	EVTCHN_FREE = EVTCHNSTAT_closed,	     /* or port 0, which is never used */
-	EVTCHN_UNBOUND = EVTCHNSTAT_unbound,	     /* bits 16…31: domid that may bind to it */
-	EVTCHN_INTERDOMAIN = EVTCHNSTAT_interdomain, /* address of the peer's struct evtchn */
-	EVTCHN_VIRQ = EVTCHNSTAT_virq,		     /* bits 16…31: the VIRQ; 32…47: the vCPU */
-	EVTCHN_IPI = EVTCHNSTAT_ipi,
-};
+#define PORTS_PER_BUCKET  64
 #define EVTCHN_STATE_MASK 7UL
 
 struct evtchn {
+	/*
+	 * Its state, EVTCHNSTAT_… (port 0 is always closed), in the low bits, and the rest, so that
+	 * one load tells all. Unbound: bits 16…31 are the domid that may bind to it. Interdomain:
+	 * address of the peer's struct evtchn. VIRQ: bits 16…31 are the VIRQ, 32…47 the vCPU.
+	 */
 	uint64_t binding;
 	struct domain *domain; /* whose port this is; never changes */
 	uint32_t sid;	       /* label of the channel (xsm.h); 0 unless unbound or interdomain */
@@ -60,14 +53,14 @@ struct evtchn_table {
 	unsigned long *used; /* a bit for each port that is not free */
 };
 
-static inline enum evtchn_state evtchn_state(uint64_t binding)
+static inline uint32_t evtchn_state(uint64_t binding)
 {
-	return (enum evtchn_state)(binding & EVTCHN_STATE_MASK);
+	return binding & EVTCHN_STATE_MASK;
 }
 
 static inline uint64_t evtchn_bind_to(const struct evtchn *peer)
 {
-	return (uint64_t)(uintptr_t)peer | EVTCHN_INTERDOMAIN;
+	return (uint64_t)(uintptr_t)peer | EVTCHNSTAT_interdomain;
 }
 
 static inline struct evtchn *evtchn_peer_of(uint64_t binding)
@@ -78,7 +71,7 @@ static inline struct evtchn *evtchn_peer_of(uint64_t binding)
 /* What a port of @v's VIRQ @virq is bound to; global VIRQs are vCPU 0's. */
 static inline uint64_t virq_binding(const struct vcpu *v, uint32_t virq)
 {
-	return (uint64_t)v->id << 32 | (uint64_t)virq << 16 | EVTCHN_VIRQ;
+	return (uint64_t)v->id << 32 | (uint64_t)virq << 16 | EVTCHNSTAT_virq;
 }
 
 /* The channel of @port, or NULL. No lock needed. */
