@@ -9,12 +9,9 @@
 	.section .text.svm_enter, "ax"
 	.globl svm_enter
 svm_enter:
-	pushq	%rbp
-	pushq	%rbx
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
+	.irp reg, rbp, rbx, r12, r13, r14, r15
+	pushq	%\reg
+	.endr
 	pushq	%rdx			/* host_addr: 8(%rsp) below */
 	pushq	%rdi			/* regs: 0(%rsp) */
 	movq	%rsi, %rax
@@ -25,14 +22,9 @@ svm_enter:
 	movq	0x18(%rdi), %rbx
 	movq	0x28(%rdi), %rbp
 	movq	0x30(%rdi), %rsi
-	movq	0x40(%rdi), %r8
-	movq	0x48(%rdi), %r9
-	movq	0x50(%rdi), %r10
-	movq	0x58(%rdi), %r11
-	movq	0x60(%rdi), %r12
-	movq	0x68(%rdi), %r13
-	movq	0x70(%rdi), %r14
-	movq	0x78(%rdi), %r15
+	.irp nr, 8, 9, 10, 11, 12, 13, 14, 15
+	movq	\nr * 8(%rdi), %r\nr
+	.endr
 	movq	0x38(%rdi), %rdi
 	vmload	%rax
 	vmrun	%rax
@@ -46,32 +38,19 @@ svm_enter:
 	movq	%rbp, 0x28(%rax)
 	movq	%rsi, 0x30(%rax)
 	movq	%rdi, 0x38(%rax)
-	movq	%r8, 0x40(%rax)
-	movq	%r9, 0x48(%rax)
-	movq	%r10, 0x50(%rax)
-	movq	%r11, 0x58(%rax)
-	movq	%r12, 0x60(%rax)
-	movq	%r13, 0x68(%rax)
-	movq	%r14, 0x70(%rax)
-	movq	%r15, 0x78(%rax)
+	.irp nr, 8, 9, 10, 11, 12, 13, 14, 15
+	movq	%r\nr, \nr * 8(%rax)
+	.endr
 	/* No guest value stays in a register that the core could use by speculation. */
-	xorl	%ecx, %ecx
-	xorl	%edx, %edx
-	xorl	%esi, %esi
-	xorl	%edi, %edi
-	xorl	%r8d, %r8d
-	xorl	%r9d, %r9d
-	xorl	%r10d, %r10d
-	xorl	%r11d, %r11d
+	.irp reg, ecx, edx, esi, edi, r8d, r9d, r10d, r11d
+	xorl	%\reg, %\reg
+	.endr
 	cli
 	stgi
 	popq	%rax
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbx
-	popq	%rbp
+	.irp reg, r15, r14, r13, r12, rbx, rbp
+	popq	%\reg
+	.endr
 	ret
 
 	.section .note.GNU-stack, "", @progbits
