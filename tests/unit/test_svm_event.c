@@ -17,8 +17,8 @@
 #define SOFT(v)	       (EVENT_VALID | EVENT_SOFT << 8 | (v))
 #define DOUBLE	       FAULT_ERR(8)
 /* An exit as soon as the guest takes interrupts; an interrupt that it takes at once. */
-#define VINTR_ASKED(c) (((c)->vintr & VINTR_IRQ) && ((c)->intercept1 & INTERCEPT(VMEXIT_VINTR)))
-#define VINTR_GIVEN(c) (((c)->vintr & VINTR_IRQ) && !((c)->intercept1 & INTERCEPT(VMEXIT_VINTR)))
+#define VINTR_ASKED(c) (((c)->vintr & VINTR_IRQ) && svm_intercepts(c, VMEXIT_VINTR))
+#define VINTR_GIVEN(c) (((c)->vintr & VINTR_IRQ) && !svm_intercepts(c, VMEXIT_VINTR))
 
 static struct domain domain;
 static struct vmcb vmcb;
@@ -79,13 +79,10 @@ static int setup(void **state)
 	return 0;
 }
 
-/* An entry, after an exit that met the delivery of @interrupted: the event to inject; and @offered. */
-static uint64_t prepare(uint64_t interrupted)
+/* An entry: the event to inject; and @offered. */
+static uint64_t enter(void)
 {
-	vmcb.exitintinfo = interrupted;
 	svm_prepare_event(&vcpu);
-	assert_int_equal(vmcb.exitintinfo, 0);
-	assert_int_equal(sv.pending_event, 0);
 	looks = 0;
 	offered = svm_offer_interrupt(&vcpu);
 	assert_int_equal(looks, 1); /* the guest's memory may be looked at each time */
@@ -97,24 +94,37 @@ static uint64_t prepare(uint64_t interrupted)
 	return vmcb.eventinj;
 }
 
-/* The exit after it. */
+/* The exit after it, which may have met the delivery of @interrupted. */
 static void leave(bool taken, uint64_t interrupted)
 {
 	if (taken)
 		vmcb.vintr &= ~VINTR_IRQ;
 	vmcb.exitintinfo = interrupted;
-	if (offered >= 0)
-		svm_take_back_interrupt(&vcpu, offered);
+	svm_take_back_events(&vcpu, offered);
+	offered = -1;
+}
+
+/* An exit that met the delivery of @interrupted, and the next entry. */
+static uint64_t prepare(uint64_t interrupted)
+{
+	leave(true, interrupted);
+	return enter();
+}
+
+/* The same when the core has raised an exception meanwhile. */
+static uint64_t raised(uint64_t interrupted, unsigned int vector, int64_t error)
+{
+	leave(true, interrupted);
+	svm_inject_exception(&vcpu, vector, error);
+	return enter();
 }
 
 static void nothing_or_once(void **state)
 {
 	assert_int_equal(prepare(NONE), NONE);
-	svm_inject_exception(&vcpu, 6, -1);
-	assert_int_equal(prepare(NONE), FAULT(6));
+	assert_int_equal(raised(NONE, 6, -1), FAULT(6));
 	assert_int_equal(prepare(NONE), NONE);
-	svm_inject_exception(&vcpu, 13, 0x18);
-	assert_int_equal(prepare(NONE), FAULT_ERR(13) | 0x18UL << 32);
+	assert_int_equal(raised(NONE, 13, 0x18), FAULT_ERR(13) | 0x18UL << 32);
 }
 
 /* An event whose delivery an exit interrupted comes again; what an instruction raised does not. */
@@ -144,18 +154,17 @@ static void replaced(void **state)
 	leave(true, INTR(0x31));
 	assert_int_equal(requeued, 0x31);
 	svm_inject_exception(&vcpu, 13, 0);
-	assert_int_equal(prepare(INTR(0x31)), FAULT_ERR(13));
+	assert_int_equal(enter(), FAULT_ERR(13));
 	assert_true(VINTR_ASKED(&vmcb));
 	assert_int_equal(prepare(NONE), NONE);
 	assert_int_equal(offered, 0x31);
 	assert_int_equal(nr_vectors, 0);
 
-	vmcb.intercept1 |= INTERCEPT(VMEXIT_IRET); /* as when it was injected */
-	svm_inject_exception(&vcpu, 17, 0);
-	assert_int_equal(prepare(NMI), FAULT_ERR(17));
+	svm_intercept(&vmcb, VMEXIT_IRET, true); /* as when it was injected */
+	assert_int_equal(raised(NMI, 17, 0), FAULT_ERR(17));
 	assert_true(nmi);
 	assert_int_equal(prepare(NONE), NMI);
-	assert_true(vmcb.intercept1 & INTERCEPT(VMEXIT_IRET));
+	assert_true(svm_intercepts(&vmcb, VMEXIT_IRET));
 	assert_false(nmi);
 }
 
@@ -174,16 +183,15 @@ static void combined(void **state)
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
-		svm_inject_exception(&vcpu, cases[i].second, -1);
-		assert_int_equal(prepare(FAULT(cases[i].first)), cases[i].want);
+		assert_int_equal(raised(FAULT(cases[i].first), cases[i].second, -1), cases[i].want);
+		leave(true, NONE);
 		svm_inject_exception(&vcpu, cases[i].first, -1);
 		svm_inject_exception(&vcpu, cases[i].second, -1);
-		assert_int_equal(prepare(NONE), cases[i].want);
+		assert_int_equal(enter(), cases[i].want);
 	}
 	assert_int_equal(triple_faults, 0);
 	for (unsigned int second = 10; second <= 14; second++) {
-		svm_inject_exception(&vcpu, second, 0);
-		assert_int_equal(prepare(DOUBLE), NONE);
+		assert_int_equal(raised(DOUBLE, second, 0), NONE);
 		assert_int_equal(triple_faults, second - 9);
 	}
 }
@@ -210,7 +218,7 @@ static void interrupts(void **state)
 	assert_int_equal(requeued, -1);
 	assert_int_equal(prepare(NONE), NONE);
 	assert_false(vmcb.vintr & VINTR_IRQ);
-	assert_false(vmcb.intercept1 & INTERCEPT(VMEXIT_VINTR));
+	assert_false(svm_intercepts(&vmcb, VMEXIT_VINTR));
 }
 
 /* An interrupt that the CPU has not taken, or not wholly, waits again; nothing else does. */
@@ -224,7 +232,7 @@ static void taken_back(void **state)
 	requeued = -1;
 	leave(true, INTR(0x40));
 	assert_int_equal(requeued, 0x40);
-	assert_int_equal(prepare(INTR(0x40)), NONE);
+	assert_int_equal(enter(), NONE);
 	requeued = -1;
 	leave(false, INTR(0x40)); /* so does an emulator tell it */
 	assert_int_equal(requeued, 0x40);
@@ -249,34 +257,57 @@ static void nmis(void **state)
 	vmcb.int_shadow = 0;
 	vectors[nr_vectors++] = 0x40;
 	assert_int_equal(prepare(NONE), NMI);
-	assert_true(vmcb.intercept1 & INTERCEPT(VMEXIT_IRET));
+	assert_true(svm_intercepts(&vmcb, VMEXIT_IRET));
 	assert_true(VINTR_ASKED(&vmcb));
 	nmi = true;
 	assert_int_equal(prepare(NONE), NONE);
 	assert_true(nmi);
-	vmcb.intercept1 &= ~INTERCEPT(VMEXIT_IRET);
+	svm_intercept(&vmcb, VMEXIT_IRET, false);
 	assert_int_equal(prepare(NONE), NMI);
 }
 
+/* Entries that do not happen: what was chosen stays chosen. */
 static void cancelled(void **state)
 {
 	nmi = true;
 	svm_prepare_event(&vcpu);
 	assert_int_equal(vmcb.eventinj, NMI);
-	svm_cancel_event(&vmcb);
 	svm_prepare_event(&vcpu);
 	assert_int_equal(vmcb.eventinj, NMI);
+	assert_int_equal(enter(), NMI);
 	assert_int_equal(prepare(NONE), NONE);
-	svm_cancel_event(&vmcb);
-	assert_int_equal(vmcb.exitintinfo, 0);
+	svm_inject_exception(&vcpu, 6, -1);
+	svm_prepare_event(&vcpu);
+	svm_prepare_event(&vcpu);
+	assert_int_equal(enter(), FAULT(6));
+}
+
+/* The exits that can be asked for, by their codes, in the VMCB's words (APM vol. 2, appendix B). */
+static void intercepts(void **state)
+{
+	svm_intercept(&vmcb, VMEXIT_DR_READ + 1, true);
+	svm_intercept(&vmcb, VMEXIT_EXCEPTION + TRAP_MC, true);
+	svm_intercept(&vmcb, VMEXIT_INTR, true);
+	svm_intercept(&vmcb, VMEXIT_SHUTDOWN, true);
+	svm_intercept(&vmcb, VMEXIT_VMMCALL, true);
+	svm_intercept(&vmcb, VMEXIT_INTR, true);
+	assert_int_equal(vmcb.intercepts[0], 0);
+	assert_int_equal(vmcb.intercepts[1], 1U << 1);
+	assert_int_equal(vmcb.intercepts[2], 1U << 18);
+	assert_int_equal(vmcb.intercepts[3], 1U << 31 | 1);
+	assert_int_equal(vmcb.intercepts[4], 1U << 1);
+	svm_intercept(&vmcb, VMEXIT_INTR, false);
+	assert_int_equal(vmcb.intercepts[3], 1U << 31);
+	assert_false(svm_intercepts(&vmcb, VMEXIT_INTR));
+	assert_true(svm_intercepts(&vmcb, VMEXIT_VMMCALL));
 }
 
 #define T(name) cmocka_unit_test_setup(name, setup)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(nothing_or_once), T(interrupted), T(replaced), T(combined),
-		T(interrupts),	    T(taken_back),  T(nmis),	 T(cancelled),
+		T(nothing_or_once), T(interrupted), T(replaced),  T(combined),	 T(interrupts),
+		T(taken_back),	    T(nmis),	    T(cancelled), T(intercepts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -223,8 +223,7 @@ static void start_core(void)
 	if (acpi_info.nodes & (acpi_info.nodes - 1))
 		printk(KERN_WARNING "SRAT: several nodes; their memory is used as one\n");
 	percpu_ready = true;
-	if (vm_ops->probe())
-		panic("this machine can't run guests");
+	vm_ops->probe();
 	cpu_policy_boot();
 	load_policy();
 	sched_boot();

@@ -38,8 +38,8 @@ struct guest_segment {
  */
 struct vm_ops {
 	const char *name;
-	/* Boot: 0, or -ENODEV with the reason printed. Per CPU: enable. */
-	int (*probe)(void);
+	/* Boot: panics when this machine can't run guests. Per CPU: enable. */
+	void (*probe)(void);
 	int (*cpu_enable)(void);
 	int (*vcpu_init)(struct vcpu *v);
 	void (*vcpu_free)(struct vcpu *v);
@@ -59,7 +59,7 @@ struct vm_ops {
 	void (*inject_exception)(struct vcpu *v, unsigned int vector, int64_t error);
 };
 
-/* Segment numbers for get_segment. */
+/* Segment numbers for get_segment: the VMCB's order. */
 enum {
 	SEG_ES,
 	SEG_CS,
@@ -67,10 +67,11 @@ enum {
 	SEG_DS,
 	SEG_FS,
 	SEG_GS,
-	SEG_LDTR,
-	SEG_TR,
 	SEG_GDTR,
-	SEG_IDTR
+	SEG_LDTR,
+	SEG_IDTR,
+	SEG_TR,
+	SEG_COUNT
 };
 
 extern const struct vm_ops *vm_ops;

@@ -25,22 +25,6 @@ static uint64_t combine(uint64_t first, uint64_t second)
 	return second;
 }
 
-/* Takes the place of the event @first with the exception @second. */
-static uint64_t replace(struct vcpu *v, uint64_t first, uint64_t second)
-{
-	struct svm_vcpu *sv = svm_vcpu(v);
-
-	if (EVENT_TYPE(first) == EVENT_NMI) {
-		sv->vmcb->intercept1 &= ~INTERCEPT(VMEXIT_IRET);
-		vlapic_set_nmi(v);
-		return second;
-	}
-	second = combine(first, second);
-	if (!second)
-		svm_triple_fault(v);
-	return second;
-}
-
 void svm_inject_exception(struct vcpu *v, unsigned int vector, int64_t error)
 {
 	struct svm_vcpu *sv = svm_vcpu(v);
@@ -48,25 +32,16 @@ void svm_inject_exception(struct vcpu *v, unsigned int vector, int64_t error)
 
 	if (error >= 0)
 		event |= EVENT_ERROR | (uint64_t)error << 32;
-	sv->pending_event = sv->pending_event ? replace(v, sv->pending_event, event) : event;
-}
-
-/*
- * An event whose delivery the exit interrupted. What an instruction raised by itself (INT n, INT3,
- * INTO) is not injected again: the guest executes the instruction again. Nor is an interrupt: it waits
- * again (svm_take_back_interrupt).
- */
-static uint64_t interrupted_event(struct vmcb *c)
-{
-	uint64_t event = c->exitintinfo;
-	unsigned int vector = event & 0xff;
-
-	c->exitintinfo = 0;
-	if (!(event & EVENT_VALID) || EVENT_TYPE(event) == EVENT_INTR ||
-	    EVENT_TYPE(event) == EVENT_SOFT ||
-	    (EVENT_TYPE(event) == EVENT_EXCEPTION && (vector == TRAP_BP || vector == TRAP_OF)))
-		return 0;
-	return event;
+	if (EVENT_TYPE(sv->pending_event) == EVENT_NMI) {
+		/* That one follows. */
+		svm_intercept(sv->vmcb, VMEXIT_IRET, false);
+		vlapic_set_nmi(v);
+	} else if (sv->pending_event) {
+		event = combine(sv->pending_event, event);
+		if (!event)
+			svm_triple_fault(v);
+	}
+	sv->pending_event = event;
 }
 
 static bool interrupts_open(const struct svm_vcpu *sv)
@@ -74,36 +49,19 @@ static bool interrupts_open(const struct svm_vcpu *sv)
 	return (sv->regs.rflags & RFLAGS_IF) && !(sv->vmcb->int_shadow & 1);
 }
 
-/* One NMI at a time: IRET ends it, and until then IRET is intercepted. */
-static uint64_t take_nmi(struct vcpu *v, struct vmcb *c)
-{
-	if (!vlapic_nmi_pending(v) || (c->intercept1 & INTERCEPT(VMEXIT_IRET)) ||
-	    (c->int_shadow & 1))
-		return 0;
-	vlapic_ack_nmi(v);
-	c->intercept1 |= INTERCEPT(VMEXIT_IRET);
-	return EVENT_VALID | EVENT_NMI << 8 | 2;
-}
-
 void svm_prepare_event(struct vcpu *v)
 {
 	struct svm_vcpu *sv = svm_vcpu(v);
 	struct vmcb *c = sv->vmcb;
 
-	c->eventinj = interrupted_event(c);
-	if (sv->pending_event) {
-		c->eventinj = c->eventinj ? replace(v, c->eventinj, sv->pending_event)
-					  : sv->pending_event;
-		sv->pending_event = 0;
+	/* One NMI at a time: IRET ends it, and until then IRET is intercepted. */
+	if (!sv->pending_event && vlapic_nmi_pending(v) && !svm_intercepts(c, VMEXIT_IRET) &&
+	    !(c->int_shadow & 1)) {
+		vlapic_ack_nmi(v);
+		svm_intercept(c, VMEXIT_IRET, true);
+		sv->pending_event = EVENT_VALID | EVENT_NMI << 8 | 2;
 	}
-	if (!c->eventinj)
-		c->eventinj = take_nmi(v, c);
-}
-
-void svm_cancel_event(struct vmcb *c)
-{
-	if (c->eventinj & EVENT_VALID)
-		c->exitintinfo = c->eventinj;
+	c->eventinj = sv->pending_event;
 }
 
 int svm_offer_interrupt(struct vcpu *v)
@@ -113,12 +71,12 @@ int svm_offer_interrupt(struct vcpu *v)
 	int vector = hvm_pending_vector(v);
 
 	c->vintr &= ~(VINTR_IRQ | VINTR_VECTOR(0xff));
-	c->intercept1 &= ~INTERCEPT(VMEXIT_VINTR);
+	svm_intercept(c, VMEXIT_VINTR, false);
 	if (vector < 0)
 		return -1;
 	c->vintr |= VINTR_IRQ | VINTR_IGN_TPR | VINTR_PRIO_MAX;
 	if (c->eventinj || !interrupts_open(sv)) {
-		c->intercept1 |= INTERCEPT(VMEXIT_VINTR);
+		svm_intercept(c, VMEXIT_VINTR, true);
 		return -1;
 	}
 	c->vintr |= VINTR_VECTOR(vector);
@@ -126,12 +84,21 @@ int svm_offer_interrupt(struct vcpu *v)
 	return vector;
 }
 
-void svm_take_back_interrupt(struct vcpu *v, int vector)
+/*
+ * What an instruction raised by itself (INT n, INT3, INTO) is not injected again: the guest executes
+ * the instruction again. Nor is an interrupt: it waits again.
+ */
+void svm_take_back_events(struct vcpu *v, int vector)
 {
-	const struct vmcb *c = svm_vcpu(v)->vmcb;
-	bool broken_off =
-		(c->exitintinfo & EVENT_VALID) && EVENT_TYPE(c->exitintinfo) == EVENT_INTR;
+	struct svm_vcpu *sv = svm_vcpu(v);
+	uint64_t event = sv->vmcb->exitintinfo;
+	unsigned int type = EVENT_TYPE(event), nr = event & 0xff;
+	bool valid = event & EVENT_VALID;
 
-	if ((c->vintr & VINTR_IRQ) || broken_off)
+	if (vector >= 0 && ((sv->vmcb->vintr & VINTR_IRQ) || (valid && type == EVENT_INTR)))
 		hvm_requeue_vector(v, vector);
+	if (!valid || type == EVENT_INTR || type == EVENT_SOFT ||
+	    (type == EVENT_EXCEPTION && (nr == TRAP_BP || nr == TRAP_OF)))
+		event = 0;
+	sv->pending_event = event;
 }

@@ -15,7 +15,7 @@
  * alone, without prefixes, and a walk of the guest's tables would double the cost of a hypercall.
  * A guest that puts prefixes before its own VMMCALL goes on in the middle of it.
  */
-void svm_skip(struct vcpu *v, enum insn_op what)
+static void svm_skip(struct vcpu *v, enum insn_op what)
 {
 	struct svm_vcpu *sv = svm_vcpu(v);
 	unsigned int len = 3;
@@ -35,7 +35,7 @@ void svm_skip(struct vcpu *v, enum insn_op what)
 	sv->vmcb->int_shadow = 0;
 }
 
-static void exit_cpuid(struct vcpu *v)
+static void exit_cpuid(struct vcpu *v, unsigned int arg)
 {
 	struct guest_regs *r = &svm_vcpu(v)->regs;
 	uint32_t out[4];
@@ -48,7 +48,7 @@ static void exit_cpuid(struct vcpu *v)
 	svm_skip(v, INSN_CPUID);
 }
 
-static void exit_msr(struct vcpu *v)
+static void exit_msr(struct vcpu *v, unsigned int arg)
 {
 	struct svm_vcpu *sv = svm_vcpu(v);
 	struct guest_regs *r = &sv->regs;
@@ -71,7 +71,7 @@ static void exit_msr(struct vcpu *v)
 }
 
 /* EXITINFO1: port 31:16, size 6:4, repeat 3, string 2, in 0. EXITINFO2: the next rip. */
-static void exit_io(struct vcpu *v)
+static void exit_io(struct vcpu *v, unsigned int arg)
 {
 	struct svm_vcpu *sv = svm_vcpu(v);
 	uint64_t info = sv->vmcb->exitinfo1;
@@ -97,7 +97,7 @@ static void exit_io(struct vcpu *v)
 	sv->vmcb->int_shadow = 0;
 }
 
-static void exit_hypercall(struct vcpu *v)
+static void exit_hypercall(struct vcpu *v, unsigned int arg)
 {
 	struct svm_vcpu *sv = svm_vcpu(v);
 	struct guest_regs *r = &sv->regs;
@@ -142,7 +142,7 @@ static void exit_npf(struct vcpu *v)
 }
 
 /* The guest's own debug registers go into the CPU at its first access to them. */
-static void exit_dr(struct vcpu *v)
+static void exit_dr(struct vcpu *v, unsigned int arg)
 {
 	struct svm_vcpu *sv = svm_vcpu(v);
 
@@ -150,26 +150,15 @@ static void exit_dr(struct vcpu *v)
 		     :
 		     : "r"(sv->dr[0]), "r"(sv->dr[1]), "r"(sv->dr[2]), "r"(sv->dr[3]));
 	sv->dr_loaded = true;
-	sv->vmcb->dr_read = sv->vmcb->dr_write = 0;
+	sv->vmcb->intercepts[VMEXIT_DR_READ / 32] = 0;
 }
 
-/* #DB: dr6 has been set by the CPU. */
-static void exit_debug(struct vcpu *v)
-{
-	svm_inject_exception(v, TRAP_DB, -1);
-}
-
-static void exit_alignment(struct vcpu *v)
-{
-	svm_inject_exception(v, TRAP_AC, (int64_t)svm_vcpu(v)->vmcb->exitinfo1);
-}
-
-static void exit_machine_check(struct vcpu *v)
+static void exit_machine_check(struct vcpu *v, unsigned int arg)
 {
 	panic("machine check while %u ran", v->domain->id);
 }
 
-static void exit_xsetbv(struct vcpu *v)
+static void exit_xsetbv(struct vcpu *v, unsigned int arg)
 {
 	struct guest_regs *r = &svm_vcpu(v)->regs;
 
@@ -190,7 +179,7 @@ void svm_triple_fault(struct vcpu *v)
 	domain_shutdown(v->domain, SHUTDOWN_reboot);
 }
 
-static void exit_interrupt(struct vcpu *v)
+static void exit_interrupt(struct vcpu *v, unsigned int arg)
 {
 	irq_window();
 }
@@ -199,81 +188,100 @@ static void exit_interrupt(struct vcpu *v)
  * An NMI was taken when GIF was set, an SMI is the firmware's own and it has had it by now. At an
  * interrupt window the next entry gives the guest its interrupt.
  */
-static void exit_done(struct vcpu *v)
+static void exit_done(struct vcpu *v, unsigned int arg)
 {
 }
 
 /* The NMI's handler is at its end: the shadow keeps the next one off it. */
-static void exit_iret(struct vcpu *v)
+static void exit_iret(struct vcpu *v, unsigned int arg)
 {
-	svm_vcpu(v)->vmcb->intercept1 &= ~INTERCEPT(VMEXIT_IRET);
+	svm_intercept(svm_vcpu(v)->vmcb, VMEXIT_IRET, false);
 	svm_vcpu(v)->vmcb->int_shadow |= 1;
 }
 
-static void exit_hlt(struct vcpu *v)
+static void exit_hlt(struct vcpu *v, unsigned int arg)
 {
 	svm_skip(v, INSN_HLT);
 	vcpu_hlt(v);
 }
 
-/* No device of the guest's looks past the caches. */
-static void exit_invd(struct vcpu *v)
+static void exit_skip(struct vcpu *v, unsigned int what)
 {
-	svm_skip(v, INSN_INVD);
+	svm_skip(v, what);
 }
 
-static void exit_wbinvd(struct vcpu *v)
+/* An error code of these is 0. */
+static void exit_fault(struct vcpu *v, unsigned int vector)
 {
-	svm_skip(v, INSN_WBINVD);
+	svm_inject_exception(v, vector, vector < TRAP_TS ? -1 : 0);
 }
 
-static void exit_rdpmc(struct vcpu *v)
+static void exit_shutdown(struct vcpu *v, unsigned int arg)
 {
-	svm_inject_exception(v, TRAP_GP, 0);
+	svm_triple_fault(v);
 }
 
-/* Instructions that guests do not have. */
-static void exit_undefined(struct vcpu *v)
-{
-	svm_inject_exception(v, TRAP_UD, -1);
-}
-
-static void (*const handlers[])(struct vcpu *v) = {
-	[VMEXIT_DR_READ... VMEXIT_DR_READ + 31] = exit_dr,
-	[VMEXIT_EXCEPTION + TRAP_DB] = exit_debug,
-	[VMEXIT_EXCEPTION + TRAP_AC] = exit_alignment,
-	[VMEXIT_EXCEPTION + TRAP_MC] = exit_machine_check,
-	[VMEXIT_INTR] = exit_interrupt,
-	[VMEXIT_NMI] = exit_done,
-	[VMEXIT_SMI] = exit_done,
-	[VMEXIT_VINTR] = exit_done,
-	[VMEXIT_RDPMC] = exit_rdpmc,
-	[VMEXIT_CPUID] = exit_cpuid,
-	[VMEXIT_IRET] = exit_iret,
-	[VMEXIT_INVD] = exit_invd,
-	[VMEXIT_HLT] = exit_hlt,
-	[VMEXIT_INVLPGA] = exit_undefined,
-	[VMEXIT_IOIO] = exit_io,
-	[VMEXIT_MSR] = exit_msr,
-	[VMEXIT_SHUTDOWN] = svm_triple_fault,
-	[VMEXIT_VMRUN] = exit_undefined,
-	[VMEXIT_VMMCALL] = exit_hypercall,
-	[VMEXIT_VMMCALL + 1 ... VMEXIT_SKINIT] = exit_undefined,
-	[VMEXIT_WBINVD] = exit_wbinvd,
-	[VMEXIT_MONITOR... VMEXIT_MWAIT_C] = exit_undefined,
-	[VMEXIT_XSETBV] = exit_xsetbv,
-	[VMEXIT_RDPRU] = exit_undefined,
-};
-
-void svm_handle_exit(struct vcpu *v)
+static void exit_crash(struct vcpu *v, unsigned int arg)
 {
 	const struct vmcb *c = svm_vcpu(v)->vmcb;
 
-	if (c->exitcode < ARRAY_SIZE(handlers) && handlers[c->exitcode])
-		handlers[c->exitcode](v);
-	else if (c->exitcode == VMEXIT_NPF)
+	domain_crash(v->domain, "vCPU %u: exit %lx, rip %lx cr0 %lx cr4 %lx efer %lx", v->id,
+		     c->exitcode, c->rip, c->cr0, c->cr4, c->efer);
+}
+
+/* What is intercepted, and what is done then. */
+static const struct {
+	void (*handle)(struct vcpu *v, unsigned int arg);
+	unsigned int arg;
+} exits[] = {
+	[VMEXIT_DR_READ... VMEXIT_DR_READ + 31] = { exit_dr },
+	/* #DB and #AC: a guest that makes their delivery fault for ever must not keep the CPU. */
+	[VMEXIT_EXCEPTION + TRAP_DB] = { exit_fault, TRAP_DB }, /* the CPU has set dr6 */
+	[VMEXIT_EXCEPTION + TRAP_AC] = { exit_fault, TRAP_AC },
+	[VMEXIT_EXCEPTION + TRAP_MC] = { exit_machine_check },
+	[VMEXIT_INTR] = { exit_interrupt },
+	[VMEXIT_NMI] = { exit_done },
+	[VMEXIT_SMI] = { exit_done },
+	[VMEXIT_INIT] = { exit_crash },
+	[VMEXIT_VINTR] = { exit_done }, /* when svm_offer_interrupt() asks for it */
+	[VMEXIT_RDPMC] = { exit_fault, TRAP_GP },
+	[VMEXIT_CPUID] = { exit_cpuid },
+	[VMEXIT_IRET] = { exit_iret }, /* while an NMI is handled */
+	/* No device of the guest's looks past the caches. */
+	[VMEXIT_INVD] = { exit_skip, INSN_INVD },
+	[VMEXIT_HLT] = { exit_hlt },
+	/* Guests do not have this instruction, nor the others that are #UD. */
+	[VMEXIT_INVLPGA] = { exit_fault, TRAP_UD },
+	[VMEXIT_IOIO] = { exit_io },
+	[VMEXIT_MSR] = { exit_msr },
+	[VMEXIT_TASK] = { exit_crash },
+	[VMEXIT_FERR] = { exit_crash },
+	[VMEXIT_SHUTDOWN] = { exit_shutdown },
+	[VMEXIT_VMRUN] = { exit_fault, TRAP_UD },
+	[VMEXIT_VMMCALL] = { exit_hypercall },
+	[VMEXIT_VMMCALL + 1 ... VMEXIT_SKINIT] = { exit_fault, TRAP_UD },
+	[VMEXIT_WBINVD] = { exit_skip, INSN_WBINVD },
+	[VMEXIT_MONITOR... VMEXIT_MWAIT_C] = { exit_fault, TRAP_UD },
+	[VMEXIT_XSETBV] = { exit_xsetbv },
+	[VMEXIT_RDPRU] = { exit_fault, TRAP_UD },
+};
+
+void svm_init_intercepts(struct vmcb *c)
+{
+	for (unsigned int exit = 0; exit < ARRAY_SIZE(exits); exit++)
+		svm_intercept(c, exit, exits[exit].handle);
+	svm_intercept(c, VMEXIT_VINTR, false);
+	svm_intercept(c, VMEXIT_IRET, false);
+}
+
+void svm_handle_exit(struct vcpu *v)
+{
+	uint64_t exit = svm_vcpu(v)->vmcb->exitcode;
+
+	if (exit < ARRAY_SIZE(exits) && exits[exit].handle)
+		exits[exit].handle(v, exits[exit].arg);
+	else if (exit == VMEXIT_NPF)
 		exit_npf(v);
-	else /* a task switch, or a state that the CPU can't run (code -1) */
-		domain_crash(v->domain, "vCPU %u: exit %lx, rip %lx cr0 %lx cr4 %lx efer %lx",
-			     v->id, c->exitcode, c->rip, c->cr0, c->cr4, c->efer);
+	else /* a state that the CPU can't run (code -1) */
+		exit_crash(v, 0);
 }

@@ -61,18 +61,16 @@ void fpu_boot(void)
 	host_xcr0 = r[0] & XCR0_KNOWN;
 	xsetbv(host_xcr0);
 	cpuid(0xd, 0, r);
-	BUG_ON(r[1] > PAGE_SIZE);
+	BUG_ON(r[1] > sizeof(((struct svm_vcpu *)NULL)->fpu));
 }
 
 void fpu_init_image(struct svm_vcpu *sv)
 {
-	uint8_t *image = sv->fpu;
-
-	memset(image, 0, PAGE_SIZE);
-	*(uint16_t *)image = 0x037f;	    /* FCW */
-	*(uint32_t *)(image + 24) = 0x1f80; /* MXCSR */
+	memset(sv->fpu, 0, sizeof(sv->fpu));
+	*(uint16_t *)sv->fpu = 0x037f;	      /* FCW */
+	*(uint32_t *)(sv->fpu + 24) = 0x1f80; /* MXCSR */
 	if (host_xcr0)
-		*(uint64_t *)(image + FXSAVE_SIZE) = XCR0_X87 | XCR0_SSE;
+		*(uint64_t *)(sv->fpu + FXSAVE_SIZE) = XCR0_X87 | XCR0_SSE;
 	sv->xcr0 = XCR0_X87;
 }
 

@@ -12,18 +12,17 @@ void svm_reset_state(struct vcpu *v)
 {
 	struct svm_vcpu *sv = svm_vcpu(v);
 	struct vmcb *c = sv->vmcb;
-	struct guest_segment data = { 0, 0x093, 0xffff, 0 };
 
 	fpu_init_image(sv);
 	memset(&sv->regs, 0, sizeof(sv->regs));
 	sv->regs.rip = 0xfff0;
 	sv->regs.rflags = 2;
 	sv->pending_event = 0;
-	c->seg_es = c->seg_ss = c->seg_ds = c->seg_fs = c->seg_gs = data;
-	c->seg_cs = (struct guest_segment) { 0xf000, 0x09b, 0xffff, 0xffff0000 };
-	c->gdtr = c->idtr = (struct guest_segment) { 0, 0, 0xffff, 0 };
-	c->ldtr = (struct guest_segment) { 0, 0x082, 0xffff, 0 };
-	c->tr = (struct guest_segment) { 0, 0x08b, 0xffff, 0 };
+	for (unsigned int i = 0; i < SEG_COUNT; i++)
+		c->seg[i] = (struct guest_segment) { 0, 0x093, 0xffff, 0 };
+	c->seg[SEG_CS] = (struct guest_segment) { 0xf000, 0x09b, 0xffff, 0xffff0000 };
+	c->seg[SEG_LDTR].attr = 0x082;
+	c->seg[SEG_TR].attr = 0x08b;
 	c->cpl = 0;
 	c->efer = EFER_SVME;
 	c->cr0 = CR0_ET;
@@ -31,8 +30,7 @@ void svm_reset_state(struct vcpu *v)
 	c->dr6 = 0xffff0ff0;
 	c->dr7 = 0x400;
 	c->int_shadow = 0;
-	c->eventinj = c->exitintinfo = 0;
-	c->intercept1 &= ~INTERCEPT(VMEXIT_IRET);
+	svm_intercept(c, VMEXIT_IRET, false);
 	memset(sv->dr, 0, sizeof(sv->dr));
 }
 
@@ -45,8 +43,8 @@ void svm_reset_state(struct vcpu *v)
 					copy(msr_syscall_mask, sfmask)
 
 #define SEGMENTS(copy)                                                                       \
-	copy(cs, seg_cs) copy(ds, seg_ds) copy(es, seg_es) copy(fs, seg_fs) copy(gs, seg_gs) \
-		copy(ss, seg_ss) copy(tr, tr) copy(ldtr, ldtr)
+	copy(cs, SEG_CS) copy(ds, SEG_DS) copy(es, SEG_ES) copy(fs, SEG_FS) copy(gs, SEG_GS) \
+		copy(ss, SEG_SS) copy(tr, SEG_TR) copy(ldtr, SEG_LDTR)
 
 void svm_get_hvm_cpu(struct vcpu *v, struct hvm_hw_cpu *out)
 {
@@ -59,26 +57,24 @@ void svm_get_hvm_cpu(struct vcpu *v, struct hvm_hw_cpu *out)
 	GUEST_REGS(GET_REG)
 #define GET_FIELD(to, from) out->to = c->from;
 	PLAIN_FIELDS(GET_FIELD)
-#define GET_SEG(to, from)                \
-	out->to##_sel = c->from.sel;     \
-	out->to##_limit = c->from.limit; \
-	out->to##_base = c->from.base;   \
-	out->to##_arbytes = c->from.attr;
+#define GET_SEG(to, nr)                     \
+	out->to##_sel = c->seg[nr].sel;     \
+	out->to##_limit = c->seg[nr].limit; \
+	out->to##_base = c->seg[nr].base;   \
+	out->to##_arbytes = c->seg[nr].attr;
 	SEGMENTS(GET_SEG)
 	out->dr0 = sv->dr[0];
 	out->dr1 = sv->dr[1];
 	out->dr2 = sv->dr[2];
 	out->dr3 = sv->dr[3];
-	out->idtr_limit = c->idtr.limit;
-	out->idtr_base = c->idtr.base;
-	out->gdtr_limit = c->gdtr.limit;
-	out->gdtr_base = c->gdtr.base;
+	out->idtr_limit = c->seg[SEG_IDTR].limit;
+	out->idtr_base = c->seg[SEG_IDTR].base;
+	out->gdtr_limit = c->seg[SEG_GDTR].limit;
+	out->gdtr_base = c->seg[SEG_GDTR].base;
 	out->msr_efer = c->efer & ~EFER_SVME;
 	out->flags = XEN_X86_FPU_INITIALISED;
-	if (sv->pending_event & EVENT_VALID) {
-		out->pending_event = (uint32_t)sv->pending_event;
-		out->error_code = (uint32_t)(sv->pending_event >> 32);
-	}
+	out->pending_event = (uint32_t)sv->pending_event;
+	out->error_code = (uint32_t)(sv->pending_event >> 32);
 }
 
 /* What VMRUN would refuse (APM § 15.5.1), and what the core does not let guests have. */
@@ -111,25 +107,25 @@ int svm_set_hvm_cpu(struct vcpu *v, const struct hvm_hw_cpu *in)
 	svm_reset_state(v);
 	if (in->flags & XEN_X86_FPU_INITIALISED) {
 		memcpy(sv->fpu, in->fpu_regs, sizeof(in->fpu_regs));
-		*(uint32_t *)((char *)sv->fpu + 24) &= 0xffbf; /* reserved MXCSR bits fault */
+		*(uint32_t *)(sv->fpu + 24) &= 0xffbf; /* reserved MXCSR bits fault */
 	}
 #define SET_REG(r) sv->regs.r = in->r;
 	GUEST_REGS(SET_REG)
 #define SET_FIELD(from, to) c->to = in->from;
 	PLAIN_FIELDS(SET_FIELD)
-#define SET_SEG(from, to)                                                                          \
-	c->to = (struct guest_segment) { (uint16_t)in->from##_sel,                                 \
-					 (uint16_t)(in->from##_arbytes & 0xfff), in->from##_limit, \
-					 in->from##_base };
+#define SET_SEG(from, nr)                                                             \
+	c->seg[nr] = (struct guest_segment) { (uint16_t)in->from##_sel,               \
+					      (uint16_t)(in->from##_arbytes & 0xfff), \
+					      in->from##_limit, in->from##_base };
 	SEGMENTS(SET_SEG)
 	sv->dr[0] = in->dr0;
 	sv->dr[1] = in->dr1;
 	sv->dr[2] = in->dr2;
 	sv->dr[3] = in->dr3;
-	c->idtr = (struct guest_segment) { 0, 0, in->idtr_limit, in->idtr_base };
-	c->gdtr = (struct guest_segment) { 0, 0, in->gdtr_limit, in->gdtr_base };
+	c->seg[SEG_IDTR] = (struct guest_segment) { 0, 0, in->idtr_limit, in->idtr_base };
+	c->seg[SEG_GDTR] = (struct guest_segment) { 0, 0, in->gdtr_limit, in->gdtr_base };
 	c->efer = in->msr_efer | EFER_SVME;
-	c->cpl = c->seg_ss.attr >> 5 & 3;
+	c->cpl = c->seg[SEG_SS].attr >> 5 & 3;
 	c->cr0 |= CR0_ET;
 	sv->regs.rflags = (in->rflags & 0x3f7fd7UL) | 2;
 	return 0;
@@ -142,6 +138,6 @@ void vcpu_start_sipi(struct vcpu *v, uint8_t vector)
 
 	svm_reset_state(v);
 	sv->regs.rip = 0;
-	sv->vmcb->seg_cs.sel = (uint16_t)(vector << 8);
-	sv->vmcb->seg_cs.base = (uint64_t)vector << 12;
+	sv->vmcb->seg[SEG_CS].sel = (uint16_t)(vector << 8);
+	sv->vmcb->seg[SEG_CS].base = (uint64_t)vector << 12;
 }

@@ -9,19 +9,19 @@
 #include "mm/p2m.h"
 #include "x86/cpu.h"
 #include "x86/loop.h"
+#include "x86/paging.h"
 #include "x86/regs.h"
 
 #define CPUID_SVM_FEATURES 0x8000000a
-#define MSRPM_SIZE	   8192
-#define IOPM_SIZE	   12288
 
 struct svm_features svm_features;
 
 /* All ones: everything is intercepted. The I/O map passes nothing to anybody. */
-static uint8_t *iopm, *msrpm;
+static uint8_t iopm[12288] __attribute__((aligned(PAGE_SIZE)));
+static uint8_t msrpm[8192] __attribute__((aligned(PAGE_SIZE)));
 
 /* Host state that VMLOAD restores after each exit, and the save area that VMRUN uses. */
-static struct {
+static struct svm_cpu {
 	maddr_t host_vmcb;
 	uint32_t next_asid;
 	uint64_t generation;
@@ -44,88 +44,54 @@ static void msrpm_pass(uint32_t msr, unsigned int accesses)
 	msrpm[(msr >= 0xc0000000 ? 0x800 : 0) + bit / 8] &= (uint8_t) ~(accesses << (bit % 8));
 }
 
-static int svm_probe(void)
+static void svm_probe(void)
 {
 	uint32_t r[4];
 
-	cpuid(0x80000000, 0, r);
-	if (r[0] < CPUID_SVM_FEATURES)
-		goto none;
 	cpuid(0x80000001, 0, r);
 	if (!(r[2] & 1U << 2))
-		goto none;
-	if (rdmsr(MSR_VM_CR) & VM_CR_SVMDIS) {
-		printk(KERN_ERR "SVM is switched off by the firmware: switch it on in the setup\n");
-		return -ENODEV;
-	}
-	cpuid(CPUID_SVM_FEATURES, 0, r);
-	if (!(r[3] & 1)) {
-		printk(KERN_ERR "this CPU's SVM has no nested paging; Bulkhead needs it\n");
-		return -ENODEV;
-	}
-	svm_features = (struct svm_features) { .nrip_save = r[3] & 1U << 3,
-					       .flush_by_asid = r[3] & 1U << 6,
-					       .asids = r[1] };
-	cpuid(0x80000001, 0, r);
+		panic("this CPU has no SVM; Bulkhead needs it");
+	if (rdmsr(MSR_VM_CR) & VM_CR_SVMDIS)
+		panic("SVM is switched off by the firmware: switch it on in the setup");
 	svm_features.tsc_aux = r[3] & 1U << 27;
-	iopm = core_pages_alloc(2);
-	msrpm = core_pages_alloc(1);
-	if (!iopm || !msrpm)
-		return -ENOMEM;
-	memset(iopm, 0xff, IOPM_SIZE);
-	memset(msrpm, 0xff, MSRPM_SIZE);
+	cpuid(CPUID_SVM_FEATURES, 0, r);
+	if (!(r[3] & 1))
+		panic("this CPU's SVM has no nested paging; Bulkhead needs it");
+	svm_features.nrip_save = r[3] & 1U << 3;
+	svm_features.asids = r[1];
+	memset(iopm, 0xff, sizeof(iopm));
+	memset(msrpm, 0xff, sizeof(msrpm));
 	for (unsigned int i = 0; i < ARRAY_SIZE(passed_msrs); i++)
 		msrpm_pass(passed_msrs[i], PASS_READ | PASS_WRITE);
 	msrpm_pass(MSR_TSC, PASS_READ);
 	fpu_boot();
-	printk("SVM: nested paging, %u ASIDs%s%s\n", svm_features.asids,
-	       svm_features.nrip_save ? ", next-RIP" : "",
-	       svm_features.flush_by_asid ? ", flush by ASID" : "");
-	return 0;
-none:
-	printk(KERN_ERR "this CPU has no SVM; Bulkhead needs it\n");
-	return -ENODEV;
+	printk("SVM: nested paging, %u ASIDs%s\n", svm_features.asids,
+	       svm_features.nrip_save ? ", next-RIP" : "");
 }
 
 static int svm_cpu_enable(void)
 {
-	unsigned int cpu = smp_id();
+	struct svm_cpu *cpu = &svm_cpus[smp_id()];
 	void *hsave = core_pages_alloc(0), *host = core_pages_alloc(0);
-	maddr_t addr;
 
 	if (!hsave || !host)
 		return -ENOMEM;
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, mfn_to_maddr(core_va_to_mfn(hsave)).v);
-	addr = mfn_to_maddr(core_va_to_mfn(host));
-	asm volatile("vmsave %0" : : "a"(addr.v) : "memory");
-	svm_cpus[cpu].host_vmcb = addr;
-	svm_cpus[cpu].next_asid = 1;
-	svm_cpus[cpu].generation = 1;
+	cpu->host_vmcb = mfn_to_maddr(core_va_to_mfn(host));
+	asm volatile("vmsave %0" : : "a"(cpu->host_vmcb.v) : "memory");
+	cpu->next_asid = 1;
+	cpu->generation = smp_id() + 1;
 	return 0;
 }
 
 static void init_controls(struct vcpu *v)
 {
-	struct svm_vcpu *sv = svm_vcpu(v);
-	struct vmcb *c = sv->vmcb;
+	struct vmcb *c = svm_vcpu(v)->vmcb;
 
-	c->dr_read = c->dr_write = 0xffff;
-	/* #DB and #AC: a guest that makes their delivery fault for ever must not keep the CPU. */
-	c->exceptions = 1U << 1 | 1U << 17 | 1U << 18;
-	c->intercept1 = INTERCEPT(VMEXIT_INTR) | INTERCEPT(VMEXIT_NMI) | INTERCEPT(VMEXIT_SMI) |
-			INTERCEPT(VMEXIT_INIT) | INTERCEPT(VMEXIT_RDPMC) | INTERCEPT(VMEXIT_CPUID) |
-			INTERCEPT(VMEXIT_INVD) | INTERCEPT(VMEXIT_HLT) | INTERCEPT(VMEXIT_INVLPGA) |
-			INTERCEPT(VMEXIT_IOIO) | INTERCEPT(VMEXIT_MSR) | INTERCEPT(VMEXIT_TASK) |
-			INTERCEPT(VMEXIT_FERR) | INTERCEPT(VMEXIT_SHUTDOWN);
-	c->intercept2 = INTERCEPT(VMEXIT_VMRUN) | INTERCEPT(VMEXIT_VMMCALL) |
-			INTERCEPT(VMEXIT_VMLOAD) | INTERCEPT(VMEXIT_VMSAVE) |
-			INTERCEPT(VMEXIT_STGI) | INTERCEPT(VMEXIT_CLGI) | INTERCEPT(VMEXIT_SKINIT) |
-			INTERCEPT(VMEXIT_WBINVD) | INTERCEPT(VMEXIT_MONITOR) |
-			INTERCEPT(VMEXIT_MWAIT) | INTERCEPT(VMEXIT_MWAIT_C) |
-			INTERCEPT(VMEXIT_XSETBV) | INTERCEPT(VMEXIT_RDPRU);
-	c->iopm = mfn_to_maddr(core_va_to_mfn(iopm)).v;
-	c->msrpm = mfn_to_maddr(core_va_to_mfn(msrpm)).v;
+	svm_init_intercepts(c);
+	c->iopm = (uint64_t)iopm - IMAGE_VIRT;
+	c->msrpm = (uint64_t)msrpm - IMAGE_VIRT;
 	c->tsc_offset = v->tsc_offset;
 	c->vintr = VINTR_MASKING;
 	c->np_enable = 1;
@@ -141,29 +107,21 @@ static void svm_vcpu_free(struct vcpu *v)
 		return;
 	if (sv->vmcb)
 		core_pages_free(sv->vmcb);
-	if (sv->fpu) {
-		/* It may hold secrets, and a free page may stay mapped. */
-		memset(sv->fpu, 0, PAGE_SIZE);
-		core_pages_free(sv->fpu);
-	}
+	/* Its registers may hold secrets, and a free page may stay mapped. */
 	memset(sv, 0, sizeof(*sv));
-	xfree(sv);
+	core_pages_free(sv);
 	v->vm = NULL;
 }
 
 static int svm_vcpu_init(struct vcpu *v)
 {
-	struct svm_vcpu *sv = xzalloc(sizeof(*sv));
+	struct svm_vcpu *sv = core_pages_alloc(0);
 
-	if (!sv)
-		return -ENOMEM;
-	sv->vmcb = core_pages_alloc(0);
-	sv->fpu = core_pages_alloc(0);
 	v->vm = sv;
-	if (!sv->vmcb || !sv->fpu) {
-		svm_vcpu_free(v);
+	if (sv)
+		sv->vmcb = core_pages_alloc(0);
+	if (!sv || !sv->vmcb)
 		return -ENOMEM;
-	}
 	sv->vmcb_addr = mfn_to_maddr(core_va_to_mfn(sv->vmcb));
 	init_controls(v);
 	svm_reset_state(v);
@@ -186,33 +144,31 @@ static void svm_switch_from(struct vcpu *v)
 		asm volatile("mov %%dr0, %0\n\tmov %%dr1, %1\n\tmov %%dr2, %2\n\tmov %%dr3, %3"
 			     : "=r"(sv->dr[0]), "=r"(sv->dr[1]), "=r"(sv->dr[2]), "=r"(sv->dr[3]));
 		sv->dr_loaded = false;
-		sv->vmcb->dr_read = sv->vmcb->dr_write = 0xffff;
+		sv->vmcb->intercepts[VMEXIT_DR_READ / 32] = ~0U;
 	}
 }
 
 /*
  * Each CPU hands out ASIDs; when they are used up it starts again with a flush. A vCPU keeps its
- * ASID as long as it stays on the CPU and the CPU in the same generation.
+ * ASID as long as it stays on the CPU, the CPU in the same generation, and what its domain's nested
+ * page tables allowed is still allowed: what a TLB holds under the old ASID is never used again.
  */
 static void assign_asid(struct vcpu *v)
 {
 	struct svm_vcpu *sv = svm_vcpu(v);
-	unsigned int cpu = smp_id();
+	struct svm_cpu *cpu = &svm_cpus[smp_id()];
 	uint64_t epoch = __atomic_load_n(&v->domain->p2m.tlb_epoch, __ATOMIC_SEQ_CST);
 
 	sv->vmcb->tlb_control = 0;
-	if (sv->asid_cpu != cpu || sv->asid_generation != svm_cpus[cpu].generation) {
-		if (svm_cpus[cpu].next_asid >= svm_features.asids) {
-			svm_cpus[cpu].next_asid = 1;
-			svm_cpus[cpu].generation++;
-			sv->vmcb->tlb_control = TLB_FLUSH_ALL;
-		}
-		sv->vmcb->asid = svm_cpus[cpu].next_asid++;
-		sv->asid_cpu = cpu;
-		sv->asid_generation = svm_cpus[cpu].generation;
-	} else if (sv->tlb_epoch != epoch) {
-		sv->vmcb->tlb_control = svm_features.flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
+	if (sv->asid_generation == cpu->generation && sv->tlb_epoch == epoch)
+		return;
+	if (cpu->next_asid >= svm_features.asids) {
+		cpu->next_asid = 1;
+		cpu->generation += MAX_CPUS;
+		sv->vmcb->tlb_control = TLB_FLUSH_ALL;
 	}
+	sv->vmcb->asid = cpu->next_asid++;
+	sv->asid_generation = cpu->generation;
 	sv->tlb_epoch = epoch;
 }
 
@@ -230,7 +186,6 @@ static void svm_run(struct vcpu *v)
 	(void)__atomic_exchange_n(&cpu->in_guest, true, __ATOMIC_SEQ_CST);
 	if (unlikely(READ_ONCE(cpu->pending))) {
 		WRITE_ONCE(cpu->in_guest, false);
-		svm_cancel_event(c);
 		return;
 	}
 	assign_asid(v);
@@ -247,8 +202,7 @@ static void svm_run(struct vcpu *v)
 	epoch_enter();
 	WRITE_ONCE(cpu->exits, cpu->exits + 1);
 	WRITE_ONCE(cpu->in_guest, false);
-	if (unlikely(offered >= 0))
-		svm_take_back_interrupt(v, offered);
+	svm_take_back_events(v, offered);
 	/* CR8 is the guest's without an exit; the local APIC's TPR is the same register. */
 	if (unlikely((c->vintr & VINTR_TPR_MASK) != tpr))
 		vlapic_set_tpr(v, (uint8_t)((c->vintr & VINTR_TPR_MASK) << 4));
@@ -283,12 +237,7 @@ static void svm_get_control(struct vcpu *v, struct guest_control *out)
 
 static void svm_get_segment(struct vcpu *v, unsigned int seg, struct guest_segment *out)
 {
-	const struct vmcb *c = svm_vcpu(v)->vmcb;
-	const struct guest_segment *table[] = { &c->seg_es, &c->seg_cs, &c->seg_ss, &c->seg_ds,
-						&c->seg_fs, &c->seg_gs, &c->ldtr,   &c->tr,
-						&c->gdtr,   &c->idtr };
-
-	*out = *table[seg];
+	*out = svm_vcpu(v)->vmcb->seg[seg];
 }
 
 static const struct vm_ops svm_ops = {

@@ -14,16 +14,18 @@ struct svm_vcpu {
 	struct guest_regs regs; /* rax, rsp, rip, rflags are copied from and to the VMCB */
 	struct vmcb *vmcb;	/* a core page */
 	maddr_t vmcb_addr;
-	void *fpu;     /* a page with an FXSAVE or XSAVE image */
 	uint32_t xcr0; /* what the core knows is in its low half */
 	uint64_t tsc_aux;
-	uint64_t pending_event; /* exception to inject, in the form of EVENTINJ; 0: none */
+	uint64_t
+		pending_event; /* what is injected at the next entry, as EVENTINJ has it; 0: nothing */
 	uint64_t dr[4];
 	bool dr_loaded;	    /* the guest's DR0-3 are in the CPU; accesses are not intercepted */
-	uint64_t tlb_epoch; /* p2m.tlb_epoch at the last flush */
-	uint64_t asid_generation;
-	unsigned int asid_cpu;
+	uint64_t tlb_epoch; /* p2m.tlb_epoch when it got its ASID */
+	uint64_t asid_generation; /* the CPU's when it got its ASID: no two CPUs have the same */
+	uint8_t fpu[3072] __attribute__((aligned(64))); /* an FXSAVE or XSAVE image */
 };
+
+_Static_assert(sizeof(struct svm_vcpu) <= PAGE_SIZE, "it is a core page");
 
 static inline struct svm_vcpu *svm_vcpu(const struct vcpu *v)
 {
@@ -32,7 +34,7 @@ static inline struct svm_vcpu *svm_vcpu(const struct vcpu *v)
 
 /* What this CPU can do of SVM (CPUID 8000_000A edx). */
 extern struct svm_features {
-	bool nrip_save, flush_by_asid;
+	bool nrip_save;
 	bool tsc_aux; /* RDTSCP, and its MSR */
 	uint32_t asids;
 } svm_features;
@@ -42,13 +44,14 @@ void svm_enter(struct guest_regs *regs, uint64_t vmcb_addr, uint64_t host_addr);
 
 static inline bool svm_long_mode_active(const struct svm_vcpu *sv)
 {
-	return (sv->vmcb->efer & (1UL << 10)) && (sv->vmcb->seg_cs.attr & 1U << 9);
+	return (sv->vmcb->efer & EFER_LMA) && (sv->vmcb->seg[SEG_CS].attr & 1U << 9);
 }
 
-/* Before entry: chooses the event to inject. */
+/* exit.c: asks for the exits that it handles. */
+void svm_init_intercepts(struct vmcb *c);
+
+/* Before entry: chooses the event to inject. It stays chosen while the entry does not happen. */
 void svm_prepare_event(struct vcpu *v);
-/* The entry did not happen: what was chosen is for the next one. */
-void svm_cancel_event(struct vmcb *vmcb);
 /*
  * Then: gives the guest the interrupt that waits as a virtual one, which the CPU takes before the
  * guest's first instruction; when the guest can't take it at once, asks for an exit as soon as it
@@ -57,13 +60,14 @@ void svm_cancel_event(struct vmcb *vmcb);
  * event a second time, in the middle of the handler.
  */
 int svm_offer_interrupt(struct vcpu *v);
-/* After the exit: when the CPU did not take the @vector that was given, or not wholly, it waits again. */
-void svm_take_back_interrupt(struct vcpu *v, int vector);
+/*
+ * After the exit: the event that the CPU did not deliver wholly is for the next entry; and the @vector
+ * that was given (-1: none) waits again, if it has not been taken, or not wholly.
+ */
+void svm_take_back_events(struct vcpu *v, int vector);
 /* The guest's CPU would reset: its domain is shut down for a reboot. */
 void svm_triple_fault(struct vcpu *v);
 void svm_handle_exit(struct vcpu *v);
-/* Moves rip past the intercepted instruction @what; ends the interrupt shadow. */
-void svm_skip(struct vcpu *v, enum insn_op what);
 void svm_inject_exception(struct vcpu *v, unsigned int vector, int64_t error);
 
 /* MSRs of the hardware part, then hvm_rdmsr/hvm_wrmsr. false: #GP. */

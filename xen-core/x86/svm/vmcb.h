@@ -5,7 +5,7 @@
 #include "hvm/hvm.h"
 #include "types.h"
 
-/* Exit codes. */
+/* Exit codes. Those below 0xa0 are also the numbers of the bits that ask for them (svm_intercept). */
 #define VMEXIT_DR_READ	 0x020
 #define VMEXIT_EXCEPTION 0x040
 #define VMEXIT_INTR	 0x060
@@ -39,9 +39,6 @@
 #define VMEXIT_RDPRU	 0x08e
 #define VMEXIT_NPF	 0x400
 
-/* The bit that asks for an exit: in intercept1 for the codes 0x060 to 0x07f, in intercept2 from 0x080 on. */
-#define INTERCEPT(exit)	 (1U << ((exit)&31))
-
 /* Event injection and EXITINTINFO. */
 #define EVENT_VALID	 (1UL << 31)
 #define EVENT_ERROR	 (1UL << 11)
@@ -62,8 +59,7 @@
 #define TLB_FLUSH_ASID	 3
 
 struct vmcb {
-	uint16_t cr_read, cr_write, dr_read, dr_write;
-	uint32_t exceptions, intercept1, intercept2;
+	uint32_t intercepts[5];
 	uint8_t reserved1[0x3c - 0x14];
 	uint16_t pause_threshold, pause_count;
 	uint64_t iopm, msrpm, tsc_offset;
@@ -76,8 +72,7 @@ struct vmcb {
 	uint64_t nrip;
 	uint8_t fetched, bytes[15];
 	uint8_t reserved4[0x400 - 0xe0];
-	struct guest_segment seg_es, seg_cs, seg_ss, seg_ds, seg_fs, seg_gs;
-	struct guest_segment gdtr, ldtr, idtr, tr;
+	struct guest_segment seg[SEG_COUNT];
 	uint8_t reserved5[0x4cb - 0x4a0];
 	uint8_t cpl;
 	uint8_t reserved6[4];
@@ -102,3 +97,16 @@ _Static_assert(offsetof(struct vmcb, rip) == 0x578, "VMCB layout");
 _Static_assert(offsetof(struct vmcb, rax) == 0x5f8, "VMCB layout");
 _Static_assert(offsetof(struct vmcb, g_pat) == 0x668, "VMCB layout");
 _Static_assert(sizeof(struct vmcb) == 4096, "VMCB layout");
+
+/* Asks the CPU to leave the guest for the exit code @exit, or not to. */
+static inline void svm_intercept(struct vmcb *c, unsigned int exit, bool on)
+{
+	uint32_t bit = 1U << exit % 32;
+
+	c->intercepts[exit / 32] = (c->intercepts[exit / 32] & ~bit) | (on ? bit : 0);
+}
+
+static inline bool svm_intercepts(const struct vmcb *c, unsigned int exit)
+{
+	return c->intercepts[exit / 32] & 1U << exit % 32;
+}
