@@ -207,6 +207,7 @@ static struct sample sample_read(const struct reference *ref)
 static bool tsc_calibrate(const struct reference *ref, struct sample start)
 {
 	uint64_t ticks, counted, least = ref->hz / 20;
+	struct scale rate;
 
 	do {
 		struct sample now = sample_read(ref);
@@ -214,12 +215,8 @@ static bool tsc_calibrate(const struct reference *ref, struct sample start)
 		ticks = now.tsc - start.tsc;
 		counted = (now.count - start.count) & ref->mask;
 	} while (counted < least && ticks < TSC_HZ_MAX / 20);
-	/* After a long boot, so that the product fits. */
-	while (ticks >> 33) {
-		ticks >>= 1;
-		counted >>= 1;
-	}
-	clock.hz = counted >= least ? ticks * ref->hz / counted : 0;
+	rate = scale_make(max(counted, 1UL), max(ticks, 1UL));
+	clock.hz = counted >= least ? scale_apply(&rate, ref->hz) : 0;
 	/* By a clock that goes backwards, which seems to have counted for ever, it is far too low. */
 	if (clock.hz < TSC_HZ_MIN || clock.hz > TSC_HZ_MAX) {
 		printk(KERN_WARNING "The %s does not count\n", ref->name);
@@ -289,27 +286,15 @@ enum {
 	RTC_DAY = 7,
 	RTC_MONTH = 8,
 	RTC_YEAR = 9,
-	RTC_TIME_REGS,
 	RTC_A = 10,
-	RTC_B = 11
 };
-#define RTC_A_UIP   0x80
-#define RTC_B_24H   0x02
-#define RTC_B_BIN   0x04
-#define RTC_HOUR_PM 0x80
+#define RTC_A_UIP 0x80
 
-static void rtc_read_all(uint8_t regs[RTC_TIME_REGS])
+static unsigned int rtc_number(uint8_t reg)
 {
-	/* An update takes about 2 ms at most; a machine without an RTC reads all ones for ever. */
-	for (unsigned int tries = 0; tries < 10000 && (rtc_read(RTC_A) & RTC_A_UIP); tries++)
-		__builtin_ia32_pause();
-	for (uint8_t i = 0; i < RTC_TIME_REGS; i++)
-		regs[i] = rtc_read(i);
-}
+	uint8_t bcd = rtc_read(reg);
 
-static unsigned int rtc_number(uint8_t raw, uint8_t status_b)
-{
-	return status_b & RTC_B_BIN ? raw : (raw >> 4) * 10U + (raw & 15);
+	return (bcd >> 4) * 10U + (bcd & 15);
 }
 
 /* Days from 1970-01-01 to a date of the Gregorian calendar, year 2000 to 2099. */
@@ -321,26 +306,27 @@ static uint64_t days_since_epoch(unsigned int year, unsigned int month, unsigned
 	return 365UL * (year - 1970) + (year - 1969) / 4 + before[month - 1] + day - 1 + leap;
 }
 
-/* Seconds since 1970, or 0 when the machine has no clock that makes sense. */
+/*
+ * Seconds since 1970, or 0 when the machine has no clock that makes sense. Like Xen and Linux, the core
+ * knows an RTC in BCD and of 24 hours only, which is how all firmware leaves it.
+ */
 static uint64_t rtc_get(void)
 {
-	uint8_t r[RTC_TIME_REGS], again[RTC_TIME_REGS], b = rtc_read(RTC_B);
 	unsigned int sec, min, hour, day, month, year, tries = 0;
 
 	do {
 		if (tries++ == 10)
 			return 0;
-		rtc_read_all(r);
-		rtc_read_all(again);
-	} while (memcmp(r, again, sizeof(r)));
-	sec = rtc_number(r[RTC_SEC], b);
-	min = rtc_number(r[RTC_MIN], b);
-	hour = rtc_number((uint8_t)(r[RTC_HOUR] & ~(b & RTC_B_24H ? 0 : RTC_HOUR_PM)), b);
-	if (!(b & RTC_B_24H))
-		hour = hour % 12 + (r[RTC_HOUR] & RTC_HOUR_PM ? 12 : 0);
-	day = rtc_number(r[RTC_DAY], b);
-	month = rtc_number(r[RTC_MONTH], b);
-	year = rtc_number(r[RTC_YEAR], b);
+		/* An update takes about 2 ms at most; without an RTC all ones are read for ever. */
+		for (unsigned int i = 0; i < 10000 && (rtc_read(RTC_A) & RTC_A_UIP); i++)
+			__builtin_ia32_pause();
+		sec = rtc_number(RTC_SEC);
+		min = rtc_number(RTC_MIN);
+		hour = rtc_number(RTC_HOUR);
+		day = rtc_number(RTC_DAY);
+		month = rtc_number(RTC_MONTH);
+		year = rtc_number(RTC_YEAR);
+	} while (sec != rtc_number(RTC_SEC)); /* it has ticked meanwhile */
 	if (sec > 60 || min > 59 || hour > 23 || day < 1 || day > 31 || month < 1 || month > 12 ||
 	    year > 99)
 		return 0;
