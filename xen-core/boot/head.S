@@ -55,30 +55,6 @@ boot_start:
 	btl	$20, %edx
 	jnc	no_long_mode
 
-	/* Identity map of 4 GiB with 2 MiB pages. */
-	movl	$PHYS(boot_l2), %edi
-	movl	$0x83, %eax
-	xorl	%ecx, %ecx
-1:	movl	%eax, (%edi)
-	movl	$0, 4(%edi)
-	addl	$0x200000, %eax
-	addl	$8, %edi
-	incl	%ecx
-	cmpl	$2048, %ecx
-	jne	1b
-	movl	$PHYS(boot_l2) + 3, %eax
-	movl	$PHYS(boot_l3_low), %edi
-	movl	$4, %ecx
-2:	movl	%eax, (%edi)
-	movl	$0, 4(%edi)
-	addl	$0x1000, %eax
-	addl	$8, %edi
-	loop	2b
-	/* The core at its own address: entry 510 of the last level-3 table. */
-	movl	$PHYS(boot_l2) + 3, PHYS(boot_l3_high) + 510 * 8
-	movl	$PHYS(boot_l3_low) + 3, PHYS(boot_l4)
-	movl	$PHYS(boot_l3_high) + 3, PHYS(boot_l4) + 511 * 8
-
 /* The others come here from trampoline.S: CR4, CR3, EFER, CR0. */
 	.globl enter_long_mode
 enter_long_mode:
@@ -164,12 +140,26 @@ boot_magic:
 boot_info_addr:
 	.long 0
 
+/* The first 4 GiB in place, in pages of 2 MiB; and once more the first GiB, where the core is linked. */
+	.align 4096
+boot_l4:
+	.quad PHYS(boot_l3) + 3
+	.fill 510, 8, 0
+	.quad PHYS(boot_l3) + 3
+boot_l3:
+	.set at, PHYS(boot_l2) + 3
+	.quad at, at + 0x1000, at + 0x2000, at + 0x3000
+	.fill 506, 8, 0
+	.quad at, 0
+boot_l2:
+	.set at, 0x83
+	.rept 4 * 512
+	.quad at
+	.set at, at + 0x200000
+	.endr
+
 	.section .bss.page_aligned, "aw", @nobits
 	.align 4096
-boot_l4:	.skip 4096
-boot_l3_low:	.skip 4096
-boot_l3_high:	.skip 4096
-boot_l2:	.skip 4 * 4096
 boot_stack:	.skip 16384
 boot_stack_top:
 
