@@ -36,8 +36,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    strnlen(info.modules[i].cmdline, BOOT_MODULE_CMDLINE) == BOOT_MODULE_CMDLINE)
 			abort();
 	for (i = 0; i < info.nr_mem; i++)
-		if (!info.mem[i].size || info.mem[i].start + info.mem[i].size < info.mem[i].start)
+		if (info.mem[i].start >= info.mem[i].end || info.mem[i].start % 4096 ||
+		    info.mem[i].end % 4096)
 			abort();
-	module_kind(data, size);
+	if (info.dom0.nr_modules + !!info.dom0.loader + !!info.policy > info.nr_modules)
+		abort();
 	return 0;
 }

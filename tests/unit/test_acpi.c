@@ -93,7 +93,6 @@ static void test_madt(void **state)
 	finish();
 	assert_int_equal(acpi_parse(RSDP, &info), 0);
 	assert_int_equal(info.lapic_addr, 0xfee00000);
-	assert_true(info.pcat_compat);
 	assert_int_equal(info.nr_cpus, 3);
 	assert_int_equal(info.cpu[1].apic_id, 1);
 	assert_int_equal(info.cpu[2].apic_id, 256);
@@ -183,9 +182,9 @@ static void test_fadt(void **state)
 	assert_int_equal(info.pm_timer, 0x608);
 	assert_int_equal(info.reset_port, 0xcf9);
 	assert_int_equal(info.reset_value, 0x0f);
-	assert_true(info.have_s5);
-	assert_int_equal(info.s5_typ_a, 5);
-	assert_int_equal(info.s5_typ_b, 1);
+	assert_true(info.s5_a && info.s5_b);
+	assert_int_equal(info.s5_a, 5 << 10 | 1 << 13);
+	assert_int_equal(info.s5_b, 1 << 10 | 1 << 13);
 }
 
 static bool s5_found(const uint8_t *aml, uint32_t len)
@@ -195,7 +194,7 @@ static bool s5_found(const uint8_t *aml, uint32_t len)
 	add_fadt(add_dsdt(aml, len));
 	finish();
 	assert_int_equal(acpi_parse(RSDP, &info), 0);
-	return info.have_s5;
+	return info.s5_a;
 }
 
 static void test_s5(void **state)
@@ -216,8 +215,8 @@ static void test_s5(void **state)
 
 	(void)state;
 	assert_true(s5_found(root, sizeof(root)));
-	assert_int_equal(info.s5_typ_a, 7);
-	assert_int_equal(info.s5_typ_b, 0);
+	assert_int_equal(info.s5_a, 7 << 10 | 1 << 13);
+	assert_int_equal(info.s5_b, 1 << 13);
 	assert_false(s5_found(no_name, sizeof(no_name)));
 	assert_false(s5_found(no_package, sizeof(no_package)));
 	assert_false(s5_found(one, sizeof(one)));
@@ -299,7 +298,7 @@ static void test_bad_addresses(void **state)
 	finish();
 	assert_int_equal(acpi_parse(RSDP, &info), 0);
 	assert_int_equal(info.nr_mcfg, 0);
-	assert_false(info.have_s5);
+	assert_int_equal(info.s5_a, 0);
 	put32(ROOT + 4, 10);
 	assert_int_equal(acpi_parse(RSDP, &info), -ENOENT);
 }

@@ -27,7 +27,6 @@
 #include "x86/epoch.h"
 #include "x86/loop.h"
 #include "x86/paging.h"
-#include "x86/tlb.h"
 
 #define FRAMES	2048UL
 #define CPUS	3 /* the first and the last are of the same domain */

@@ -187,6 +187,23 @@ static void test_bad_ranges(void **state)
 	put32(at + 80, 2);
 	assert_int_equal(mb_end(), 0);
 	assert_int_equal(info.nr_mem, 1);
+	/* Only whole pages count. */
+	mb_begin();
+	at = tag(6, 16 + 3 * 24);
+	put32(at + 8, 24);
+	put64(at + 16, 0x100800);
+	put64(at + 24, 0x1fff);
+	put32(at + 32, 1);
+	put64(at + 40, 0x200001);
+	put64(at + 48, 0x1ffe);
+	put32(at + 56, 1);
+	put64(at + 64, ~0UL - 10); /* rounds up to 0 */
+	put64(at + 72, 5);
+	put32(at + 80, 1);
+	assert_int_equal(mb_end(), 0);
+	assert_int_equal(info.nr_mem, 1);
+	assert_int_equal(info.mem[0].start, 0x101000);
+	assert_int_equal(info.mem[0].end, 0x102000);
 }
 
 static void test_many_ranges(void **state)
@@ -206,17 +223,47 @@ static void test_many_ranges(void **state)
 	assert_int_equal(info.nr_mem, BOOT_MEM_MAX);
 }
 
-static void test_module_kind(void **state)
+/* Modules are what their first bytes say, wherever they stand. */
+static void test_module_kinds(void **state)
 {
+	static const char policy[] = "\x8c\xff\x7c\xf9\x08\0\0\0XenFlask";
+	static const struct {
+		const char *bytes;
+		uint32_t size;
+	} modules[] = {
+		{ "BHLOADER", 7 }, { policy, 15 },    { "\177ELF", 0x400 }, { policy, 16 },
+		{ policy, 0x300 }, { "BHLOADER", 8 }, { "BHLOADER", 20 },   { "", 1 },
+	};
+
 	(void)state;
-	assert_int_equal(module_kind("BHLOADER", 8), MODULE_LOADER);
-	assert_int_equal(module_kind("BHLOADER", 7), MODULE_DOM0);
-	assert_int_equal(module_kind("\177ELF", 4), MODULE_DOM0);
-	assert_int_equal(module_kind("070701", 6), MODULE_DOM0);
-	assert_int_equal(module_kind("\x8c\xff\x7c\xf9\x08\0\0\0XenFlask", 16), MODULE_FLASK);
-	assert_int_equal(module_kind("\x8c\xff\x7c\xf9\x08\0\0\0XenFlask", 15), MODULE_DOM0);
-	assert_int_equal(module_kind("\x8c\xff\x7c\xf9\x08\0\0\0SE Linux", 16), MODULE_DOM0);
-	assert_int_equal(module_kind("", 0), MODULE_DOM0);
+	mb_begin();
+	for (uint32_t i = 0; i < ARRAY_SIZE(modules); i++) {
+		uint32_t at = 0x4000 + i * 0x1000;
+
+		memcpy(mem + at, modules[i].bytes,
+		       modules[i].bytes == policy ? 16 : strlen(modules[i].bytes));
+		mb_module(at, at + modules[i].size, "");
+	}
+	mb_mmap();
+	assert_int_equal(mb_end(), 0);
+	assert_int_equal(info.nr_modules, ARRAY_SIZE(modules));
+	assert_ptr_equal(info.policy, &info.modules[3]);
+	assert_ptr_equal(info.dom0.loader, &info.modules[5]);
+	assert_int_equal(info.dom0.nr_modules, 4);
+	assert_ptr_equal(info.dom0.module[0], &info.modules[0]);
+	assert_ptr_equal(info.dom0.module[1], &info.modules[1]);
+	assert_ptr_equal(info.dom0.module[2], &info.modules[2]);
+	assert_ptr_equal(info.dom0.module[3], &info.modules[7]);
+	/* Another policy's name; one that lies where nobody can look. */
+	mb_begin();
+	memcpy(mem + 0x4000, "\x8c\xff\x7c\xf9\x08\0\0\0SE Linux", 16);
+	mb_module(0x4000, 0x4010, "");
+	mb_module(MEM_SIZE, MEM_SIZE + 16, "");
+	mb_mmap();
+	assert_int_equal(mb_end(), 0);
+	assert_null(info.policy);
+	assert_null(info.dom0.loader);
+	assert_int_equal(info.dom0.nr_modules, 2);
 }
 
 int main(void)
@@ -224,7 +271,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup(f, setup)
 	const struct CMUnitTest tests[] = {
 		T(test_info),	    T(test_bad),	 T(test_long_strings),
-		T(test_bad_ranges), T(test_many_ranges), T(test_module_kind),
+		T(test_bad_ranges), T(test_many_ranges), T(test_module_kinds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

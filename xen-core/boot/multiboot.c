@@ -18,6 +18,26 @@ static void copy_string(const struct view *v, char *dst, size_t size)
 	dst[len] = '\0';
 }
 
+static bool begins(const struct view *head, const void *bytes, uint32_t n)
+{
+	return view_has(head, 0, n) && !memcmp(head->p, bytes, n);
+}
+
+/* What @m is, by its first bytes. A second loader or policy is passed over. */
+static void sort_module(struct boot_info *out, const struct boot_module *m)
+{
+	struct view head;
+
+	view_open(&head, m->start.v, (uint32_t)min(m->size, 16UL));
+	if (begins(&head, DOM0_LOADER_MAGIC, 8))
+		out->dom0.loader = out->dom0.loader ? out->dom0.loader : m;
+	else if (begins(&head, "\x8c\xff\x7c\xf9\x08\0\0\0XenFlask",
+			16)) /* magic, length 8, name */
+		out->policy = out->policy ? out->policy : m;
+	else
+		out->dom0.module[out->dom0.nr_modules++] = m;
+}
+
 static int add_module(struct boot_info *out, const struct view *tag)
 {
 	struct view cmdline = view_part(tag, 16, tag->len - 16);
@@ -32,15 +52,17 @@ static int add_module(struct boot_info *out, const struct view *tag)
 	m->start.v = start;
 	m->size = end - start;
 	copy_string(&cmdline, m->cmdline, sizeof(m->cmdline));
+	sort_module(out, m);
 	return 0;
 }
 
-/* Ranges beyond what there is room for, empty ones, and those that wrap are left out: less memory. */
+/* Ranges beyond what there is room for, those that wrap or have no page are left out: less memory. */
 static void add_mem(struct boot_info *out, uint64_t start, uint64_t size)
 {
-	if (!size || start + size < start || out->nr_mem == BOOT_MEM_MAX)
-		return;
-	out->mem[out->nr_mem++] = (struct boot_mem) { start, size };
+	struct boot_mem m = { ROUND_UP(start, PAGE_SIZE), (start + size) & PAGE_MASK };
+
+	if (m.start >= start && m.start < m.end && out->nr_mem < BOOT_MEM_MAX)
+		out->mem[out->nr_mem++] = m;
 }
 
 static int add_mmap(struct boot_info *out, const struct view *tag)
@@ -112,19 +134,4 @@ int multiboot_parse(uint32_t magic, uint32_t info_addr, struct boot_info *out)
 		if (rc)
 			return rc;
 	}
-}
-
-static bool begins(const void *head, size_t len, const void *bytes, size_t n)
-{
-	return len >= n && !memcmp(head, bytes, n);
-}
-
-enum module_kind module_kind(const void *head, size_t len)
-{
-	if (begins(head, len, DOM0_LOADER_MAGIC, 8))
-		return MODULE_LOADER;
-	/* Magic, length 8, and the policy's name. */
-	if (begins(head, len, "\x8c\xff\x7c\xf9\x08\0\0\0XenFlask", 16))
-		return MODULE_FLASK;
-	return MODULE_DOM0;
 }

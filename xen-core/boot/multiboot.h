@@ -20,15 +20,25 @@ struct boot_module {
 	char cmdline[BOOT_MODULE_CMDLINE];
 };
 
-/* A range of usable memory. */
+/* Whole pages of usable memory. */
 struct boot_mem {
-	uint64_t start, size;
+	uint64_t start, end;
+};
+
+/* What Dom0 is made of (domain/dom0.h). */
+struct dom0_image {
+	const struct boot_module *loader;		    /* NULL: there is none */
+	const struct boot_module *module[BOOT_MODULES_MAX]; /* the kernel, and what it is given */
+	unsigned int nr_modules;
 };
 
 struct boot_info {
 	char cmdline[BOOT_CMDLINE_MAX];
 	struct boot_module modules[BOOT_MODULES_MAX];
 	unsigned int nr_modules;
+	/* Which of them is what, by its content: the first policy, or NULL; the first loader; all others. */
+	const struct boot_module *policy;
+	struct dom0_image dom0;
 	struct boot_mem mem[BOOT_MEM_MAX];
 	unsigned int nr_mem;
 	maddr_t rsdp; /* 0: not given */
@@ -41,12 +51,3 @@ struct boot_info {
  * -ENOENT: no memory map, or no RAM in it.
  */
 int multiboot_parse(uint32_t magic, uint32_t info_addr, struct boot_info *out);
-
-enum module_kind {
-	MODULE_LOADER, /* what starts Dom0's kernel (domain/dom0.h) */
-	MODULE_FLASK,  /* binary policy */
-	MODULE_DOM0,   /* all else is for Dom0: the loader knows what it is */
-};
-
-/* What a module is, by its first bytes (give it 16 where there are so many). */
-enum module_kind module_kind(const void *head, size_t len);

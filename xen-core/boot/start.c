@@ -36,75 +36,72 @@ extern char core_image_start[], core_image_end[];
 struct acpi_info acpi_info;
 static struct boot_info boot;
 
-/* Memory that paging_boot() takes: [early_start, early_at) of a free range, upwards. */
-static uint64_t early_start, early_at, early_end;
 static uint64_t max_mfn;
+
+/*
+ * Pages of memory that nothing uses yet, and empty ranges. Taking a range out adds one at most, and is done
+ * for each range of memory, each module, the image, and single pages.
+ */
+static struct boot_mem unused[2 * BOOT_MEM_MAX + BOOT_MODULES_MAX + 4];
+static unsigned int nr_unused;
 
 const void *boot_map(uint64_t addr, size_t len)
 {
 	return addr < FOUR_GIB && len <= FOUR_GIB - addr ? (const void *)addr : NULL;
 }
 
-struct range {
-	uint64_t start, end;
-};
-
-/* The first of what is in use that ends above @at. */
-static struct range next_in_use(uint64_t at)
+/* Takes the pages of [start, end) out of the unused memory. */
+static void take(uint64_t start, uint64_t end)
 {
-	struct range used[2 + BOOT_MODULES_MAX] = {
-		{ (uint64_t)core_image_start - IMAGE_VIRT, (uint64_t)core_image_end - IMAGE_VIRT },
-		{ early_start, early_at },
-	};
-	struct range first = { ~0UL, ~0UL };
+	start &= PAGE_MASK;
+	end = ROUND_UP(end, PAGE_SIZE);
+	for (unsigned int i = 0, n = nr_unused; i < n; i++) {
+		struct boot_mem *m = &unused[i];
 
-	for (unsigned int i = 0; i < boot.nr_modules; i++) {
-		uint64_t start = boot.modules[i].start.v;
-
-		used[2 + i] = (struct range) { start & PAGE_MASK,
-					       ROUND_UP(start + boot.modules[i].size, PAGE_SIZE) };
+		if (end <= m->start || m->end <= start)
+			continue;
+		if (start <= m->start) {
+			m->start = min(end, m->end);
+			continue;
+		}
+		if (end < m->end)
+			unused[nr_unused++] = (struct boot_mem) { end, m->end };
+		m->end = start;
 	}
-	for (unsigned int i = 0; i < 2 + boot.nr_modules; i++)
-		if (used[i].end > at && used[i].start < first.start)
-			first = used[i];
-	return first;
 }
 
-/* The next pages of RAM range @m, from @at on and below @limit, that nothing uses; false: none. */
-static bool next_free(const struct boot_mem *m, uint64_t at, uint64_t limit, struct range *free)
+static void find_unused(void)
 {
-	struct range used;
-
-	limit = min(m->start + m->size, limit) & PAGE_MASK;
-	at = ROUND_UP(max(m->start, at), PAGE_SIZE);
-	for (used = next_in_use(at); used.start <= at; used = next_in_use(at))
-		at = used.end;
-	*free = (struct range) { at, min(used.start, limit) };
-	return at < limit;
+	for (unsigned int i = 0; i < boot.nr_mem; i++) {
+		take(boot.mem[i].start, boot.mem[i].end); /* memory that is listed twice */
+		unused[nr_unused++] = boot.mem[i];
+		max_mfn = max(max_mfn, boot.mem[i].end >> PAGE_SHIFT);
+	}
+	take((uint64_t)core_image_start - IMAGE_VIRT, (uint64_t)core_image_end - IMAGE_VIRT);
+	for (unsigned int i = 0; i < boot.nr_modules; i++)
+		take(boot.modules[i].start.v, boot.modules[i].start.v + boot.modules[i].size);
 }
 
-/* The largest free range between 1 MiB and 4 GiB. */
-static void find_early_memory(void)
+/* A page of [start, end), for good. */
+static maddr_t take_page(uint64_t start, uint64_t end)
 {
-	struct range best = { 0, 0 }, r;
+	for (unsigned int i = 0; i < nr_unused; i++) {
+		uint64_t at = max(unused[i].start, start);
 
-	for (unsigned int i = 0; i < boot.nr_mem; i++)
-		for (r.end = ONE_MIB; next_free(&boot.mem[i], r.end, FOUR_GIB, &r);)
-			if (r.end - r.start > best.end - best.start)
-				best = r;
-	early_start = early_at = best.start;
-	early_end = best.end;
+		if (at < min(unused[i].end, end)) {
+			take(at, at + PAGE_SIZE);
+			return (maddr_t) { at };
+		}
+	}
+	panic("not enough memory between 0x%lx and 0x%lx to start", start, end);
 }
 
 static maddr_t early_alloc(void)
 {
-	uint64_t at = early_at;
+	maddr_t page = take_page(0, FOUR_GIB);
 
-	if (at + PAGE_SIZE > early_end)
-		panic("not enough memory below 4 GiB to start");
-	early_at += PAGE_SIZE;
-	memset(boot_ptr((maddr_t) { at }), 0, PAGE_SIZE);
-	return (maddr_t) { at };
+	memset(boot_ptr(page), 0, PAGE_SIZE);
+	return page;
 }
 
 static bool has_memory(mfn_t start, uint64_t n)
@@ -112,53 +109,20 @@ static bool has_memory(mfn_t start, uint64_t n)
 	uint64_t from = start.v << PAGE_SHIFT, to = (start.v + n) << PAGE_SHIFT;
 
 	for (unsigned int i = 0; i < boot.nr_mem; i++)
-		if (boot.mem[i].start < to && boot.mem[i].start + boot.mem[i].size > from)
+		if (boot.mem[i].start < to && boot.mem[i].end > from)
 			return true;
 	return false;
 }
 
-/* A page below 640 KiB for the other CPUs' start-up code. */
-static maddr_t find_trampoline(void)
+/* Gives the whole pages of [start, end), whose start is one's, to the frame allocator. */
+static void add_memory(uint64_t start, uint64_t end)
 {
-	struct range r;
-
-	for (unsigned int i = 0; i < boot.nr_mem; i++)
-		if (next_free(&boot.mem[i], 0x10000, 0x90000, &r))
-			return (maddr_t) { r.start };
-	panic("no free page below 640 KiB for starting CPUs");
-}
-
-static void add_memory(void)
-{
-	struct range r;
-
-	for (unsigned int i = 0; i < boot.nr_mem; i++)
-		for (r.end = ONE_MIB; next_free(&boot.mem[i], r.end, ~0UL, &r);)
-			frames_boot_add((mfn_t) { r.start >> PAGE_SHIFT },
-					(mfn_t) { r.end >> PAGE_SHIFT });
-}
-
-static enum module_kind kind_of(const struct boot_module *m)
-{
-	void *p = window_open(maddr_to_mfn(m->start));
-	enum module_kind kind = module_kind(p, min(m->size, PAGE_SIZE));
-
-	window_close(p);
-	return kind;
-}
-
-/* The first module of @kind, or NULL. */
-static const struct boot_module *find_module(enum module_kind kind)
-{
-	for (unsigned int i = 0; i < boot.nr_modules; i++)
-		if (kind_of(&boot.modules[i]) == kind)
-			return &boot.modules[i];
-	return NULL;
+	frames_boot_add(maddr_to_mfn((maddr_t) { start }), maddr_to_mfn((maddr_t) { end }));
 }
 
 static void load_policy(void)
 {
-	const struct boot_module *m = find_module(MODULE_FLASK);
+	const struct boot_module *m = boot.policy;
 	uint8_t *policy = m ? xmalloc(m->size) : NULL;
 
 	if (m && !policy)
@@ -175,50 +139,21 @@ static void load_policy(void)
 	xfree(policy);
 }
 
-static int build_dom0(struct dom0 *dom0)
-{
-	struct dom0_image image = { .loader = find_module(MODULE_LOADER) };
-
-	if (!image.loader)
-		panic("no loader for Dom0's kernel (dom0-loader.bin) among the %u boot modules",
-		      boot.nr_modules);
-	for (unsigned int i = 0; i < boot.nr_modules; i++)
-		if (kind_of(&boot.modules[i]) == MODULE_DOM0)
-			image.module[image.nr_modules++] = &boot.modules[i];
-	return dom0_build(&image, dom0);
-}
-
-/* Modules are copied by now: their memory becomes free memory. */
-static void free_modules(void)
-{
-	for (unsigned int i = 0; i < boot.nr_modules; i++)
-		frames_boot_add(
-			(mfn_t) { boot.modules[i].start.v >> PAGE_SHIFT },
-			(mfn_t) { DIV_ROUND_UP(boot.modules[i].start.v + boot.modules[i].size,
-					       PAGE_SIZE) });
-}
-
-/* The core's interrupts, and the clocks, whose rates are measured while the boot goes on. */
-static void start_hardware(void)
-{
-	traps_boot();
-	traps_cpu_init();
-	apic_boot(acpi_info.lapic_addr, options.x2apic);
-	if (acpi_info.pcat_compat)
-		legacy_pic_disable();
-	ioapic_boot();
-	apic_cpu_init();
-	time_boot_begin();
-}
-
 /* On the core's own page tables and stack. */
 static void start_core(void)
 {
 	struct dom0 dom0;
+	bool serial_interrupts;
 
-	start_hardware();
+	traps_boot();
+	traps_cpu_init();
+	apic_boot(acpi_info.lapic_addr, options.x2apic);
+	apic_cpu_init();
+	serial_interrupts = ioapic_boot(serial_irq(), VECTOR_SERIAL);
+	time_boot_begin();
 	frames_boot((struct frame *)FRAME_TABLE_VA, max_mfn);
-	add_memory();
+	for (unsigned int i = 0; i < nr_unused; i++)
+		add_memory(unused[i].start, unused[i].end);
 	printk("%lu MiB of memory\n", frame_counts.total >> (20 - PAGE_SHIFT));
 	if (acpi_info.nodes & (acpi_info.nodes - 1))
 		printk(KERN_WARNING "SRAT: several nodes; their memory is used as one\n");
@@ -228,15 +163,20 @@ static void start_core(void)
 	load_policy();
 	sched_boot();
 	cpu_init();
-	if (build_dom0(&dom0))
+	if (!boot.dom0.loader)
+		panic("no loader for Dom0's kernel (dom0-loader.bin) among the %u boot modules",
+		      boot.nr_modules);
+	if (dom0_build(&boot.dom0, &dom0))
 		panic("no Dom0");
-	free_modules();
+	/* Modules are copied by now. Their last pages may be memory in part only. */
+	for (unsigned int i = 0; i < boot.nr_modules; i++)
+		add_memory(boot.modules[i].start.v, boot.modules[i].start.v + boot.modules[i].size);
 	time_boot();
 	smp_boot();
 	if (dom0_start(&dom0))
 		panic("no Dom0");
 	/* Late: until the main loop runs, nobody would serve the interrupt. */
-	if (!ioapic_route_isa(serial_irq(), VECTOR_SERIAL, this_cpu()->apic_id))
+	if (serial_interrupts)
 		console_irq_on();
 	main_loop();
 }
@@ -275,10 +215,9 @@ void start(uint32_t magic, uint32_t info)
 	rc = acpi_parse(boot.rsdp.v, &acpi_info);
 	if (rc)
 		panic("no usable ACPI tables (error %d)", -rc);
-	for (unsigned int i = 0; i < boot.nr_mem; i++)
-		max_mfn = max(max_mfn, (boot.mem[i].start + boot.mem[i].size) >> PAGE_SHIFT);
-	smp_place_trampoline(find_trampoline());
-	find_early_memory();
+	find_unused();
+	smp_place_trampoline(take_page(0x10000, 0x90000));
+	take(0, ONE_MIB);
 	paging_boot(early_alloc, max_mfn, has_memory, smp_cpus_wanted());
 	paging_switch(start_core);
 }

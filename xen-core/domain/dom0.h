@@ -20,13 +20,6 @@ struct dom0_loader_header {
 	uint32_t entry; /* 32-bit entry point, inside the image */
 };
 
-/* What Dom0 is made of, in machine memory that is in no other use. */
-struct dom0_image {
-	const struct boot_module *loader;
-	const struct boot_module *module[BOOT_MODULES_MAX]; /* the kernel, and what it is given */
-	unsigned int nr_modules;
-};
-
 /* What dom0_build() leaves to dom0_start(). */
 struct dom0 {
 	struct domain *d;

@@ -37,10 +37,9 @@ struct guest_segment {
  * the current one or paused, unless said otherwise.
  */
 struct vm_ops {
-	const char *name;
-	/* Boot: panics when this machine can't run guests. Per CPU: enable. */
+	/* Boot: looks at what there is; then each CPU switches it on. They panic when guests can't run. */
 	void (*probe)(void);
-	int (*cpu_enable)(void);
+	void (*cpu_enable)(void);
 	int (*vcpu_init)(struct vcpu *v);
 	void (*vcpu_free)(struct vcpu *v);
 	/* Runs the current vCPU until it exits, and handles the exit. */

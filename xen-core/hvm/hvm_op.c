@@ -6,7 +6,7 @@
 #include "hvm/hvm.h"
 #include "mm/guest.h"
 #include "x86/time.h"
-#include "x86/tlb.h"
+#include "x86/loop.h"
 
 /* The domain that an operation is about, if the policy lets the caller do it. */
 static int target(domid_t domid, enum xsm_perm perm, struct domain **d)

@@ -12,7 +12,7 @@
 #include "mm/frame.h"
 #include "x86/bits.h"
 #include "x86/epoch.h"
-#include "x86/tlb.h"
+#include "x86/loop.h"
 
 #define PTE_TYPE_SHIFT 52
 #define PTE_TYPE       (0xfUL << PTE_TYPE_SHIFT)

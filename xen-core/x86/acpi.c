@@ -12,6 +12,7 @@
 
 #define CPU_ENABLED    1U
 #define FADT_RESET_REG (1U << 10)
+#define PM1_SLP_EN     (1U << 13) /* 4.8.3.2.1 */
 
 /* Address spaces of a Generic Address Structure, and where that of ports ends. */
 #define SPACE_MEMORY   0
@@ -47,25 +48,11 @@ static void add_cpu(struct acpi_info *out, uint32_t apic_id, uint32_t acpi_id, u
 		*cpu = (struct acpi_cpu) { apic_id, acpi_id };
 }
 
-static void add_ioapic(struct acpi_info *out, const struct view *e)
-{
-	struct acpi_ioapic *io = next_of(out->ioapic, out->nr_ioapics);
-
-	if (io)
-		*io = (struct acpi_ioapic) { view_u8(e, 2), view_u32(e, 4), view_u32(e, 8) };
-}
-
-static void add_override(struct acpi_info *out, const struct view *e)
-{
-	struct acpi_override *o = next_of(out->override, out->nr_overrides);
-
-	if (o)
-		*o = (struct acpi_override) { view_u8(e, 3), view_u32(e, 4), view_u16(e, 8) };
-}
-
 /* Interrupt controller structures, 5.2.12.2 and following. */
 static void madt_entry(struct acpi_info *out, const struct view *e)
 {
+	struct acpi_override *o;
+	struct acpi_ioapic *io;
 	/* How long those are that say what we want to know. */
 	static const uint8_t lengths[] = { [0] = 8, [1] = 12, [2] = 10, [5] = 12, [9] = 16 };
 	uint8_t type = view_u8(e, 0);
@@ -78,10 +65,16 @@ static void madt_entry(struct acpi_info *out, const struct view *e)
 			add_cpu(out, view_u8(e, 3), view_u8(e, 2), view_u32(e, 4));
 		break;
 	case 1:
-		add_ioapic(out, e);
+		io = next_of(out->ioapic, out->nr_ioapics);
+		if (io)
+			*io = (struct acpi_ioapic) { view_u8(e, 2), view_u32(e, 4),
+						     view_u32(e, 8) };
 		break;
 	case 2:
-		add_override(out, e);
+		o = next_of(out->override, out->nr_overrides);
+		if (o)
+			*o = (struct acpi_override) { view_u8(e, 3), view_u32(e, 4),
+						      view_u16(e, 8) };
 		break;
 	case 5:
 		out->lapic_addr = view_u64(e, 4);
@@ -110,7 +103,6 @@ static void for_each_entry(struct acpi_info *out, const struct view *v, uint32_t
 static void parse_madt(struct acpi_info *out, const struct view *v)
 {
 	out->lapic_addr = view_u32(v, 36);
-	out->pcat_compat = view_u32(v, 40) & 1;
 	for_each_entry(out, v, 44, madt_entry);
 }
 
@@ -193,9 +185,8 @@ static bool s5_at(struct acpi_info *out, const struct view *v, uint32_t at)
 		return false;
 	if (!aml_integer(v, &at, &a) || !aml_integer(v, &at, &b))
 		return false;
-	out->s5_typ_a = a & 7;
-	out->s5_typ_b = b & 7;
-	out->have_s5 = true;
+	out->s5_a = (uint16_t)((a & 7) << 10 | PM1_SLP_EN);
+	out->s5_b = (uint16_t)((b & 7) << 10 | PM1_SLP_EN);
 	return true;
 }
 

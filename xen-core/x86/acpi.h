@@ -38,7 +38,6 @@ struct acpi_table {
 
 struct acpi_info {
 	uint64_t lapic_addr;
-	bool pcat_compat;		    /* there are 8259s to mask */
 	struct acpi_cpu cpu[ACPI_CPUS_MAX]; /* those that can be started */
 	struct acpi_ioapic ioapic[ACPI_IOAPICS_MAX];
 	struct acpi_override override[ACPI_OVERRIDES_MAX];
@@ -51,8 +50,7 @@ struct acpi_info {
 	uint8_t acpi_enable;
 	uint16_t reset_port; /* 0: reset is not supported this way */
 	uint8_t reset_value;
-	bool have_s5;
-	uint8_t s5_typ_a, s5_typ_b;
+	uint16_t s5_a, s5_b; /* what switches off, written to pm1a_cnt and pm1b_cnt; 0: not known */
 
 	uint64_t hpet_addr;	      /* 0: none */
 	struct acpi_table dmar, ivrs; /* kept for the IOMMU drivers */

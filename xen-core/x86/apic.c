@@ -80,69 +80,45 @@ void apic_cpu_init(void)
 	apic_write(APIC_SVR, 0x100 | VECTOR_SPURIOUS);
 }
 
-void legacy_pic_disable(void)
+static uint32_t ioapic_read(volatile uint32_t *regs, uint32_t reg)
 {
-	/* ICW1 to ICW4 of both: out of the way of the exceptions first, in case one is pending. */
-	static const uint8_t steps[][2] = {
-		{ 0x20, 0x11 }, { 0xa0, 0x11 }, { 0x21, 0x20 }, { 0xa1, 0x28 }, { 0x21, 4 },
-		{ 0xa1, 2 },	{ 0x21, 1 },	{ 0xa1, 1 },	{ 0x21, 0xff }, { 0xa1, 0xff },
-	};
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(steps); i++)
-		outb(steps[i][0], steps[i][1]);
+	regs[0] = reg;
+	return regs[4];
 }
 
-static struct {
-	volatile uint32_t *regs;
-	uint32_t gsi_base, pins;
-} ioapics[ACPI_IOAPICS_MAX];
-static unsigned int nr_ioapics;
-
-static uint32_t ioapic_read(unsigned int i, uint32_t reg)
+static void ioapic_write(volatile uint32_t *regs, uint32_t reg, uint32_t value)
 {
-	ioapics[i].regs[0] = reg;
-	return ioapics[i].regs[4];
+	regs[0] = reg;
+	regs[4] = value;
 }
 
-static void ioapic_write(unsigned int i, uint32_t reg, uint32_t value)
-{
-	ioapics[i].regs[0] = reg;
-	ioapics[i].regs[4] = value;
-}
-
-void ioapic_boot(void)
-{
-	for (unsigned int n = 0; n < acpi_info.nr_ioapics; n++) {
-		unsigned int i = nr_ioapics;
-
-		ioapics[i].regs = mmio_map((maddr_t) { acpi_info.ioapic[n].addr }, 0x20);
-		if (!ioapics[i].regs)
-			continue;
-		ioapics[i].gsi_base = acpi_info.ioapic[n].gsi_base;
-		ioapics[i].pins = (ioapic_read(i, 1) >> 16 & 0xff) + 1;
-		for (uint32_t pin = 0; pin < ioapics[i].pins; pin++)
-			ioapic_write(i, 0x10 + 2 * pin, APIC_LVT_MASKED);
-		nr_ioapics++;
-	}
-}
-
-int ioapic_route_isa(unsigned int irq, uint8_t vector, uint32_t dest)
+bool ioapic_boot(unsigned int irq, uint8_t vector)
 {
 	uint16_t flags;
-	uint32_t gsi = acpi_isa_gsi(&acpi_info, (uint8_t)irq, &flags);
+	uint32_t gsi = acpi_isa_gsi(&acpi_info, (uint8_t)irq, &flags), entry = vector;
+	bool found = false;
 
-	for (unsigned int i = 0; i < nr_ioapics; i++) {
-		uint32_t pin = gsi - ioapics[i].gsi_base, low = vector;
+	/* The 8259s, whose output is LINT0, which is masked. */
+	outb(0x21, 0xff);
+	outb(0xa1, 0xff);
+	if ((flags & 3) == 3)
+		entry |= 1U << 13; /* active low */
+	if ((flags >> 2 & 3) == 3)
+		entry |= 1U << 15; /* level */
+	for (unsigned int i = 0; i < acpi_info.nr_ioapics; i++) {
+		uint32_t pin = gsi - acpi_info.ioapic[i].gsi_base, pins;
+		volatile uint32_t *regs = mmio_map((maddr_t) { acpi_info.ioapic[i].addr }, 0x20);
 
-		if (gsi < ioapics[i].gsi_base || pin >= ioapics[i].pins)
+		if (!regs)
 			continue;
-		if ((flags & 3) == 3)
-			low |= 1U << 13; /* active low */
-		if ((flags >> 2 & 3) == 3)
-			low |= 1U << 15; /* level */
-		ioapic_write(i, 0x10 + 2 * pin + 1, dest << 24);
-		ioapic_write(i, 0x10 + 2 * pin, low);
-		return 0;
+		pins = (ioapic_read(regs, 1) >> 16 & 0xff) + 1;
+		for (uint32_t n = 0; n < pins; n++)
+			ioapic_write(regs, 0x10 + 2 * n, APIC_LVT_MASKED);
+		if (pin >= pins)
+			continue;
+		ioapic_write(regs, 0x10 + 2 * pin + 1, apic_id() << 24);
+		ioapic_write(regs, 0x10 + 2 * pin, entry);
+		found = true;
 	}
-	return -ENODEV;
+	return found;
 }

@@ -41,6 +41,7 @@
 enum {
 	TRAP_DE = 0,
 	TRAP_DB = 1,
+	TRAP_NMI = 2,
 	TRAP_BP = 3,
 	TRAP_OF = 4,
 	TRAP_UD = 6,

@@ -22,8 +22,7 @@ struct cpu {
 	struct vcpu *current;  /* NULL: idle */
 	uint64_t epoch;	       /* x86/epoch.h: what this CPU has seen, ~0 when quiescent */
 	bool in_guest; /* between the last look at pending and the exit's first instruction */
-	struct domain
-		*copying; /* whose map of others' memory a copy uses now (mm/guest.c), or NULL */
+	struct domain *copying; /* a copy uses its map of others' memory (mm/guest.c), or NULL */
 	unsigned int window_depth;
 	maddr_t root;		 /* its top-level page table */
 	void *sched;		 /* struct sched_cpu */

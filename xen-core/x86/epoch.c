@@ -7,7 +7,6 @@
 #include "x86/epoch.h"
 #include "lib/spinlock.h"
 #include "x86/cpu.h"
-#include "x86/loop.h"
 #include "x86/paging.h"
 #include "x86/regs.h"
 

@@ -20,3 +20,10 @@ void epoch_defer(struct epoch_node *node, void (*free)(struct epoch_node *node))
 /* A stamp for things unlinked before now; and whether its grace period is over. */
 uint64_t epoch_stamp(void);
 bool epoch_passed(uint64_t stamp);
+
+/* Publish that this CPU may hold looked-up pointers, or holds none. */
+void epoch_enter(void);
+void epoch_leave(void);
+
+/* Frees what epoch_defer() collected, as far as its time has come. True: there is more. */
+bool epoch_run(void);

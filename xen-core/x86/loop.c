@@ -15,7 +15,6 @@
 #include "x86/cpu.h"
 #include "x86/regs.h"
 #include "x86/time.h"
-#include "x86/tlb.h"
 
 /*
  * Frames scrubbed in one turn: a tenth of a millisecond. As many as a guest can free between two exits

@@ -83,8 +83,7 @@ static void boot_map_cpu(struct cpu *cpu, maddr_t (*alloc)(void))
 	l1[PCPU_TABLE] = (uint64_t)l1 | PTE_DATA;
 	for (unsigned int i = 0; i < PCPU_STACK_PAGES; i++)
 		l1[PCPU_STACK + i] = alloc().v | PTE_DATA;
-	for (unsigned int i = 0; i < PCPU_NR_IST; i++)
-		l1[PCPU_IST + 2 * i] = alloc().v | PTE_DATA;
+	l1[PCPU_IST] = alloc().v | PTE_DATA;
 	*(struct cpu **)boot_ptr(record) = cpu;
 	cpu->root = root;
 }

@@ -28,11 +28,10 @@
 #define PCPU_NR_WINDOWS	 16
 #define PCPU_STACK	 64
 #define PCPU_STACK_PAGES 4
-#define PCPU_IST	 80 /* NMI, #DF, #MC: one page each, every second page */
-#define PCPU_NR_IST	 3
+#define PCPU_IST	 80 /* one page of stack for NMI, #DF and #MC */
 #define pcpu_va(page)	 ((void *)(PERCPU_VA + (uint64_t)(page)*PAGE_SIZE))
 #define PCPU_STACK_TOP	 (PERCPU_VA + (PCPU_STACK + PCPU_STACK_PAGES) * PAGE_SIZE)
-#define pcpu_ist_top(n)	 (PERCPU_VA + (PCPU_IST + 2 * (n) + 1) * PAGE_SIZE)
+#define PCPU_IST_TOP	 (PERCPU_VA + (PCPU_IST + 1) * PAGE_SIZE)
 
 /* Boot: while the identity map of the first 4 GiB is there. */
 static inline void *boot_ptr(maddr_t addr)

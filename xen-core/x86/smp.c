@@ -21,7 +21,6 @@
 #include "x86/trap.h"
 #include "xsm/xsm.h"
 
-#define PM1_SLP_EN    (1U << 13) /* ACPI 4.8.3.2.1 */
 #define CPUID_TOPOEXT (1U << 22) /* 0x80000001, ECX */
 
 static unsigned int nr_cpus = 1;
@@ -111,8 +110,7 @@ void cpu_init(void)
 	timers_cpu_init(cpu->id);
 	if (xsm_cpu_init())
 		panic("no memory for CPU %u's policy cache", cpu->id);
-	if (vm_ops->cpu_enable())
-		panic("CPU %u cannot run guests", cpu->id);
+	vm_ops->cpu_enable();
 	sched_cpu_init(cpu);
 }
 
@@ -175,15 +173,17 @@ void smp_boot(void)
 
 static bool stopping;
 
-bool machine_stopping(void)
-{
-	return READ_ONCE(stopping);
-}
-
-void machine_halt_cpu(void)
+static void __attribute__((noreturn)) halt_cpu(void)
 {
 	for (;;)
 		asm volatile("cli; hlt");
+}
+
+void machine_nmi(void)
+{
+	if (READ_ONCE(stopping))
+		halt_cpu();
+	panic("NMI");
 }
 
 /* Stops the other CPUs wherever they are. */
@@ -206,7 +206,7 @@ static void __attribute__((noreturn)) reset(void)
 	udelay(10000);
 	outb(0x64, 0xfe);
 	udelay(10000);
-	machine_halt_cpu();
+	halt_cpu();
 }
 
 void machine_reboot(void)
@@ -219,8 +219,6 @@ void machine_reboot(void)
 
 void machine_power_off(void)
 {
-	unsigned int a = acpi_info.s5_typ_a, b = acpi_info.s5_typ_b;
-
 	stop_others();
 	console_panic_mode(); /* first: a CPU that was stopped may hold the console's lock */
 	printk("Powering the host off.\n");
@@ -228,13 +226,13 @@ void machine_power_off(void)
 		outb((uint16_t)acpi_info.smi_cmd, acpi_info.acpi_enable);
 		udelay(10000);
 	}
-	if (acpi_info.have_s5 && acpi_info.pm1a_cnt)
-		outw((uint16_t)acpi_info.pm1a_cnt, (uint16_t)(a << 10 | PM1_SLP_EN));
-	if (acpi_info.have_s5 && acpi_info.pm1b_cnt)
-		outw((uint16_t)acpi_info.pm1b_cnt, (uint16_t)(b << 10 | PM1_SLP_EN));
+	if (acpi_info.s5_a && acpi_info.pm1a_cnt)
+		outw((uint16_t)acpi_info.pm1a_cnt, acpi_info.s5_a);
+	if (acpi_info.s5_b && acpi_info.pm1b_cnt)
+		outw((uint16_t)acpi_info.pm1b_cnt, acpi_info.s5_b);
 	udelay(100000);
 	printk(KERN_ERR "The host does not power off: switch it off.\n");
-	machine_halt_cpu();
+	halt_cpu();
 }
 
 void machine_stop_for_panic(void)
@@ -242,7 +240,7 @@ void machine_stop_for_panic(void)
 	if (cpus_online() > 1)
 		stop_others();
 	if (options.noreboot)
-		machine_halt_cpu();
+		halt_cpu();
 	printk(KERN_ERR "Rebooting in 5 seconds.\n");
 	udelay(5000000);
 	reset();

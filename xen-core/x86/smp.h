@@ -22,5 +22,5 @@ void machine_reboot(void) __attribute__((noreturn));
 
 /* Panic: stops the others, then reboots or waits for ever (noreboot). */
 void machine_stop_for_panic(void) __attribute__((noreturn));
-bool machine_stopping(void);
-void machine_halt_cpu(void) __attribute__((noreturn));
+/* A CPU that has got an NMI: another one stops it, or the machine is broken, and it panics. */
+void machine_nmi(void) __attribute__((noreturn));

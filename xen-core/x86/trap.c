@@ -55,9 +55,8 @@ void traps_boot(void)
 					     .offset_mid = (uint16_t)(at >> 16),
 					     .offset_high = (uint32_t)(at >> 32) };
 	}
-	idt[2].ist = IST_NMI;
-	idt[8].ist = IST_DOUBLE;
-	idt[18].ist = IST_MCHECK;
+	/* These come at any time, on any stack. None of them returns, so they can share one. */
+	idt[TRAP_NMI].ist = idt[TRAP_DF].ist = idt[TRAP_MC].ist = 1;
 }
 
 void traps_cpu_init(void)
@@ -66,8 +65,7 @@ void traps_cpu_init(void)
 	struct table_pointer gdtr, idtr = { sizeof(idt) - 1, (uint64_t)idt };
 	uint64_t base = (uint64_t)&t->tss;
 
-	for (unsigned int i = 0; i < PCPU_NR_IST; i++)
-		t->tss.ist[i] = pcpu_ist_top(i);
+	t->tss.ist[0] = PCPU_IST_TOP;
 	t->tss.iomap = sizeof(t->tss);
 	t->gdt[1] = 0x00af9b000000ffff;
 	t->gdt[2] = 0x00cf93000000ffff;
@@ -132,10 +130,8 @@ void trap_handler(struct trap_frame *f)
 		return;
 	case VECTOR_SPURIOUS:
 		return;
-	case 2:
-		if (machine_stopping())
-			machine_halt_cpu();
-		panic("NMI");
+	case TRAP_NMI:
+		machine_nmi();
 	default:
 		break;
 	}

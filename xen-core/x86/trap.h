@@ -10,10 +10,6 @@
 #define VECTOR_SERIAL	0xe2
 #define VECTOR_SPURIOUS 0xff
 
-#define IST_NMI		1
-#define IST_DOUBLE	2
-#define IST_MCHECK	3
-
 /* As the entry code leaves it on the stack. */
 struct trap_frame {
 	uint64_t rax, rcx, rdx, rbx, rbp, rsi, rdi;

@@ -9,7 +9,7 @@
 #include "lib/printk.h"
 #include "mm/heap.h"
 #include "x86/time.h"
-#include "x86/tlb.h"
+#include "x86/loop.h"
 
 struct fake_host fake_host;
 struct domain fake_domain, fake_other;
@@ -370,7 +370,6 @@ static int set_hvm_cpu(struct vcpu *v, const struct hvm_hw_cpu *in)
 }
 
 static const struct vm_ops ops = {
-	.name = "fake",
 	.regs = regs,
 	.get_control = get_control,
 	.get_segment = get_segment,

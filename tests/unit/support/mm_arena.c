@@ -8,7 +8,7 @@
 #include "mm/core_pages.h"
 #include "mm/frame.h"
 #include "mm/window.h"
-#include "x86/tlb.h"
+#include "x86/loop.h"
 
 struct domain arena_domain[2];
 unsigned int arena_windows, arena_opened, arena_flushes;

@@ -8,7 +8,6 @@
 #include "mm/heap.h"
 #include "mm/p2m.h"
 #include "x86/cpu.h"
-#include "x86/loop.h"
 #include "x86/paging.h"
 #include "x86/regs.h"
 
@@ -69,20 +68,19 @@ static void svm_probe(void)
 	       svm_features.nrip_save ? ", next-RIP" : "");
 }
 
-static int svm_cpu_enable(void)
+static void svm_cpu_enable(void)
 {
 	struct svm_cpu *cpu = &svm_cpus[smp_id()];
 	void *hsave = core_pages_alloc(0), *host = core_pages_alloc(0);
 
 	if (!hsave || !host)
-		return -ENOMEM;
+		panic("no memory for CPU %u to run guests", smp_id());
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, mfn_to_maddr(core_va_to_mfn(hsave)).v);
 	cpu->host_vmcb = mfn_to_maddr(core_va_to_mfn(host));
 	asm volatile("vmsave %0" : : "a"(cpu->host_vmcb.v) : "memory");
 	cpu->next_asid = 1;
 	cpu->generation = smp_id() + 1;
-	return 0;
 }
 
 static void init_controls(struct vcpu *v)
@@ -241,7 +239,6 @@ static void svm_get_segment(struct vcpu *v, unsigned int seg, struct guest_segme
 }
 
 static const struct vm_ops svm_ops = {
-	.name = "SVM",
 	.probe = svm_probe,
 	.cpu_enable = svm_cpu_enable,
 	.vcpu_init = svm_vcpu_init,
