@@ -135,7 +135,7 @@ static const struct msr_range ranges[] = {
 	{ 0x0000017a, 0x0000017a, ANY, 0, NULL, write_zero }, /* MCG_STATUS */
 	/* MISC_ENABLE: fast strings; no BTS, no PEBS. */
 	{ 0x000001a0, 0x000001a0, INTEL, 1 | 3UL << 11, NULL, write_ignored },
-	{ 0x000001d9, 0x000001d9, ANY, 0, NULL, write_ignored }, /* DEBUGCTL */
+	{ 0x000001d9, 0x000001d9, ANY, 0, NULL, write_zero }, /* DEBUGCTL: no branch records */
 	{ MTRR_VARIABLE, 0x0000020f, ANY, 0, mtrr_read, mtrr_write },
 	{ MTRR_FIXED_64K, 0x00000250, ANY, 0, mtrr_read, mtrr_write },
 	{ 0x00000258, 0x00000259, ANY, 0, mtrr_read, mtrr_write },

@@ -10,7 +10,6 @@
 #define MSR_SYSENTER_CS	   0x174
 #define MSR_SYSENTER_ESP   0x175
 #define MSR_SYSENTER_EIP   0x176
-#define MSR_DEBUGCTL	   0x1d9
 #define MSR_PAT		   0x277
 #define MSR_X2APIC	   0x800
 #define MSR_EFER	   0xc0000080
@@ -54,7 +53,6 @@ static inline void wrmsr(uint32_t msr, uint64_t value)
 	{                                                               \
 		asm volatile("mov %0, %%cr" #nr : : "r"(v) : "memory"); \
 	}
-DEFINE_CR(0)
 DEFINE_CR(2)
 DEFINE_CR(3)
 DEFINE_CR(4)

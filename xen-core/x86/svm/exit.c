@@ -84,14 +84,12 @@ static void exit_io(struct vcpu *v, unsigned int arg)
 		svm_inject_exception(v, TRAP_GP, 0);
 		return;
 	}
-	if (!hvm_pio(v, (uint16_t)(info >> 16), size, !in, &value))
-		value = ~0U;
+	hvm_pio(v, (uint16_t)(info >> 16), size, !in, &value);
 	if (in) {
+		/* Of these sizes, 4 bytes alone clear the rest of the register. */
 		uint64_t mask = size == 4 ? ~0UL : (1UL << 8 * size) - 1;
 
 		sv->regs.rax = (sv->regs.rax & ~mask) | (value & mask);
-		if (size == 4)
-			sv->regs.rax = value;
 	}
 	sv->regs.rip = sv->vmcb->exitinfo2;
 	sv->vmcb->int_shadow = 0;

@@ -47,9 +47,6 @@ bool svm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 	case MSR_PAT:
 		*value = c->g_pat;
 		return true;
-	case MSR_DEBUGCTL:
-		*value = c->debugctl;
-		return true;
 	case MSR_TSC_AUX:
 		*value = svm_vcpu(v)->tsc_aux;
 		return has_tsc_aux(v);
@@ -77,8 +74,6 @@ bool svm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 		svm_vcpu(v)->tsc_aux = value;
 		wrmsr(MSR_TSC_AUX, value);
 		return true;
-	case MSR_DEBUGCTL:
-		return value == 0; /* no branch records for guests */
 	default:
 		return hvm_wrmsr(v, msr, value);
 	}

@@ -56,7 +56,6 @@
 #define VINTR_VECTOR(v)	 ((uint64_t)(v) << 32)
 
 #define TLB_FLUSH_ALL	 1
-#define TLB_FLUSH_ASID	 3
 
 struct vmcb {
 	uint32_t intercepts[5];
