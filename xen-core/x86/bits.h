@@ -12,7 +12,6 @@
 #define CR4_PSE	    (1UL << 4)
 #define CR4_PAE	    (1UL << 5)
 #define CR4_LA57    (1UL << 12)
-#define CR4_VMXE    (1UL << 13)
 #define CR4_OSXSAVE (1UL << 18)
 #define CR4_SMEP    (1UL << 20)
 #define CR4_SMAP    (1UL << 21)

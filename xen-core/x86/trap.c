@@ -119,27 +119,22 @@ void trap_handler(struct trap_frame *f)
 	switch (f->vector) {
 	case VECTOR_TIMER:
 		set_bit(WORK_TIMER, &this_cpu()->pending);
-		apic_eoi();
-		return;
-	case VECTOR_KICK:
-		apic_eoi();
-		return;
+		break;
 	case VECTOR_SERIAL:
 		set_bit(WORK_SERIAL, &this_cpu()->pending);
-		apic_eoi();
-		return;
+		break;
+	case VECTOR_KICK:
+		break;
 	case VECTOR_SPURIOUS:
 		return;
 	case TRAP_NMI:
 		machine_nmi();
 	default:
-		break;
-	}
-	if (f->vector >= 32) {
-		apic_eoi();
+		if (f->vector < 32) {
+			panic_frame = f;
+			panic("exception %lu", f->vector);
+		}
 		printk_ratelimited(KERN_WARNING "spurious interrupt vector %lu\n", f->vector);
-		return;
 	}
-	panic_frame = f;
-	panic("exception %lu", f->vector);
+	apic_eoi();
 }

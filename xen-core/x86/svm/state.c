@@ -5,7 +5,7 @@
 #include "x86/regs.h"
 #include "x86/svm/svm.h"
 
-#define CR4_ALLOWED 0x3f0fffUL /* without VMXE and LA57, which the check takes out */
+#define CR4_ALLOWED 0x3f0fffUL /* without VMXE and LA57 */
 
 /* As after INIT, in 32-bit flat mode is for the builder to set; this is the CPU's own reset state. */
 void svm_reset_state(struct vcpu *v)
@@ -86,7 +86,7 @@ static bool valid_state(const struct hvm_hw_cpu *in)
 	if ((in->cr0 >> 32) || ((in->cr0 & CR0_NW) && !(in->cr0 & CR0_CD)) ||
 	    (paging && !(in->cr0 & CR0_PE)))
 		return false;
-	if (in->cr4 & (~CR4_ALLOWED | CR4_VMXE | CR4_LA57))
+	if (in->cr4 & ~CR4_ALLOWED)
 		return false;
 	if (in->msr_efer & ~EFER_GUEST)
 		return false;
