@@ -65,6 +65,19 @@ static void keep_booleans(struct policy *p, const struct xsm_state *old)
 	}
 }
 
+static uint32_t context_hash(const struct context *c)
+{
+	const uint64_t *range = (const uint64_t *)&c->range, factor = 0x9e3779b97f4a7c15;
+	uint64_t h = 0;
+	size_t i;
+
+	for (i = 0; i < CONTEXT_PARTS; i++)
+		h = (h ^ c->part[i]) * factor;
+	for (i = 0; i < sizeof(c->range) / sizeof(*range); i++)
+		h = (h ^ range[i]) * factor;
+	return (uint32_t)(h >> 32);
+}
+
 /* An entry for the context @c, or for @text, which means @c under policy @p. */
 static struct sid_entry *entry_new(const struct policy *p, const char *text,
 				   const struct context *c)
@@ -75,6 +88,7 @@ static struct sid_entry *entry_new(const struct policy *p, const char *text,
 	if (!e)
 		return NULL;
 	e->context = *c;
+	e->hash = context_hash(c);
 	if (text)
 		memcpy(e->text, text, size);
 	else
@@ -193,11 +207,14 @@ const struct sid_entry *sid_entry(const struct xsm_state *s, uint32_t sid)
 
 static uint32_t sid_find(const struct xsm_state *s, const struct context *c)
 {
-	uint32_t end = __atomic_load_n(&s->sids, __ATOMIC_ACQUIRE), sid;
+	uint32_t end = __atomic_load_n(&s->sids, __ATOMIC_ACQUIRE), hash = context_hash(c), sid;
 
-	/* The lowest one: an initial SID rather than a label that means unlabeled now. */
+	/*
+	 * The lowest one: an initial SID rather than a label that means unlabeled now. Guests that make
+	 * channels wait for this, and contexts may differ in their last category only.
+	 */
 	for (sid = 1; sid <= end; sid++)
-		if (context_equal(&s->entry[sid]->context, c))
+		if (s->entry[sid]->hash == hash && context_equal(&s->entry[sid]->context, c))
 			return sid;
 	return 0;
 }

@@ -17,6 +17,7 @@
 
 struct sid_entry {
 	struct context context; /* that of unlabeled when the policy does not know the text */
+	uint32_t hash;		/* of the context */
 	char text[];
 };
 
