@@ -226,6 +226,24 @@ static void headers_are_checked(void **state)
 	assert_shipped();
 }
 
+/* What a policy for Xen has no use for, Xen refuses too: its count is the word before that of initial SIDs. */
+static void file_names_are_refused(void **state)
+{
+	static const uint32_t counts[] = { 0, XSM_SID_INITIAL };
+	size_t at = shipped.len - sizeof(counts);
+
+	(void)state;
+	start_shipped();
+	while (memcmp(shipped.data + at, counts, sizeof(counts)))
+		assert_int_not_equal(at--, 0);
+	shipped.data[at] = 1;
+	host_log_clear();
+	assert_int_equal(load(shipped.data, shipped.len), -EINVAL);
+	assert_non_null(strstr(host_log(), "transitions by file name"));
+	shipped.data[at] = 0;
+	assert_shipped();
+}
+
 static void without_memory_the_old_one_stays(void **state)
 {
 	long before;
@@ -415,6 +433,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(longer_is_refused),
 		cmocka_unit_test(damaged_ones_are_refused_or_harmless),
 		cmocka_unit_test(headers_are_checked),
+		cmocka_unit_test(file_names_are_refused),
 		cmocka_unit_test(without_memory_the_old_one_stays),
 		cmocka_unit_test(reloading_leaks_nothing),
 		cmocka_unit_test(sids_survive_a_policy_without_them),
