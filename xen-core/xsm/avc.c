@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The access-vector cache, one for each CPU, and messages about denials. A cached answer counts
- * only while its sequence number is that of the state in force, so nothing has to be flushed. The
- * core runs to completion on a CPU: its own cache needs no lock.
+ * only while its sequence number is xsm_seq, so nothing has to be flushed. The core runs to completion
+ * on a CPU: its own cache needs no lock.
  */
 #include "state.h"
 #include "lib/printk.h"

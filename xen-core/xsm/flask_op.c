@@ -125,6 +125,8 @@ static int op_labels(const struct xsm_label *subj, struct xen_flask_op *op)
 static int op_access(const struct xsm_label *subj, struct xen_flask_op *op)
 {
 	struct xen_flask_access *a = &op->u.access;
+	/* First the number: what is decided may be newer than that, but never older. */
+	uint32_t seq = __atomic_load_n(&xsm_seq, __ATOMIC_ACQUIRE);
 	const struct xsm_state *s = xsm_state();
 	struct av av = { .allowed = ~0U, .auditdeny = ~0U };
 
@@ -135,7 +137,7 @@ static int op_access(const struct xsm_label *subj, struct xen_flask_op *op)
 	a->allowed = av.allowed;
 	a->audit_allow = av.auditallow;
 	a->audit_deny = av.auditdeny;
-	a->seqno = xsm_seq;
+	a->seqno = seq;
 	return 0; /* the tools compare with what they asked for */
 }
 
