@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Basic types and error numbers of the core. Address types are single-member structs, so that the compiler tells
- * them apart (docs/architecture.md): a guest frame is never mistaken for a machine frame, and a
- * guest pointer is never a C pointer.
+ * Basic types and error numbers of the core. Address types are single-member structs, so that the
+ * compiler tells them apart (docs/architecture.md): a guest frame is never mistaken for a machine
+ * frame, and a guest pointer is never a C pointer.
  */
 #pragma once
 
