@@ -349,16 +349,16 @@ static void ports(void **state)
 	uint32_t value = 5;
 
 	(void)state;
-	assert_false(hvm_pio(V(0), 0xcfc, 4, false, &value));
+	hvm_pio(V(0), 0xcfc, 4, false, &value);
 	assert_int_equal(value, ~0u);
 	value = 7;
-	assert_false(hvm_pio(V(0), 0x80, 1, true, &value));
-	assert_false(hvm_pio(V(0), 0xe9, 2, true, &value));
+	hvm_pio(V(0), 0x80, 1, true, &value);
+	hvm_pio(V(0), 0xe9, 2, true, &value);
 	assert_int_equal(value, 7);
 	assert_int_equal(debug_bytes, 0);
-	assert_true(hvm_pio(V(0), 0xe9, 1, true, &value));
+	hvm_pio(V(0), 0xe9, 1, true, &value);
 	assert_int_equal(debug_bytes, 1);
-	assert_false(hvm_pio(V(0), 0xe9, 1, false, &value));
+	hvm_pio(V(0), 0xe9, 1, false, &value);
 	assert_int_equal(value, ~0u);
 }
 

@@ -140,5 +140,5 @@ void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 bool hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
 
-/* Port I/O by a guest that owns no port: false → handled as "nothing there" by the caller. */
-bool hvm_pio(struct vcpu *v, uint16_t port, unsigned int size, bool write, uint32_t *value);
+/* Port I/O by a guest, which owns no port: *@value is what it writes, or what it reads then. */
+void hvm_pio(struct vcpu *v, uint16_t port, unsigned int size, bool write, uint32_t *value);

@@ -322,14 +322,10 @@ bool hvm_mmio(struct vcpu *v, gpa_t gpa, bool write)
  * No port belongs to a guest, but for the debug port. Reads give all ones, writes are dropped; no
  * line for it, since every kernel probes for a PC's devices.
  */
-bool hvm_pio(struct vcpu *v, uint16_t port, unsigned int size, bool write, uint32_t *value)
+void hvm_pio(struct vcpu *v, uint16_t port, unsigned int size, bool write, uint32_t *value)
 {
-	if (!write) {
+	if (!write)
 		*value = ~0u;
-		return false;
-	}
-	if (port != DEBUG_PORT || size != 1)
-		return false;
-	guest_console_putc(v->domain, (char)*value);
-	return true;
+	else if (port == DEBUG_PORT && size == 1)
+		guest_console_putc(v->domain, (char)*value);
 }

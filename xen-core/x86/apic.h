@@ -41,5 +41,8 @@ void apic_icr(uint32_t dest_apic_id, uint32_t command);
 void apic_boot(uint64_t page_address, bool x2apic_allowed);
 void apic_cpu_init(void);
 
-/* Masks what comes by 8259s and I/O APICs, but routes ISA interrupt @irq to @vector of this CPU. False: it has no pin. */
+/*
+ * Masks what comes by 8259s and I/O APICs, but routes ISA interrupt @irq to @vector of this CPU. False: it
+ * has no pin.
+ */
 bool ioapic_boot(unsigned int irq, uint8_t vector);

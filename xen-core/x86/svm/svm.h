@@ -16,8 +16,7 @@ struct svm_vcpu {
 	maddr_t vmcb_addr;
 	uint32_t xcr0; /* what the core knows is in its low half */
 	uint64_t tsc_aux;
-	uint64_t
-		pending_event; /* what is injected at the next entry, as EVENTINJ has it; 0: nothing */
+	uint64_t pending_event; /* for the next entry, as EVENTINJ has it; 0: none */
 	uint64_t dr[4];
 	bool dr_loaded;	    /* the guest's DR0-3 are in the CPU; accesses are not intercepted */
 	uint64_t tlb_epoch; /* p2m.tlb_epoch when it got its ASID */
