@@ -15,7 +15,7 @@ import time
 from launcher import emulator, platform
 from launcher.paths import BUILD, ROOT
 
-from tests.lib import policy
+from tests.lib import policy, system
 from tests.lib.report import Failure
 
 SECONDS = 400       # until something typed is answered; decides nothing but what counts as hanging
@@ -117,9 +117,9 @@ def _talk(scenario, terminal):
 def run(scenario):
     log = BUILD / "log" / f"system-console-{scenario.core}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    cmdline = "sched-gran=core" if scenario.core == "xen" else f"{policy.CMDLINE} sched-gran=core"
+    options = system.XEN_CMDLINE if scenario.core == "xen" else policy.CMDLINE
     machine, _ = platform.dom0_machine(
-        scenario.core, "stock", 4, 4096, cmdline=cmdline, icount=True, extra=THREADS,
+        scenario.core, "stock", 4, 4096, cmdline=f"{options} sched-gran=core", icount=True, extra=THREADS,
         unpacked=True, name=f"console-{scenario.core}",
         additions=[f"{ROOT}/tests/system/dom0lib.sh:/etc/bulkhead/testlib.sh",
                    f"{BUILD}/tests/guests/pair:/tmp/pair"])
