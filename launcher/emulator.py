@@ -22,9 +22,12 @@ DIED = 126      # the emulator or Dom0 ended before the script did
 
 # Left-out features are faults of Debian 12's QEMU (docs/testing.md).
 CPU = "EPYC,+svm,+npt,-smap,-monitor,-rdtscp,-xsave"
-POWER_OFF_SECONDS = 30
+POWER_OFF_SECONDS = 120
+PANIC_SECONDS = 10         # a panic's text, where its end does not come
 
 _CORE_PANIC = re.compile(rb"^(\((?:XEN|core)\) )?(PANIC\b|Panic on CPU|FATAL TRAP|FATAL PAGE FAULT)", re.M)
+# The last line of both cores' panics, behind the registers and the stack trace, or head.S's only one.
+_PANIC_END = re.compile(rb"Reboot(ing)? in \w+ seconds|^PANIC: .*\n", re.M)
 _DOM0_PANIC = re.compile(rb"Kernel panic - not syncing: (.*)")
 
 
@@ -175,8 +178,8 @@ def batch(machine, log, timeout, show, token=None, stop=None):
 
 def _watch(child, log, timeout, show, token, stop):
     end = time.monotonic() + timeout
-    power_off_by = None
-    finished = None
+    power_off_by = panicked = None
+    finished = status = panic = None
     if token:
         pattern = rb"bulkhead-script " + token.encode() + rb" end (\d+)\r*\n"
         finished = re.compile(pattern)
@@ -188,15 +191,16 @@ def _watch(child, log, timeout, show, token, stop):
             if new:
                 text += new
                 show(new)
-            status = finished.search(text) if finished else None
-            panic = _CORE_PANIC.search(text.replace(b"\r", b""))
-            if stop and stop.search(text):
+                status = finished.search(text) if finished else None
+                plain = text.replace(b"\r", b"")
+                panic = _CORE_PANIC.search(plain)
+            if new and stop and stop.search(text):
                 return Result(0, "the awaited text came", text, log)
             if panic:
-                time.sleep(0 if gone else 2)     # the registers and the stack trace
-                rest = console.read()
-                show(rest)
-                return Result(PANIC, "the core panicked", text + rest, log)
+                panicked = panicked or time.monotonic()
+                told = _PANIC_END.search(plain, panic.start())
+                if gone or told or time.monotonic() > panicked + PANIC_SECONDS:
+                    return Result(PANIC, "the core panicked", text, log)
             if gone:
                 return _ended(child, text, log, status, token)
             now = time.monotonic()

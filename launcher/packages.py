@@ -2,6 +2,7 @@
 """Debian packages: what this tree needs on the machine, and what is fetched into the build folder."""
 
 import os
+import pathlib
 import shutil
 import subprocess
 
@@ -57,6 +58,7 @@ NEEDED = {
     },
 }
 
+LISTS = pathlib.Path("/var/lib/apt/lists")
 _updated = False
 
 
@@ -113,7 +115,22 @@ def ensure(*groups):
 
 
 def dependency(meta, prefix):
-    """The package starting with PREFIX that the meta package META depends on."""
+    """
+    The package starting with PREFIX that the meta package META depends on. Apt may take seconds for
+    the answer: it is kept until apt's lists change.
+    """
+    kept = BUILD / "debian" / meta
+    if kept.exists() and not (LISTS.exists() and LISTS.stat().st_mtime >= kept.stat().st_mtime):
+        return kept.read_text()
+    name = _dependency(meta, prefix)
+    part = kept.with_name(f"{meta}.{os.getpid()}")
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part.write_text(name)
+    part.rename(kept)
+    return name
+
+
+def _dependency(meta, prefix):
     for attempt in range(2):
         out = subprocess.run(["apt-cache", "depends", meta], stdout=subprocess.PIPE,
                              stderr=subprocess.DEVNULL, text=True, check=False).stdout

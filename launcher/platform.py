@@ -4,10 +4,10 @@
 import hashlib
 import pathlib
 import re
-import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 
 from . import initramfs, packages
 from .content import Content
@@ -115,22 +115,15 @@ def base_image(content, tools):
     return path
 
 
-def _installed():
-    """What the build installs, in a folder of its own."""
-    folder = BUILD / "dom0" / "installed"
-    shutil.rmtree(folder, ignore_errors=True)
-    _quiet(["meson", "install", "-C", str(BUILD), "--no-rebuild", "--quiet",
-            "--destdir", str(folder)])
-    return folder
-
-
 def _our_tools(root):
     """Our toolstack under /usr/local, before Debian's, which fills in what ours does not have."""
     initramfs.stock_tools(root, name="bulkhead")
-    folder = _installed()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix not in (".h", ".a", ".pc"):
-            root.program(path, str(path.relative_to(folder)), stat.S_IMODE(path.stat().st_mode))
+    with tempfile.TemporaryDirectory(dir=BUILD) as name:    # two may be at this at once
+        _quiet(["meson", "install", "-C", str(BUILD), "--no-rebuild", "--quiet", "--destdir", name])
+        folder = pathlib.Path(name)
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.suffix not in (".h", ".a", ".pc"):
+                root.program(path, str(path.relative_to(folder)), stat.S_IMODE(path.stat().st_mode))
 
 
 def image_with(base, name, script=None, additions=()):
