@@ -12,7 +12,7 @@ from launcher.content import Content
 from launcher.paths import LaunchError
 from launcher.platform import base_image
 
-from . import guests, host, policy, system
+from . import bench, coverage, guests, host, policy, system
 from .report import NOT_ASKED, Report, excuse
 
 PARTS = ("unit", "guests", "system", "bench", "coverage", "size", "rules")
@@ -68,8 +68,8 @@ class Selection:
         return [word for word in self.words if word not in self.used]
 
 
-def _emulator_jobs(select, report):
-    """Functions that each run one test kernel or scenario on its cores."""
+def _emulator_jobs(select, report, bench_jobs):
+    """Functions that each run one test kernel, scenario or benchmark on its cores."""
     jobs = []
 
     def skipper(part, name):
@@ -79,10 +79,11 @@ def _emulator_jobs(select, report):
             return excuse(f"{part}/{name}", core)
         return reason
 
-    # The longest first: two run beside each other.
+    # The longest first: two run beside each other, and the short ones fill what is left at the end.
     for name in system.names():
         if select.test("system", name):
             jobs.append((system.run, name, report, skipper("system", name)))
+    jobs += bench_jobs
     for name in guests.names():
         if select.test("guests", name):
             jobs.append((guests.run, name, report, skipper("guests", name)))
@@ -90,18 +91,17 @@ def _emulator_jobs(select, report):
 
 
 def _host_tests(select, report):
-    for name, test in (("format", host.formatting), ("licences", host.licences),
-                       ("launcher", host.launcher)):
-        if not select.words or name in select.words:
-            select.used.add(name)
-            report.run(name, test)
     units = {full: name for name, full in host.unit_tests() if select.test("unit", name)}
     host.run_units(report, units)
-    targets = [name for name in host.fuzz_targets()
-               if select.whole("unit") or select.test("fuzz", name)]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for name in targets:
-            pool.submit(report.run, f"fuzz/{name}", host.fuzz, name)
+        for name in host.fuzz_targets():
+            if select.whole("unit") or select.test("fuzz", name):
+                pool.submit(report.run, f"fuzz/{name}", host.fuzz, name)
+        for name, test in (("format", host.formatting), ("licences", host.licences),
+                           ("launcher", host.launcher)):
+            if not select.words or name in select.words:
+                select.used.add(name)
+                pool.submit(report.run, name, test)
     if select.whole("size"):
         report.run("size", host.size)
 
@@ -114,7 +114,8 @@ def _run(select, build):
         report.run("build", host.build)
     if not report.failed:
         _host_tests(select, report)
-        jobs = _emulator_jobs(select, report)
+        benchmarks = bench.Benchmarks(report, [group for group in bench.GROUPS if select.test("bench", group)])
+        jobs = _emulator_jobs(select, report, benchmarks.jobs())
         if jobs:
             base_image(Content(), "stock")      # once, not in each of the runs
             with concurrent.futures.ThreadPoolExecutor(EMULATORS) as pool:
@@ -123,21 +124,12 @@ def _run(select, build):
         # After runs that all passed: one that stops half-way has not used what it should.
         if select.whole("rules") and not (report.failed and not select.words):
             report.run("rules", policy.used_rules, not select.words)
-        _optional(select, report)
+        benchmarks.judge()
+        if select.whole("coverage"):
+            coverage.run(report)
     for word in [] if report.failed else select.unknown():
         report.bad(word, 0, "there is no such test")
     return report.close()
-
-
-def _optional(select, report):
-    """Parts that are not there in every tree."""
-    from . import bench
-    groups = [group for group in bench.GROUPS if select.test("bench", group)]
-    if groups:
-        bench.run(report, groups)
-    if select.whole("coverage"):
-        from . import coverage
-        coverage.run(report)
 
 
 def main(arguments):
