@@ -21,6 +21,8 @@ from .report import Failure
 
 FOLDER = ROOT / "tests" / "system"
 CORES = ("xen", "bulkhead")
+# No run is ended sooner: a slow machine with other work may take several times what a quiet one does.
+PATIENCE = 1200
 # Scrubbing takes the emulator longer than the rest of Xen's boot. Our builder trusts memory only where Xen has
 # scrubbed it: with our tools Xen does.
 XEN_CMDLINE = "bootscrub=0"
@@ -82,7 +84,7 @@ class Scenario:
         if unpacked:
             options = [*options, "--unpacked"]
         command = [sys.executable, ROOT / "run", "--no-build", "--quiet", "--core", self.core,
-                   "--tools", self.tools, "--cpus", str(cpus), "--timeout", str(timeout),
+                   "--tools", self.tools, "--cpus", str(cpus), "--timeout", str(max(timeout, PATIENCE)),
                    "--log", log, "--script", file, "--cmdline", cmdline,
                    "--dom0-cmdline", dom0_cmdline, *options]
         for item in ["tests/system/dom0lib.sh:/etc/bulkhead/testlib.sh", *add]:

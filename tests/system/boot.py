@@ -24,7 +24,7 @@ def boot(scenario, name, *options):
     log.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [sys.executable, ROOT / "run", "--no-build", "--core", scenario.core, "--icount",
-         "--kernel", BUILD / "tests" / "guests" / "hello", "--memory", "1024", "--timeout", "60",
+         "--kernel", BUILD / "tests" / "guests" / "hello", "--memory", "1024", "--timeout", "300",
          "--log", log, *options],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
     if not log.exists():

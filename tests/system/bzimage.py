@@ -42,7 +42,7 @@ def boot(scenario, name, image, words, change=None, dom0_memory=256, status=emul
                                       dom0_cmdline=platform.DOM0_CMDLINE, icount=True)
     if change:
         change(machine.modules)
-    result = emulator.batch(machine, log, 120, lambda text: None)
+    result = emulator.batch(machine, log, 300, lambda text: None)
     kernel.unlink()
     scenario.saw(result.console)
     scenario.need(result.status == status, f"{name}: {result.why}", result)
