@@ -49,8 +49,10 @@ printf '%s\n' 'kernel = "/tmp/pair"' 'ramdisk = ""' 'memory = 64' >>/tmp/small.c
 # Twice first: what is allocated once for all (xenstored, the tools) is then there.
 cycle 10
 cycle 1
-sleep 2
-memory=$(free_memory) ports=$(channels)
+# What was freed may come back a while later.
+now=
+within 30 settled free_memory || fail "free memory does not settle: $now"
+memory=$now ports=$(channels)
 heap= rounds=10 # Xen only shows that the measures don't move by themselves
 if xl dmesg | grep -q "Bulkhead starts"; then
 	rounds=50
@@ -63,7 +65,9 @@ if xl dmesg | grep -q "Bulkhead starts"; then
 	[ $cost -gt 0 ] && [ $cost -lt 1536 ] || fail "a guest costs the core $cost KiB"
 	need "destroy" xl destroy cycle
 	within 30 gone cycle || fail "it stays"
-	heap=$(heap) frames=$(taken)
+	now=
+	within 30 settled heap || fail "the core's heap does not settle: $now"
+	heap=$now frames=$(taken)
 fi
 n=0
 while [ $n -lt $rounds ]; do
@@ -71,11 +75,13 @@ while [ $n -lt $rounds ]; do
 	cycle $n
 done
 sleep 2
+within 20 eval '[ "$(free_memory)" -ge "$memory" ] && [ "$(channels)" = "$ports" ]'
 echo "free memory: $memory MiB before, $(free_memory) MiB after"
 echo "event channels of Dom0: $ports before, $(channels) after"
 [ "$(free_memory)" -ge "$memory" ] || fail "memory is lost: $memory MiB before, $(free_memory) after"
 [ "$(channels)" = "$ports" ] || fail "event channels are lost: $ports before, $(channels) after"
 if [ -n "$heap" ]; then
+	within 20 eval '[ "$(heap)" = "$heap" ]'
 	echo "core: heap $heap B before, $(heap) after; frames $frames KiB before, $(taken) after"
 	[ "$(heap)" = "$heap" ] || fail "the core's heap grows: $heap bytes before, $(heap) after"
 	[ "$(taken)" -le $((frames + 320)) ] || fail "the core loses frames: $frames KiB before, $(taken) after"

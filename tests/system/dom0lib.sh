@@ -32,6 +32,12 @@ within() {
 	done
 }
 
+# settled COMMAND...: COMMAND prints what it printed a second ago. For `within`, after `now=`; it is in $now.
+settled() {
+	last=$now now=$("$@")
+	[ "$last" = "$now" ] || { sleep 1; false; }
+}
+
 # guest NAME [LINE...]: writes /tmp/NAME.cfg, a small guest; LINEs are added, the last one wins.
 guest() {
 	name=$1

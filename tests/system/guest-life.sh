@@ -61,8 +61,8 @@ head -c 3000000 /boot/vmlinuz >/tmp/cut
 ! guestctl create bad /boot/vmlinux "" 900000 1 "" || fail "the host has not that much memory"
 within 20 eval '[ "$(free_memory)" -ge '"$before"' ]' || fail "memory is lost: $before MiB before, $(free_memory) after"
 [ "$(xl list | wc -l)" = 2 ] || fail "domains stay: $(xl list)"
-[ -z "$(ls /run/bulkhead/domains)" ] || fail "records stay: $(ls /run/bulkhead/domains)"
-[ "$(xenstore-list /local/domain)" = 0 ] || fail "store entries stay: $(xenstore-list /local/domain)"
-[ -z "$(xenstore-list /vm)" ] || fail "store entries stay in /vm"
+within 5 eval '[ -z "$(ls /run/bulkhead/domains)" ]' || fail "records stay: $(ls /run/bulkhead/domains)"
+within 5 eval '[ "$(xenstore-list /local/domain)" = 0 ]' || fail "store entries stay: $(xenstore-list /local/domain)"
+within 5 eval '[ -z "$(xenstore-list /vm)" ]' || fail "store entries stay in /vm"
 cat /var/log/bulkhead/watch.log
 fact "nothing is left"

@@ -22,7 +22,8 @@ guest mapper 'ramdisk = "/tmp/guest.img"' "$label" \
 need "create mapper" xl create -q /tmp/mapper.cfg
 [ "$(domid mapper)" = $((next + 1)) ] || fail "the mapper is domain $(domid mapper)"
 within 120 said mapper "mapper: waiting" || fail "the mapper does not get through its rounds"
-said granter "granter: answered 500 rounds" || fail "the granter did not answer all"
+# Another console, which may be behind.
+within 10 said granter "granter: answered 500 rounds" || fail "the granter did not answer all"
 need "destroy granter" xl destroy granter
 within 60 said mapper "mapper: done" || fail "the mapper does not see the granter's end"
 grep -o -E '(PASS|FAIL) .*' /var/log/xen/console/guest-mapper.log | tr -d '\r' | while read -r line; do

@@ -25,7 +25,7 @@ small granter "pair=granter,$((next + 1))"
 small mapper "pair=mapper,$next"
 [ "$(domid mapper)" = $((next + 1)) ] || fail "the mapper is domain $(domid mapper)"
 within 60 heard "mapper: waiting" || fail "the mapper does not get through its rounds: $(lines)"
-heard "granter: answered 200" || fail "the granter did not answer all"
+within 10 heard "granter: answered 200" || fail "the granter did not answer all"
 need "destroy granter" xl destroy granter
 within 60 heard "mapper: done" || fail "the mapper does not see the granter's end: $(lines)"
 lines | grep -E '^(PASS|FAIL)' | tr -d '\r' | while read -r line; do
@@ -56,7 +56,7 @@ memory=$(free_memory)
 for n in 2 3 4 5; do
 	cycle $n
 done
-sleep 1
+within 20 eval '[ "$(free_memory)" -ge "$memory" ]'
 echo "free memory: $memory MiB before, $(free_memory) MiB after"
 [ "$(free_memory)" -ge "$memory" ] || fail "memory is lost: $memory MiB before, $(free_memory) after"
 fact "nothing is lost"

@@ -20,8 +20,12 @@ within 60 said one "user land is up" || fail "no user land"
 id=$(domid one)
 echo "store: guest $id is up; rss $(sed -n 's/VmRSS: *//p' /proc/$(pidof xenstored)/status)"
 xenstore-ls -f /local/domain/$id | head -n 40
-within 20 test "$(xenstore-read /local/domain/$id/control/feature-poweroff)" = 1 ||
+within 20 eval '[ "$(xenstore-read /local/domain/$id/control/feature-poweroff)" = 1 ]' ||
 	fail "the guest's xenbus does not write"
+
+content() {
+	xenstore-ls -f / | sort | md5sum
+}
 
 # The guest's watch on its memory target works, before and after each update.
 for round in 1 2 3; do
@@ -29,11 +33,13 @@ for round in 1 2 3; do
 	within 30 eval '[ "$(memory_of one)" -le $((201 - round * 10)) ]' ||
 		fail "round $round: the balloon does not move: $(memory_of one)"
 	pid=$(pidof xenstored)
-	before=$(xenstore-ls -f / | sort | md5sum)
+	now=
+	within 20 settled content || fail "the store does not come to rest"
+	before=$now
 	need "live update" xenstore-control live-update /root/xenstored
 	[ "$pid" = "$(pidof xenstored)" ] || fail "the process is another one"
 	ls -l "/proc/$pid/exe" | grep -q /root/xenstored || fail "the program is still the old one"
-	[ "$before" = "$(xenstore-ls -f / | sort | md5sum)" ] || fail "the update changed the store"
+	[ "$before" = "$(content)" ] || fail "the update changed the store"
 	need "check after the update" xenstore-control check
 	echo "store: update $round; rss $(sed -n 's/VmRSS: *//p' /proc/$pid/status)"
 done

@@ -53,9 +53,8 @@ need "vcpu-set 1" xl vcpu-set two 1
 within 20 eval 'xl vcpu-list two | tail -n 1 | grep -q -e "--p"' || fail "vCPU 1 stays: $(xl vcpu-list two)"
 fact "one vCPU off"
 need "vcpu-set 2" xl vcpu-set two 2
-sleep 1
 # Linux makes the CPU present; to bring it up is for user land (udev, elsewhere).
-ask two 'echo 1 >/sys/devices/system/cpu/cpu1/online'
+ask two 'until echo 1 >/sys/devices/system/cpu/cpu1/online; do sleep 1; done'
 within 20 eval '! xl vcpu-list two | tail -n 1 | grep -q -e "--p"' ||
 	fail "vCPU 1 does not come back: $(xl vcpu-list two)"
 fact "and on"
