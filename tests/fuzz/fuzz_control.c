@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "../unit/support/fake_control.h"
-#include "domain/guest_console.h"
 #include "lib/spinlock.h"
 
 static uint32_t pick(const struct op_table *table, uint8_t byte)
@@ -72,8 +71,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += len + 2;
 		size -= len + 2;
 	}
-	guest_console_free(&dom0->d);
-	guest_console_free(&dom1->d);
 	if (fake_heap_blocks || domctl_lock.next != domctl_lock.owner)
 		abort();
 	return 0;

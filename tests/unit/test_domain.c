@@ -13,7 +13,6 @@
 #include <cmocka.h>
 
 #include "domain/domain.h"
-#include "domain/guest_console.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
 #include "hvm/cpuid.h"
@@ -155,10 +154,6 @@ bool evtchn_destroy(struct domain *d, unsigned int budget)
 bool grant_destroy(struct domain *d, unsigned int budget)
 {
 	return step(1);
-}
-
-void guest_console_free(struct domain *d)
-{
 }
 
 static int vm_vcpu_init(struct vcpu *v)

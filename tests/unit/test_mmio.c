@@ -5,7 +5,6 @@
  */
 #include <string.h>
 #include "support/fake_hvm.h"
-#include "domain/guest_console.h"
 #include "hvm/decode.h"
 #include "hvm/emulate.h"
 

@@ -7,7 +7,6 @@
  * the epoch: a record is freed a grace period after its slot was emptied.
  */
 #include "domain/domain.h"
-#include "domain/guest_console.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
 #include "hvm/cpuid.h"
@@ -94,7 +93,6 @@ static void domain_free(struct epoch_node *node)
 	if (d->shared)
 		shared_page_free(d->shared);
 	xfree(d->memory_map);
-	guest_console_free(d);
 	xfree(d);
 }
 

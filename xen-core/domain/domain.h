@@ -4,6 +4,7 @@
 
 #include "xen_abi.h"
 #include "types.h"
+#include "lib/printk.h"
 #include "lib/spinlock.h"
 #include "mm/guest.h"
 #include "mm/p2m.h"
@@ -70,8 +71,12 @@ struct domain {
 	int64_t wallclock_offset; /* seconds, XEN_DOMCTL_settimeoffset */
 	struct timer watchdog[2];
 	uint32_t watchdog_in_use;
-	uint32_t vm_assist;	      /* 1 << VMASST_TYPE_*; atomic */
-	void *console;		      /* rate limit of its debug output (lib/console.c) */
+	uint32_t vm_assist; /* 1 << VMASST_TYPE_*; atomic */
+	struct guest_console {
+		struct ratelimit limit;
+		unsigned int len;
+		char line[128]; /* what will be printed when it ends */
+	} console;
 	struct e820entry *memory_map; /* XENMEM_set_memory_map, for XENMEM_memory_map */
 	unsigned int nr_memory_map;
 };
@@ -184,6 +189,13 @@ void domain_update_wallclock(struct domain *d);
 
 /* XEN_DOMCTL_getdomaininfo's record. */
 void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
+
+/*
+ * One byte of debug output of @d (I/O port 0xe9, CONSOLEIO_write). Printed line by line, without
+ * control characters, as "(dID) …", at most so many lines a second (domain/guest_console.c). Callers:
+ * d's own vCPUs.
+ */
+void guest_console_putc(struct domain *d, char c);
 
 /* Hypercalls; they act on the current domain, those without @vcpuid on the current vCPU. */
 long vcpu_op(unsigned int cmd, unsigned int vcpuid, gva_t arg);

@@ -11,7 +11,6 @@
  * Everything is done for the current vCPU; its registers are its own. No locks.
  */
 #include "domain/domain.h"
-#include "domain/guest_console.h"
 #include "hvm/decode.h"
 #include "hvm/emulate.h"
 #include "hvm/hvm.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The hypercall console_io. */
-#include "domain/guest_console.h"
 #include "event/evtchn.h"
 #include "hypercall/control.h"
 #include "hypercall/hypercall.h"
