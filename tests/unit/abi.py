@@ -77,7 +77,6 @@ NOTES = {
     'CONSOLEIO_write':
         "At most 64 KiB a call. Dom0's goes to the serial port; others': 60 lines a second.",
     'XENPF_enter_acpi_sleep': 'S5 only: shuts the control domain down, and the host with it.',
-    'XENPF_get_symbol': 'Functions only.',
     'XEN_SYSCTL_physinfo': 'One node, whatever the host has.',
     'XEN_SYSCTL_sched_id': 'Always credit2.',
     'XEN_SYSCTL_getdomaininfolist':
@@ -186,6 +185,8 @@ NOT_OFFERED = {
         'XEN_SYSCTL_tbuf_op',
     'Not counted.':
         'XEN_SYSCTL_perfc_op XEN_SYSCTL_lockprof_op XEN_SYSCTL_coverage_op',
+    "The core's functions are nobody's to know.":
+        'XENPF_get_symbol',
     'XENPF_settime64 does it.':
         'XENPF_settime32',
     'XEN_SYSCTL_physinfo tells.':
@@ -318,6 +319,7 @@ concern many:
 - Counts in one call are bounded where Xen takes any: console output 64 KiB, debug keys 16.
 - Page-table memory of a domain (paging pool) can be raised, not lowered.
 - What FLASK denies of xen_version is answered as in Xen: "<denied>", an empty string, or zero.
+- On the core's command line, dom0_max_vcpus= takes one number, and sched= and dom0= know credit2 and pvh.
 - No domain owns hardware, Dom0 included: permissions on interrupts, ports and I/O memory can't be given.
 '''
 

@@ -4,8 +4,8 @@
 
 usage: gensyms.py ELF OUTPUT.S
 
-Each entry is the function's distance from the first one and the offset of its name. Only functions
-in the core's own sections are taken; the table must not move them, so it has a section at the end.
+Each entry is the function's address and its name. Only functions in the core's own sections are
+taken; the table must not move them, so it lies behind them (core.lds).
 """
 import subprocess
 import sys
@@ -26,21 +26,17 @@ def functions(elf):
 def main():
     elf, output = sys.argv[1:]
     symbols = functions(elf)
-    base = symbols[0][0] if symbols else 0
-    offset = 0
     with open(output, 'w', encoding='ascii') as out:
         out.write('/* Made by lib/gensyms.py. */\n'
                   '\t.section .symbols, "a", @progbits\n'
-                  '\t.globl symbols_count, symbols_table, symbols_names\n'
+                  '\t.globl symbols\n'
                   '\t.balign 8\n'
-                  f'symbols_count:\n\t.long {len(symbols)}\n\t.balign 8\n'
-                  f'symbols_table:\n\t.quad {base:#x}\n')
-        for address, name in symbols:
-            out.write(f'\t.long {address - base:#x}, {offset}\n')
-            offset += len(name) + 1
-        out.write('symbols_names:\n')
-        for _, name in symbols:
-            out.write(f'\t.asciz "{name}"\n')
+                  'symbols:\n')
+        for i, (address, _) in enumerate(symbols):
+            out.write(f'\t.quad {address:#x}, .Lname{i}\n')
+        out.write('\t.quad 0, 0\n')
+        for i, (_, name) in enumerate(symbols):
+            out.write(f'.Lname{i}: .asciz "{name}"\n')
         out.write('\t.section .note.GNU-stack, "", @progbits\n')
 
 

@@ -4,38 +4,19 @@
 
 #define BACKTRACE_DEPTH 32
 
-struct symbol {
-	uint32_t offset; /* of the function, from the first one */
-	uint32_t name;	 /* of its name in symbols_names */
-};
-
-struct symbol_table {
-	uint64_t base;
-	struct symbol entry[];
-};
-
-extern const uint32_t symbols_count;
-extern const struct symbol_table symbols_table;
-extern const char symbols_names[];
-
-const char *symbol_entry(uint32_t index, uint64_t *address)
-{
-	/* The linked table is replaced between two links: its size must not be assumed. */
-	if (index >= READ_ONCE(symbols_count))
-		return NULL;
-	*address = symbols_table.base + symbols_table.entry[index].offset;
-	return symbols_names + symbols_table.entry[index].name;
-}
+/* In the order of their addresses, ended by one without a name (gensyms.py; core.lds before that). */
+extern const struct symbol {
+	uint64_t address;
+	const char *name;
+} symbols[];
 
 const char *symbol_lookup(uint64_t address, uint64_t *offset)
 {
-	const char *name, *found = NULL;
-	uint64_t start;
+	const char *found = NULL;
 
-	/* They come in the order of their addresses. */
-	for (uint32_t i = 0; (name = symbol_entry(i, &start)) && start <= address; i++) {
-		found = name;
-		*offset = address - start;
+	for (const struct symbol *s = symbols; s->name && s->address <= address; s++) {
+		found = s->name;
+		*offset = address - s->address;
 	}
 	return found;
 }

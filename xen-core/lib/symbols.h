@@ -10,9 +10,6 @@
  */
 const char *symbol_lookup(uint64_t address, uint64_t *offset);
 
-/* Name and address of entry @index, or NULL at the end. */
-const char *symbol_entry(uint32_t index, uint64_t *address);
-
 /*
  * Prints the callers found by following frame pointers from @frame_pointer on, as long as the
  * frames lie in [@stack_start, @stack_end) and go upwards.

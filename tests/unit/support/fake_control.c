@@ -9,9 +9,7 @@
 #include "hvm/vlapic.h"
 #include "lib/cmdline.h"
 #include "lib/console.h"
-#include "lib/keyhandler.h"
 #include "lib/printk.h"
-#include "lib/symbols.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "x86/time.h"
@@ -242,11 +240,6 @@ void sched_get_affinity(const struct vcpu *v, struct cpumask *hard, struct cpuma
 	*soft = affinity[1];
 }
 
-uint64_t sched_idle_ns(unsigned int cpu)
-{
-	return 1000 + cpu;
-}
-
 unsigned int cpus_online(void)
 {
 	return 2;
@@ -440,12 +433,6 @@ void evtchn_raise_virq_global(unsigned int virq)
 {
 	assert_int_equal(virq, VIRQ_CONSOLE);
 	control_log.virq++;
-}
-
-const char *symbol_entry(uint32_t index, uint64_t *address)
-{
-	*address = 0xffff000000000000 + index;
-	return index < 2 ? (index ? "second" : "first_one") : NULL;
 }
 
 int snprintk(char *buf, size_t size, const char *fmt, ...)
