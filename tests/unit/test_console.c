@@ -10,7 +10,6 @@
 
 #include "lib/cmdline.h"
 #include "lib/console.h"
-#include "lib/keyhandler.h"
 #include "lib/printk.h"
 #include "lib/serial.h"
 #include "x86/io.h"
@@ -130,7 +129,7 @@ static void test_polled(void **state)
 {
 	(void)state;
 	uart.base = 0x3f8;
-	console_early_init();
+	serial_init();
 	assert_int_equal(uart.divisor[0], 1); /* 115200 */
 	assert_int_equal(uart.lcr, 3);	      /* 8n1 */
 	assert_int_equal(uart.ier, 0);
@@ -342,7 +341,7 @@ static void test_console_options(void **state)
 	while (uart.ier & 2)
 		console_service();
 	strcpy(options.console, "com1,vga");
-	console_early_init();
+	serial_init();
 	console_init();
 	while (uart.ier & 2)
 		console_service();

@@ -356,7 +356,7 @@ static void memory_goes_around_the_hole(void **state)
 	struct fixture *f = *state;
 
 	options.dom0_mem.size = 5 * GIB;
-	options.dom0_max_vcpus_min = 200;
+	options.dom0_max_vcpus = 200;
 	assert_non_null(build(&f->image));
 	check_start_info(f, GIB);
 	check_map(3 * GIB, 2 * GIB);

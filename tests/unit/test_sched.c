@@ -219,7 +219,6 @@ static void test_wake_latency(void **state)
 	sim_kicks = 0;
 	sim_run(SECOND);
 	assert_int_equal(sim_kicks, 0);
-	assert_true(sched_idle_ns(0) + sched_idle_ns(1) > SECOND);
 	sim_end();
 }
 
@@ -688,9 +687,7 @@ static void test_parameters(void **state)
 	struct sim_domain *d;
 
 	(void)state;
-	strcpy(options.sched, "credit");
 	sim_reset(1, 1);
-	options.sched[0] = 0;
 	d = sim_domain_add(1, 0);
 	assert_int_equal(sched_domctl_scheduler_op(&d->d, &op), -EINVAL);
 	op.sched_id = XEN_SCHEDULER_CREDIT2;
@@ -728,7 +725,6 @@ static void test_parameters(void **state)
 	sys.cpupool_id = 0;
 	sys.sched_id = XEN_SCHEDULER_NULL;
 	assert_int_equal(sched_sysctl_scheduler_op(&sys), -EINVAL);
-	sched_dump();
 	sim_end();
 }
 

@@ -17,7 +17,6 @@
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "mm/window.h"
-#include "sched/sched.h"
 #include "x86/acpi.h"
 #include "x86/apic.h"
 #include "x86/loop.h"
@@ -161,7 +160,6 @@ static void start_core(void)
 	vm_ops->probe();
 	cpu_policy_boot();
 	load_policy();
-	sched_boot();
 	cpu_init();
 	if (!boot.dom0.loader)
 		panic("no loader for Dom0's kernel (dom0-loader.bin) among the %u boot modules",
@@ -205,7 +203,7 @@ void start(uint32_t magic, uint32_t info)
 	int rc;
 
 	choose_stack_guard();
-	console_early_init();
+	serial_init();
 	printk("Bulkhead starts\n");
 	rc = multiboot_parse(magic, info, &boot);
 	if (rc)

@@ -87,16 +87,6 @@ static uint64_t memory_size(void)
 	return min(size, available - reserve) & ~(2 * MIB - 1);
 }
 
-static unsigned int vcpu_count(void)
-{
-	unsigned int n = smp_cpus_wanted();
-
-	if (options.dom0_max_vcpus_max)
-		n = min(n, options.dom0_max_vcpus_max);
-	n = max(n, options.dom0_max_vcpus_min);
-	return max(1U, min(n, (unsigned int)MAX_VCPUS));
-}
-
 /* Memory is [0, LOW_MAX), and what does not fit there from HIGH_START on. */
 static int make_memory(struct domain *d, uint64_t memory)
 {
@@ -233,9 +223,10 @@ static int load(struct dom0 *dom0, const struct dom0_image *image, struct start_
 int dom0_build(const struct dom0_image *image, struct dom0 *dom0)
 {
 	uint64_t memory = memory_size();
+	uint32_t vcpus = options.dom0_max_vcpus ? options.dom0_max_vcpus : smp_cpus_wanted();
 	struct xen_domctl_createdomain config = {
 		.flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
-		.max_vcpus = vcpu_count(),
+		.max_vcpus = min(vcpus, (uint32_t)MAX_VCPUS),
 		.max_grant_frames = -1,
 		.max_maptrack_frames = -1,
 		.grant_opts = XEN_DOMCTL_GRANT_version(1),

@@ -3,11 +3,10 @@
 #include "event/evtchn.h"
 #include "grant/grant.h"
 #include "hvm/hvm.h"
-#include "lib/keyhandler.h"
+#include "lib/console.h"
 #include "lib/printk.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
-#include "sched/sched.h"
 #include "x86/cpu.h"
 #include "x86/smp.h"
 #include "x86/time.h"
@@ -77,8 +76,7 @@ static void show_time(void)
 	printk("TSC: %lu kHz; system time %lu ns; boot was at %lu.%09u\n", tsc_khz(), system_time(),
 	       sec, nsec);
 	for (i = 0; i < cpus_online(); i++)
-		printk("CPU %u: APIC %u, %lu exits, idle %lu ns\n", i, cpus[i]->apic_id,
-		       cpus[i]->exits, sched_idle_ns(i));
+		printk("CPU %u: APIC %u, %lu exits\n", i, cpus[i]->apic_id, cpus[i]->exits);
 }
 
 static void reboot(void)
@@ -92,7 +90,6 @@ const struct debug_key debug_keys[] = {
 	{ 'g', grant_dump, "grant tables" },
 	{ 'm', show_memory, "memory" },
 	{ 'q', show_domains, "domains and vCPUs" },
-	{ 'r', sched_dump, "run queues" },
 	{ 't', show_time, "clock and CPUs" },
 	{ 'R', reboot, "reboot the machine" },
 	{ 0 },

@@ -4,7 +4,6 @@
 #include "hvm/cpuid.h"
 #include "lib/bitops.h"
 #include "lib/console.h"
-#include "lib/keyhandler.h"
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/guest.h"

@@ -2,7 +2,6 @@
 #include "lib/cmdline.h"
 #include "lib/printk.h"
 #include "lib/string.h"
-#include "lib/strnum.h"
 
 #define WORD_MAX 128
 
@@ -20,58 +19,49 @@ struct core_options options = {
 
 char saved_cmdline[1024];
 
-/* How an option's text becomes its field, of @size bytes. 0 or -EINVAL. */
-typedef int option_parser(const char *value, void *field, size_t size);
-
 struct word {
 	const char *text;
 	uint8_t value;
 };
 
-/* The value of the @len bytes at @text among @words (ended by NULL), a byte. */
-static int parse_word(const char *text, size_t len, const struct word *words, void *field)
+/* The name alone says yes. */
+static const struct word booleans[] = { { "", 1 },	 { "yes", 1 },	   { "no", 0 },
+					{ "on", 1 },	 { "off", 0 },	   { "true", 1 },
+					{ "false", 0 },	 { "1", 1 },	   { "0", 0 },
+					{ "enable", 1 }, { "disable", 0 }, { NULL, 0 } };
+static const struct word levels[] = { { "none", 0 }, { "error", 1 }, { "warning", 2 },
+				      { "info", 3 }, { "debug", 4 }, { "all", 5 },
+				      { NULL, 0 } };
+static const struct word granularities[] = {
+	{ "cpu", 1 }, { "core", 2 }, { "socket", 3 }, { NULL, 0 }
+};
+static const struct word schedulers[] = { { "credit2", 0 }, { NULL, 0 } };
+static const struct word dom0_modes[] = { { "pvh", 0 }, { NULL, 0 } };
+
+struct option {
+	const char *name;
+	size_t field, size;
+	/* Makes the option's field of its text. 0, or an error: the field stays as it is. */
+	int (*parse)(const struct option *o, const char *value, void *field);
+	const struct word *words; /* of parse_word */
+};
+
+static int parse_word(const struct option *o, const char *value, void *field)
 {
-	for (; words->text; words++) {
-		if (strlen(words->text) == len && !memcmp(text, words->text, len)) {
-			*(uint8_t *)field = words->value;
+	/* LEVEL or LEVEL/RATE-LIMITED-LEVEL: all rate-limited messages are one class here. */
+	const char *slash = o->words == levels ? strchr(value, '/') : NULL;
+	size_t len = slash ? (size_t)(slash - value) : strlen(value);
+
+	for (const struct word *w = o->words; w->text; w++) {
+		if (strlen(w->text) == len && !memcmp(value, w->text, len)) {
+			*(uint8_t *)field = w->value;
 			return 0;
 		}
 	}
 	return -EINVAL;
 }
 
-/* The name alone says yes. */
-static int parse_bool(const char *value, void *field, size_t size)
-{
-	static const struct word words[] = { { "", 1 },	      { "yes", 1 },	{ "no", 0 },
-					     { "on", 1 },     { "off", 0 },	{ "true", 1 },
-					     { "false", 0 },  { "1", 1 },	{ "0", 0 },
-					     { "enable", 1 }, { "disable", 0 }, { NULL, 0 } };
-
-	return parse_word(value, strlen(value), words, field);
-}
-
-/* LEVEL or LEVEL/RATE-LIMITED-LEVEL: all rate-limited messages are one class here. */
-static int parse_level(const char *value, void *field, size_t size)
-{
-	static const struct word words[] = { { "none", 0 }, { "error", 1 }, { "warning", 2 },
-					     { "info", 3 }, { "debug", 4 }, { "all", 5 },
-					     { NULL, 0 } };
-	const char *slash = strchr(value, '/');
-
-	return parse_word(value, slash ? (size_t)(slash - value) : strlen(value), words, field);
-}
-
-static int parse_gran(const char *value, void *field, size_t size)
-{
-	static const struct word words[] = {
-		{ "cpu", 1 }, { "core", 2 }, { "socket", 3 }, { NULL, 0 }
-	};
-
-	return parse_word(value, strlen(value), words, field);
-}
-
-static int parse_u32(const char *value, void *field, size_t size)
+static int parse_u32(const struct option *o, const char *value, void *field)
 {
 	uint64_t n;
 
@@ -81,13 +71,34 @@ static int parse_u32(const char *value, void *field, size_t size)
 	return 0;
 }
 
-static int parse_text(const char *value, void *field, size_t size)
+static int parse_text(const struct option *o, const char *value, void *field)
 {
-	return str_copy(field, value, size) < size ? 0 : -EINVAL;
+	return str_copy(field, value, o->size) < o->size ? 0 : -EINVAL;
 }
 
-/* SIZE, min:SIZE, max:SIZE, separated by commas; a bare number counts KiB, as in Xen. */
-static int parse_dom0_mem(const char *value, void *field, size_t size)
+/* As parse_u64, with a suffix B, K, M, G or T (either case); a number without one counts KiB, as in Xen. */
+static int parse_size(const char *s, const char **end, uint64_t *bytes)
+{
+	static const char suffixes[] = "bkmgt";
+	const char *suffix;
+	uint64_t n, unit = 1024;
+	int rc = parse_u64(s, &s, &n);
+
+	if (rc)
+		return rc;
+	suffix = *s ? strchr(suffixes, *s | 0x20) : NULL;
+	if (suffix) {
+		unit = 1UL << (10 * (suffix - suffixes));
+		s++;
+	}
+	if (__builtin_mul_overflow(n, unit, bytes))
+		return -ERANGE;
+	*end = s;
+	return 0;
+}
+
+/* SIZE, min:SIZE, max:SIZE, separated by commas. */
+static int parse_dom0_mem(const struct option *o, const char *value, void *field)
 {
 	struct dom0_mem_option mem = { ~0UL, ~0UL, ~0UL };
 
@@ -100,66 +111,40 @@ static int parse_dom0_mem(const char *value, void *field, size_t size)
 			target = &mem.max;
 		if (target != &mem.size)
 			value += 4;
-		if (parse_size(value, &value, 1024, target) || (*value && *value++ != ','))
+		if (parse_size(value, &value, target) || (*value && *value++ != ','))
 			return -EINVAL;
 	}
 	*(struct dom0_mem_option *)field = mem;
 	return 0;
 }
 
-/* N, or MIN-MAX with either left out. */
-static int parse_dom0_vcpus(const char *value, void *field, size_t size)
-{
-	uint32_t *range = field; /* dom0_max_vcpus_min and _max, see struct core_options */
-	uint64_t low = 0, high = 0;
-
-	if (*value != '-' && parse_u64(value, &value, &low))
-		return -EINVAL;
-	if (*value == '-') {
-		value++;
-		if (*value && parse_u64(value, &value, &high))
-			return -EINVAL;
-	} else {
-		high = low;
-	}
-	if (*value || low > UINT32_MAX || high > UINT32_MAX || (high && low > high))
-		return -EINVAL;
-	range[0] = (uint32_t)low;
-	range[1] = (uint32_t)high;
-	return 0;
-}
-
-#define OPTION(name, field, parser)                                          \
-	{                                                                    \
-		name, offsetof(struct core_options, field),                  \
-			sizeof(((struct core_options *)NULL)->field), parser \
+#define OPTION(name, field, ...)                                                  \
+	{                                                                         \
+		name, offsetof(struct core_options, field),                       \
+			sizeof(((struct core_options *)NULL)->field), __VA_ARGS__ \
 	}
 
-static const struct option {
-	const char *name;
-	size_t field, size;
-	option_parser *parse;
-} table[] = {
-	OPTION("dom0_mem", dom0_mem, parse_dom0_mem),
-	OPTION("dom0_max_vcpus", dom0_max_vcpus_min, parse_dom0_vcpus),
-	OPTION("dom0_vcpus_pin", dom0_vcpus_pin, parse_bool),
-	OPTION("dom0", dom0, parse_text),
-	OPTION("console", console, parse_text),
-	OPTION("com1", com1, parse_text),
-	OPTION("conswitch", conswitch, parse_text),
-	OPTION("sync_console", sync_console, parse_bool),
-	OPTION("loglvl", loglvl, parse_level),
-	OPTION("guest_loglvl", guest_loglvl, parse_level),
-	OPTION("noreboot", noreboot, parse_bool),
-	OPTION("sched", sched, parse_text),
-	OPTION("sched-gran", sched_gran, parse_gran),
-	OPTION("flask", flask, parse_text),
-	OPTION("smp", smp, parse_bool),
-	OPTION("maxcpus", maxcpus, parse_u32),
-	OPTION("smep", smep, parse_bool),
-	OPTION("smap", smap, parse_bool),
-	OPTION("x2apic", x2apic, parse_bool),
-	OPTION("iommu", iommu, parse_bool),
+static const struct option table[] = {
+	OPTION("dom0_mem", dom0_mem, parse_dom0_mem, NULL),
+	OPTION("dom0_max_vcpus", dom0_max_vcpus, parse_u32, NULL),
+	OPTION("dom0_vcpus_pin", dom0_vcpus_pin, parse_word, booleans),
+	OPTION("dom0", only_choice, parse_word, dom0_modes),
+	OPTION("console", console, parse_text, NULL),
+	OPTION("com1", com1, parse_text, NULL),
+	OPTION("conswitch", conswitch, parse_text, NULL),
+	OPTION("sync_console", sync_console, parse_word, booleans),
+	OPTION("loglvl", loglvl, parse_word, levels),
+	OPTION("guest_loglvl", guest_loglvl, parse_word, levels),
+	OPTION("noreboot", noreboot, parse_word, booleans),
+	OPTION("sched", only_choice, parse_word, schedulers),
+	OPTION("sched-gran", sched_gran, parse_word, granularities),
+	OPTION("flask", flask, parse_text, NULL),
+	OPTION("smp", smp, parse_word, booleans),
+	OPTION("maxcpus", maxcpus, parse_u32, NULL),
+	OPTION("smep", smep, parse_word, booleans),
+	OPTION("smap", smap, parse_word, booleans),
+	OPTION("x2apic", x2apic, parse_word, booleans),
+	OPTION("iommu", iommu, parse_word, booleans),
 };
 
 static const struct option *option_find(const char *name)
@@ -185,7 +170,7 @@ static bool option_apply(char *word, struct core_options *out)
 	/* noNAME and no-NAME, of a boolean. */
 	if (!o && !equals && !strncmp(word, "no", 2)) {
 		o = option_find(word + 2 + (word[2] == '-'));
-		if (o && o->parse != parse_bool)
+		if (o && o->words != booleans)
 			o = NULL;
 		value = "no";
 	}
@@ -193,7 +178,7 @@ static bool option_apply(char *word, struct core_options *out)
 		printk(KERN_WARNING "command line: unknown option '%s'\n", word);
 		return false;
 	}
-	if (o->parse(value, (char *)out + o->field, o->size)) {
+	if (o->parse(o, value, (char *)out + o->field)) {
 		printk(KERN_WARNING "command line: '%s=%s' not understood\n", word, value);
 		return false;
 	}

@@ -14,7 +14,7 @@ struct dom0_mem_option {
 /* All options, with their defaults where the command line says nothing (lib/cmdline.c). */
 struct core_options {
 	struct dom0_mem_option dom0_mem;
-	uint32_t dom0_max_vcpus_min, dom0_max_vcpus_max; /* 0: as many as there are CPUs */
+	uint32_t dom0_max_vcpus; /* 0: as many as there are CPUs */
 	bool dom0_vcpus_pin;
 	bool noreboot;	   /* wait instead of rebooting after a panic */
 	bool sync_console; /* wait for each byte of output */
@@ -22,8 +22,9 @@ struct core_options {
 	uint32_t maxcpus;     /* 0: all */
 	uint8_t loglvl;	      /* messages of a higher number stay off the serial port */
 	uint8_t guest_loglvl; /* the same for guests' output */
+	uint8_t only_choice;  /* of dom0= and sched=: there is pvh, and credit2 */
 	uint8_t sched_gran; /* threads of a core scheduled together: 1 (cpu), 2 (core), 3 (socket) */
-	char com1[OPTION_TEXT], console[OPTION_TEXT], conswitch[8], sched[16], dom0[16];
+	char com1[OPTION_TEXT], console[OPTION_TEXT], conswitch[8];
 	char flask[16]; /* for xsm_boot(); empty: not given */
 };
 

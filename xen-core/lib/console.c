@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/console.h"
 #include "lib/cmdline.h"
-#include "lib/keyhandler.h"
 #include "lib/printk.h"
 #include "lib/serial.h"
 #include "lib/spinlock.h"
@@ -12,7 +11,7 @@
 #define SWITCH_COUNT   3   /* times that the switch key is struck in a row */
 
 static struct spinlock console_lock = SPINLOCK_INIT(LOCK_CONSOLE);
-static bool serial_on, panicking;
+static bool serial_on = true, panicking; /* serial_on: console= has com1 */
 
 static char ring[CONSOLE_RING_SIZE];
 static uint32_t ring_start, ring_end; /* free-running */
@@ -35,11 +34,6 @@ static void console_release(void)
 		spin_unlock(&console_lock);
 }
 
-void console_early_init(void)
-{
-	serial_on = serial_init();
-}
-
 void console_init(void)
 {
 	if (options.com1[0]) {
@@ -48,11 +42,10 @@ void console_init(void)
 		if (rc)
 			printk(KERN_WARNING "com1=%s: not usable (%d)\n", options.com1, rc);
 	}
-	if (options.console[0] && strncmp(options.console, "com1", 4)) {
+	serial_on = !options.console[0] || !strncmp(options.console, "com1", 4);
+	if (!serial_on)
 		printk(KERN_INFO "console=%s: only com1 is a console, the ring alone is used\n",
 		       options.console);
-		serial_on = false;
-	}
 	if (options.sync_console)
 		serial_sync();
 	switch_key = options.conswitch[0] ? options.conswitch[0] & 0x1f : switch_key;
@@ -62,7 +55,7 @@ void console_init(void)
 void console_irq_on(void)
 {
 	console_acquire();
-	if (serial_on)
+	if (serial_on && !options.sync_console)
 		serial_irq_on();
 	console_release();
 }
@@ -124,6 +117,23 @@ size_t console_input_read(char *buf, size_t len)
 		buf[n++] = input[input_cons++ % INPUT_SIZE];
 	console_release();
 	return n;
+}
+
+void keyhandler_run(char key)
+{
+	const struct debug_key *k;
+
+	for (k = debug_keys; k->fn; k++) {
+		if (k->key == key) {
+			printk("'%c' pressed -> %s\n", key, k->desc);
+			k->fn();
+			return;
+		}
+	}
+	if (key != 'h')
+		printk("'%c': no such debug key\n", key >= ' ' && key <= '~' ? key : '?');
+	for (k = debug_keys; k->fn; k++)
+		printk(" key '%c' => %s\n", k->key, k->desc);
 }
 
 static void input_switch(void)

@@ -10,10 +10,7 @@
 
 #define CONSOLE_RING_SIZE 65536 /* power of two */
 
-/* First thing at boot: the serial port at its default address, polled. */
-void console_early_init(void);
-
-/* Options are parsed: applies com1=, console=, sync_console, conswitch=. */
+/* Options are parsed (until then output is polled, after serial_init()): applies com1=, console=, sync_console, conswitch=. */
 void console_init(void);
 
 /* The serial port's interrupt is routed to WORK_SERIAL. */
@@ -48,3 +45,16 @@ size_t console_input_read(char *buf, size_t len);
 
 /* Called (no locks held) when input for the control domain arrives: console_io.c raises its event. */
 void console_input_notify(void);
+
+/* Debug keys: typed on the serial console (Ctrl-a three times), or by XEN_SYSCTL_debug_keys. */
+struct debug_key {
+	char key;
+	void (*fn)(void); /* runs from the main loop or a hypercall of Dom0, no locks held */
+	const char *desc;
+};
+
+/* All keys, ended by one without a function (hypercall/debug_keys.c). */
+extern const struct debug_key debug_keys[];
+
+/* Runs the handler of @key; 'h', or one that has none, lists them all. */
+void keyhandler_run(char key);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/serial.h"
-#include "lib/strnum.h"
 #include "lib/string.h"
 #include "x86/io.h"
 
@@ -33,7 +32,7 @@ static struct {
 	uint16_t base;
 	uint8_t irq;
 	uint32_t baud;
-	bool present, irq_mode, sync;
+	bool present, irq_mode;
 	uint8_t ier;
 	unsigned int tx_prod, tx_cons;
 } uart = { .base = 0x3f8, .irq = 4, .baud = UART_CLOCK };
@@ -130,15 +129,9 @@ static void uart_fill(void)
 		uart_write(UART_DATA, (uint8_t)tx_buffer[uart.tx_cons++ % TX_BUFFER]);
 }
 
-static void uart_drain_polled(void)
-{
-	while (uart.tx_cons != uart.tx_prod)
-		uart_putc_polled(tx_buffer[uart.tx_cons++ % TX_BUFFER]);
-}
-
 void serial_irq_on(void)
 {
-	if (!uart.present || uart.sync)
+	if (!uart.present)
 		return;
 	uart.irq_mode = true;
 	uart_write(UART_MCR, MCR_DTR_RTS | MCR_OUT2);
@@ -147,14 +140,14 @@ void serial_irq_on(void)
 
 void serial_sync(void)
 {
-	uart.sync = true;
-	if (uart.present)
-		uart_drain_polled();
+	uart.irq_mode = false;
+	while (uart.tx_cons != uart.tx_prod)
+		uart_putc_polled(tx_buffer[uart.tx_cons++ % TX_BUFFER]);
 }
 
 static void uart_putc(char c)
 {
-	if (!uart.irq_mode || uart.sync) {
+	if (!uart.irq_mode) {
 		uart_putc_polled(c);
 		return;
 	}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Blocking and pausing: flags and counts that say why a vCPU does not run. No locks of their own. */
 #include "domain/domain.h"
-#include "hvm/hvm.h"
 #include "lib/bitops.h"
 #include "lib/printk.h"
 #include "sched/runqueue.h"

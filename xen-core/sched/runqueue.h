@@ -47,11 +47,10 @@ struct sched_cpu {
 	struct runqueue *rq;
 	struct vcpu *curr;   /* cpu->current */
 	struct vcpu *saving; /* was current; until sched_switched_from() */
-	uint64_t started;    /* when curr (or idling) began */
+	uint64_t started;    /* when curr began */
 	uint64_t since;	     /* up to when curr is accounted for */
 	uint64_t vtime;	     /* curr's at that time */
 	uint16_t weight;     /* curr's; 0: idle */
-	uint64_t idle_ns;
 	struct timer slice;
 };
 

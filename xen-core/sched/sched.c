@@ -20,12 +20,6 @@
 uint64_t sched_ratelimit = MS;
 static struct spinlock setup_lock = SPINLOCK_INIT(LOCK_SCHED);
 
-void sched_boot(void)
-{
-	if (options.sched[0] && strcmp(options.sched, "credit2"))
-		printk(KERN_WARNING "sched=%s: there is only credit2\n", options.sched);
-}
-
 /* The queue of @cpu's core (or socket), as sched-gran says; a new one for its first CPU. */
 static struct runqueue *runqueue_of(const struct cpu *cpu)
 {
@@ -382,8 +376,6 @@ static void make_current(struct sched_cpu *sc, struct vcpu *next, uint64_t now)
 		prev->sched.state = SCHED_SLEEPING;
 		runstate_set(prev, runstate_of(prev), now);
 		sc->saving = prev;
-	} else {
-		sc->idle_ns += now - sc->started;
 	}
 	sc->curr = next;
 	WRITE_ONCE(sc->weight, 0);
@@ -450,15 +442,4 @@ void sched_switched_from(struct vcpu *v)
 	vcpu_wake(v);
 	if (waited_for)
 		kick_siblings(rq, MAX_CPUS);
-}
-
-uint64_t sched_idle_ns(unsigned int cpu)
-{
-	struct sched_cpu *sc = sched_cpu(cpu);
-	uint64_t ns;
-
-	spin_lock(&sc->rq->lock);
-	ns = sc->idle_ns + (sc->curr ? 0 : system_time() - sc->started);
-	spin_unlock(&sc->rq->lock);
-	return ns;
 }

@@ -54,8 +54,7 @@ struct sched_domain {
 	struct timer unpark;   /* armed while a vCPU is parked */
 };
 
-/* Boot, with options from the command line read; then each CPU, with its topology and timers set up. */
-void sched_boot(void);
+/* Each CPU at its start, with its topology and timers set up. */
 void sched_cpu_init(struct cpu *cpu);
 
 /*
@@ -118,9 +117,6 @@ bool vcpu_is_running(const struct vcpu *v);
 /* The hypercall sched_op: yield, block, poll, shutdown, shutdown_code, remote_shutdown, watchdog. */
 long sched_op(unsigned int cmd, gva_t arg);
 
-/* Since boot, how long CPU @cpu had nothing to run (ns). */
-uint64_t sched_idle_ns(unsigned int cpu);
-
 /* domctl/sysctl parts; the arguments are copied in already, the policy has been asked. */
 int sched_domctl_scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *op);
 int sched_sysctl_scheduler_op(struct xen_sysctl_scheduler_op *op);
@@ -132,6 +128,3 @@ void sched_get_affinity(const struct vcpu *v, struct cpumask *hard, struct cpuma
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
 /* The same as of the last change of state, as the registered area holds it. */
 void vcpu_runstate_snapshot(struct vcpu *v, struct vcpu_runstate_info *out);
-
-/* Debug key 'r'. */
-void sched_dump(void);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Parameters of the scheduler: affinity, weights, caps, rate limit; and the debug key's dump. */
+/* Parameters of the scheduler: affinity, weights, caps, rate limit. */
 #include "sched/runqueue.h"
-#include "lib/printk.h"
-#include "x86/time.h"
 
 int sched_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct cpumask *soft)
 {
@@ -74,27 +72,5 @@ int sched_sysctl_scheduler_op(struct xen_sysctl_scheduler_op *op)
 		return 0;
 	default:
 		return -EINVAL;
-	}
-}
-
-void sched_dump(void)
-{
-	static const char *const state[] = { "sleeping", "queued", "running", "parked" };
-	struct domain *d;
-	struct vcpu *v;
-	unsigned int i;
-
-	printk("Scheduler: credit2 interface, %u queues, rate limit %lu us, time %lu ns\n",
-	       nr_runqueues, sched_ratelimit / 1000, system_time());
-	for (i = 0; i < nr_runqueues; i++)
-		printk("  queue %u: %u CPUs, %u waiting, first at %lu\n", i, runqueues[i]->nr_cpus,
-		       runqueues[i]->nr, runqueues[i]->head_vtime);
-	for_each_domain (d) {
-		printk("  d%u: weight %u, cap %u, paid up to %lu\n", d->id, sched_weight(d),
-		       d->sched.cap, d->sched.paid);
-		for_each_vcpu (d, v, i)
-			printk("    v%u: %s on CPU %u, virtual time %lu, flags %lx, pauses %d+%d\n",
-			       i, state[v->sched.state], v->processor, v->sched.vtime,
-			       v->pause_flags, v->pause_count, d->pause_count);
 	}
 }

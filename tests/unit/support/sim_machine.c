@@ -208,7 +208,6 @@ void sim_reset(unsigned int count, unsigned int threads)
 		timers_cpu_init(i);
 		sched_cpu_init(&machine[i].cpu);
 	}
-	sched_boot();
 	sim_on_cpu(0);
 }
 
