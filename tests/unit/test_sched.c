@@ -618,7 +618,7 @@ static void random_deed(struct sim_domain *const d[4], unsigned int n)
 		sched_cap_set(&x->d, rand() % 2 ? 0 : (uint16_t)(rand() % 300));
 		break;
 	case 5:
-		x->d.sched.weight = (uint16_t)rand();
+		x->d.sched.weight = (uint16_t)(rand() % UINT16_MAX + 1);
 		break;
 	case 6:
 		vcpu_unblock(&s->v);

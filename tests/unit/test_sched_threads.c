@@ -315,12 +315,6 @@ static void play(uint8_t gran)
 		else if (p->role != ROLE_PONG)
 			assert_true(p->spins > 0);
 	}
-	for (unsigned int i = 0; i < nr_runqueues; i++)
-		free(runqueues[i]);
-	for (unsigned int i = 0; i < CPUS; i++) {
-		free(cpu[i].sched);
-		free(cpu[i].timers);
-	}
 }
 
 static void test_cpus(void **state)

@@ -8,7 +8,6 @@
 #include <cmocka.h>
 #include "lib/bitops.h"
 #include "lib/printk.h"
-#include "mm/heap.h"
 #include "sched/timer.h"
 #include "x86/cpu.h"
 #include "x86/time.h"
@@ -21,7 +20,6 @@ struct cpu *cpus[MAX_CPUS];
 static struct cpu cpu[CPUS];
 static uint64_t now, programmed[CPUS];
 static unsigned int nr_programmed;
-static bool no_memory;
 
 uint64_t system_time(void)
 {
@@ -37,11 +35,6 @@ void apic_timer_set(uint64_t ns)
 void cpu_kick(struct cpu *c, enum cpu_work work)
 {
 	set_bit(work, &c->pending);
-}
-
-void *xzalloc(size_t size)
-{
-	return no_memory ? NULL : calloc(1, size);
 }
 
 void panic(const char *fmt, ...)
@@ -64,16 +57,6 @@ static int setup(void **state)
 		programmed[i] = 0;
 	}
 	host_this_cpu = &cpu[0];
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	unsigned int i;
-
-	(void)state;
-	for (i = 0; i < CPUS; i++)
-		free(cpu[i].timers);
 	return 0;
 }
 
@@ -254,18 +237,7 @@ static void test_stop_while_running(void **state)
 	assert_true(timer_stop(&t));
 }
 
-static void test_no_memory(void **state)
-{
-	void *kept = cpu[0].timers;
-
-	(void)state;
-	no_memory = true;
-	expect_assert_failure(timers_cpu_init(0));
-	no_memory = false;
-	assert_ptr_equal(cpu[0].timers, kept);
-}
-
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
 {
@@ -275,7 +247,6 @@ int main(void)
 		T(test_other_cpu),
 		T(test_rearm_while_running),
 		T(test_stop_while_running),
-		T(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

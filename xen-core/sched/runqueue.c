@@ -2,14 +2,15 @@
 /*
  * Run queues and balancing between them.
  *
- * Locks: LOCK_RUNQUEUE of each queue; of two, the one of the lower id first. A vCPU changes queues
+ * Locks: LOCK_RUNQUEUE of each queue; of two, the one at the lower address first. A vCPU changes queues
  * either under both locks, or, in no queue, by being handed over under the old one's.
  */
 #include "sched/runqueue.h"
 #include "x86/time.h"
 
-struct runqueue *runqueues[MAX_CPUS];
+struct runqueue runqueues[MAX_CPUS];
 unsigned int nr_runqueues;
+struct sched_cpu sched_cpus[MAX_CPUS];
 struct cpumask sched_idle;
 
 struct runqueue *sched_lock_vcpu(const struct vcpu *v)
@@ -27,13 +28,6 @@ struct runqueue *sched_lock_vcpu(const struct vcpu *v)
 uint64_t sched_vtime(uint64_t ns, uint16_t weight)
 {
 	return ns * SCHED_WEIGHT_DEFAULT / weight;
-}
-
-uint16_t sched_weight(const struct domain *d)
-{
-	uint16_t weight = READ_ONCE(d->sched.weight);
-
-	return weight ? weight : SCHED_WEIGHT_DEFAULT;
 }
 
 uint64_t sched_cpu_vtime(const struct sched_cpu *sc, uint64_t now)
@@ -84,10 +78,10 @@ static void rq_place(const struct runqueue *rq, struct vcpu *v)
 	/* A queue that was empty has no time of its own: the machine's. */
 	if (floor == ~0UL)
 		for (i = 0; i < nr_runqueues; i++)
-			floor = min(floor, rq_floor(runqueues[i], now));
+			floor = min(floor, rq_floor(&runqueues[i], now));
 	if (floor == ~0UL)
 		return;
-	ahead = floor + max(SCHED_LAG, sched_vtime(SCHED_LAG, sched_weight(v->domain)));
+	ahead = floor + max(SCHED_LAG, sched_vtime(SCHED_LAG, READ_ONCE(v->domain->sched.weight)));
 	if (v->sched.vtime + SCHED_LAG < floor)
 		v->sched.vtime = floor - SCHED_LAG;
 	else if (v->sched.vtime > ahead)
@@ -215,10 +209,8 @@ void sched_offer(const struct runqueue *rq)
 
 static void lock_two(struct runqueue *a, struct runqueue *b)
 {
-	struct runqueue *first = a->id < b->id ? a : b;
-
-	spin_lock(&first->lock);
-	spin_lock_nested(first == a ? &b->lock : &a->lock);
+	spin_lock(&min(a, b)->lock);
+	spin_lock_nested(&max(a, b)->lock);
 }
 
 /* Whom @sc would take from @from: more than SCHED_PULL behind @limit, or anyone when @limit is ~0. */
@@ -265,7 +257,7 @@ static struct runqueue *rq_furthest_behind(const struct runqueue *own)
 	unsigned int i;
 
 	for (i = 0; i < nr_runqueues; i++) {
-		struct runqueue *rq = runqueues[i];
+		struct runqueue *rq = &runqueues[i];
 
 		if (rq != own && READ_ONCE(rq->nr) &&
 		    (!found || READ_ONCE(rq->head_vtime) < READ_ONCE(found->head_vtime)))
@@ -294,8 +286,8 @@ bool sched_pull(struct sched_cpu *sc)
 	if (!from || pull_from(sc, from, own))
 		return true;
 	for (i = 0; i < nr_runqueues; i++)
-		if (runqueues[i] != rq && READ_ONCE(runqueues[i]->nr) &&
-		    pull_from(sc, runqueues[i], own))
+		if (&runqueues[i] != rq && READ_ONCE(runqueues[i].nr) &&
+		    pull_from(sc, &runqueues[i], own))
 			break;
 	return true;
 }

@@ -29,7 +29,6 @@
 
 struct runqueue {
 	struct spinlock lock;
-	unsigned int id;
 	struct list_head queue; /* of vCPUs, by vtime */
 	unsigned int nr;	/* queued; as head_vtime, read by others without the lock */
 	uint64_t head_vtime;	/* of the first, ~0: empty */
@@ -39,7 +38,7 @@ struct runqueue {
 	struct domain *dom; /* what they run */
 	uint64_t dom_since;
 	struct domain *wanted; /* they are to stop, so that it can have its turn; NULL: go on */
-};
+} __attribute__((aligned(64)));
 
 /* Under the lock of @rq; @vtime, @since, @weight are read by others as a hint. */
 struct sched_cpu {
@@ -52,16 +51,17 @@ struct sched_cpu {
 	uint64_t vtime;	     /* curr's at that time */
 	uint16_t weight;     /* curr's; 0: idle */
 	struct timer slice;
-};
+} __attribute__((aligned(64)));
 
-extern struct runqueue *runqueues[MAX_CPUS];
+extern struct runqueue runqueues[MAX_CPUS];
 extern unsigned int nr_runqueues;
+extern struct sched_cpu sched_cpus[MAX_CPUS];
 extern struct cpumask sched_idle; /* CPUs with nothing to run; atomic */
 extern uint64_t sched_ratelimit;  /* ns that a vCPU runs before another takes over */
 
 static inline struct sched_cpu *sched_cpu(unsigned int cpu)
 {
-	return cpus[cpu]->sched;
+	return &sched_cpus[cpu];
 }
 
 #define for_each_rq_cpu(rq, i)                                                  \
@@ -73,7 +73,6 @@ struct runqueue *sched_lock_vcpu(const struct vcpu *v);
 
 /* @ns of run time as virtual time. */
 uint64_t sched_vtime(uint64_t ns, uint16_t weight);
-uint16_t sched_weight(const struct domain *d);
 
 /* @cpu's current vCPU's virtual time about now (without a lock); 0: it idles. */
 uint64_t sched_cpu_vtime(const struct sched_cpu *sc, uint64_t now);

@@ -12,9 +12,7 @@
  */
 #include "sched/runqueue.h"
 #include "lib/cmdline.h"
-#include "lib/printk.h"
 #include "lib/string.h"
-#include "mm/heap.h"
 #include "x86/time.h"
 
 uint64_t sched_ratelimit = MS;
@@ -27,20 +25,15 @@ static struct runqueue *runqueue_of(const struct cpu *cpu)
 	unsigned int i;
 
 	for (i = 0; options.sched_gran > 1 && i < nr_runqueues; i++) {
-		const struct cpu *first = cpus[find_next_bit(runqueues[i]->cpus.bits, MAX_CPUS, 0)];
+		const struct cpu *first = cpus[find_next_bit(runqueues[i].cpus.bits, MAX_CPUS, 0)];
 
 		if (first->socket == cpu->socket &&
 		    (options.sched_gran > 2 || first->core == cpu->core))
-			return runqueues[i];
+			return &runqueues[i];
 	}
-	rq = xzalloc(sizeof(*rq));
-	if (!rq)
-		panic("No memory for the run queue of CPU %u", cpu->id);
-	spin_init(&rq->lock, LOCK_RUNQUEUE);
+	rq = &runqueues[nr_runqueues];
+	*rq = (struct runqueue) { .lock = SPINLOCK_INIT(LOCK_RUNQUEUE), .head_vtime = ~0UL };
 	list_init(&rq->queue);
-	rq->head_vtime = ~0UL;
-	rq->id = nr_runqueues;
-	runqueues[nr_runqueues] = rq;
 	__atomic_store_n(&nr_runqueues, nr_runqueues + 1, __ATOMIC_RELEASE);
 	return rq;
 }
@@ -54,16 +47,12 @@ static void slice_over(void *data)
 
 void sched_cpu_init(struct cpu *cpu)
 {
-	struct sched_cpu *sc = xzalloc(sizeof(*sc));
+	struct sched_cpu *sc = sched_cpu(cpu->id);
 
-	if (!sc)
-		panic("No memory for the scheduler of CPU %u", cpu->id);
-	sc->cpu = cpu;
-	sc->started = system_time();
+	*sc = (struct sched_cpu) { .cpu = cpu };
 	timer_init(&sc->slice, slice_over, sc);
 	sc->slice.cpu = cpu->id;
 	spin_lock(&setup_lock);
-	cpu->sched = sc;
 	sc->rq = runqueue_of(cpu);
 	set_bit(cpu->id, sc->rq->cpus.bits);
 	sc->rq->nr_cpus++;
@@ -277,7 +266,7 @@ static void account(struct sched_cpu *sc, uint64_t now)
 	WRITE_ONCE(sc->since, now);
 	if (!v)
 		return;
-	WRITE_ONCE(sc->weight, sched_weight(v->domain));
+	WRITE_ONCE(sc->weight, READ_ONCE(v->domain->sched.weight));
 	v->sched.vtime += sched_vtime(ran, sc->weight);
 	WRITE_ONCE(sc->vtime, v->sched.vtime);
 	sched_cap_use(v->domain, ran, now);
@@ -288,9 +277,8 @@ static struct vcpu *prefer(struct sched_cpu *sc, struct vcpu *prev, struct vcpu 
 {
 	if (!prev || !best)
 		return prev ? prev : best;
-	if (prev->sched.yielding)
-		return best;
-	if (now - sc->started < sched_ratelimit || prev->sched.vtime <= best->sched.vtime)
+	if (!prev->sched.yielding &&
+	    (now - sc->started < sched_ratelimit || prev->sched.vtime <= best->sched.vtime))
 		return prev;
 	return best;
 }
@@ -388,14 +376,14 @@ static void make_current(struct sched_cpu *sc, struct vcpu *next, uint64_t now)
 		next->processor = sc->cpu->id;
 		next->running = true;
 		runstate_set(next, RUNSTATE_running, now);
-		WRITE_ONCE(sc->weight, sched_weight(next->domain));
+		WRITE_ONCE(sc->weight, READ_ONCE(next->domain->sched.weight));
 	}
 	sc->cpu->current = next;
 }
 
 struct vcpu *sched_next(void)
 {
-	struct sched_cpu *sc = this_cpu()->sched;
+	struct sched_cpu *sc = sched_cpu(smp_id());
 	struct vcpu *next;
 	uint64_t now;
 	bool looked;
@@ -428,7 +416,7 @@ struct vcpu *sched_next(void)
 
 void sched_switched_from(struct vcpu *v)
 {
-	struct sched_cpu *sc = this_cpu()->sched;
+	struct sched_cpu *sc = sched_cpu(smp_id());
 	struct runqueue *rq = sc->rq;
 	bool waited_for;
 

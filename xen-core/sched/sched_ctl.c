@@ -43,7 +43,7 @@ int sched_domctl_scheduler_op(struct domain *d, struct xen_domctl_scheduler_op *
 			sched_cap_set(d, op->u.credit2.cap);
 		return 0;
 	case XEN_DOMCTL_SCHEDOP_getinfo:
-		op->u.credit2.weight = sched_weight(d);
+		op->u.credit2.weight = d->sched.weight;
 		op->u.credit2.cap = d->sched.cap;
 		return 0;
 	default:

@@ -5,9 +5,7 @@
  * wants the timer reads t->cpu, takes that CPU's lock, and looks again.
  */
 #include "sched/timer.h"
-#include "lib/printk.h"
 #include "lib/spinlock.h"
-#include "mm/heap.h"
 #include "x86/cpu.h"
 #include "x86/time.h"
 
@@ -16,12 +14,9 @@ struct timer_heap {
 	struct timer *root;
 	uint64_t first;	     /* when the root expires, 0: empty; read without the lock */
 	uint64_t programmed; /* what the hardware is set to, 0: nothing; its own CPU only */
-};
+} __attribute__((aligned(64)));
 
-static struct timer_heap *heap_of(unsigned int cpu)
-{
-	return cpus[cpu]->timers;
-}
+static struct timer_heap heaps[MAX_CPUS];
 
 static void put(struct timer **at, struct timer *t)
 {
@@ -73,7 +68,7 @@ static struct timer_heap *timer_lock(struct timer *t)
 {
 	for (;;) {
 		unsigned int cpu = __atomic_load_n(&t->cpu, __ATOMIC_ACQUIRE);
-		struct timer_heap *h = heap_of(cpu);
+		struct timer_heap *h = &heaps[cpu];
 
 		spin_lock(&h->lock);
 		if (likely(t->cpu == cpu))
@@ -136,17 +131,12 @@ bool timer_armed(const struct timer *t)
 
 void timers_cpu_init(unsigned int cpu)
 {
-	struct timer_heap *h = xzalloc(sizeof(*h));
-
-	if (!h)
-		panic("No memory for the timers of CPU %u", cpu);
-	spin_init(&h->lock, LOCK_TIMER);
-	cpus[cpu]->timers = h;
+	heaps[cpu] = (struct timer_heap) { .lock = SPINLOCK_INIT(LOCK_TIMER) };
 }
 
 void timers_run(void)
 {
-	struct timer_heap *h = this_cpu()->timers;
+	struct timer_heap *h = &heaps[smp_id()];
 	uint64_t now = system_time();
 	struct timer *t;
 
@@ -166,7 +156,7 @@ void timers_run(void)
 
 void timers_program(void)
 {
-	struct timer_heap *h = this_cpu()->timers;
+	struct timer_heap *h = &heaps[smp_id()];
 	uint64_t first = READ_ONCE(h->first);
 
 	/* Another CPU that puts a new first entry in kicks this one, which then comes here again. */

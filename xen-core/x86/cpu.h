@@ -25,8 +25,6 @@ struct cpu {
 	struct domain *copying; /* a copy uses its map of others' memory (mm/guest.c), or NULL */
 	unsigned int window_depth;
 	maddr_t root;		 /* its top-level page table */
-	void *sched;		 /* struct sched_cpu */
-	void *timers;		 /* struct timer_heap */
 	struct avc *avc;	 /* policy cache */
 	uint64_t tlb_generation; /* core_tlb_generation at the last flush */
 	uint32_t freed; /* frames that it has put into limbo, and nobody has scrubbed for it */

@@ -222,7 +222,8 @@ struct sim_domain *sim_domain_add(unsigned int vcpus, uint16_t weight)
 	s->d.max_vcpus = vcpus;
 	s->d.vcpu = s->table;
 	sched_domain_init(&s->d);
-	s->d.sched.weight = weight;
+	if (weight)
+		s->d.sched.weight = weight;
 	for (i = 0; i < vcpus; i++) {
 		struct sim_vcpu *v = &s->vcpu[i];
 
@@ -254,14 +255,8 @@ void sim_end(void)
 		for (k = 0; k < domains[i]->d.max_vcpus; k++)
 			assert_false(vcpu_is_running(&domains[i]->vcpu[k].v));
 	}
-	for (i = 0; i < nr_runqueues; i++) {
-		assert_int_equal(runqueues[i]->nr, 0);
-		free(runqueues[i]);
-	}
-	for (i = 0; i < nr_cpus; i++) {
-		free(cpus[i]->sched);
-		free(cpus[i]->timers);
-	}
+	for (i = 0; i < nr_runqueues; i++)
+		assert_int_equal(runqueues[i].nr, 0);
 	for (i = 0; i < nr_domains; i++)
 		free(domains[i]);
 	nr_domains = 0;
@@ -427,7 +422,7 @@ static void check_work_conserving(void)
 		if (machine[i].in || machine[i].saving)
 			continue;
 		for (r = 0; r < nr_runqueues; r++)
-			list_for_each_entry (v, &runqueues[r]->queue, sched.link)
+			list_for_each_entry (v, &runqueues[r].queue, sched.link)
 				assert_false(test_bit(i, v->sched.hard.bits) && !taken_by_saver(v));
 	}
 }
