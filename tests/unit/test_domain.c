@@ -24,7 +24,6 @@
 #include "mm/core_pages.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
-#include "mm/window.h"
 #include "x86/smp.h"
 #include "xsm/xsm.h"
 
@@ -566,7 +565,7 @@ static void information(void **state)
 	destroy(d);
 }
 
-/* vcpu_info in the shared page, in a page of the core beyond it, or where the guest has put it. */
+/* vcpu_info in the shared page, behind it in its page, or where the guest has put it. */
 static void vcpu_infos(void **state)
 {
 	struct domain *d;
@@ -578,6 +577,8 @@ static void vcpu_infos(void **state)
 	assert_ptr_equal(vcpu_info_open(d->vcpu[31]), &d->shared->vcpu_info[31]);
 	vcpu_info_close(d->vcpu[31], d->vcpu[31]->info_va);
 	assert_ptr_equal(vcpu_info_open(d->vcpu[32]), d->vcpu[32]->info_va);
+	assert_true((char *)d->vcpu[32]->info_va >= (char *)(d->shared + 1));
+	assert_true((char *)(d->vcpu[32]->info_va + 1) <= (char *)d->shared + PAGE_SIZE);
 	assert_int_equal(windows, 0);
 	d->vcpu[32]->info = (struct guest_area) { .offset = 64, .size = 64 };
 	info = vcpu_info_open(d->vcpu[32]);

@@ -688,15 +688,15 @@ static void test_vm_assist(void **state)
 {
 	(void)state;
 	assert_int_equal(do_vm_assist(VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag), 0);
-	assert_int_equal(d->d.vm_assist, 1U << VMASST_TYPE_runstate_update_flag);
+	assert_true(d->d.runstate_update_flag);
 	assert_int_equal(do_vm_assist(2, VMASST_TYPE_runstate_update_flag), -ENOSYS);
 	assert_int_equal(do_vm_assist(VMASST_CMD_disable, VMASST_TYPE_runstate_update_flag), 0);
-	assert_int_equal(d->d.vm_assist, 0);
+	assert_false(d->d.runstate_update_flag);
 	for (unsigned int type = 0; type < 70; type++)
 		if (type != VMASST_TYPE_runstate_update_flag)
 			assert_int_equal(do_vm_assist(VMASST_CMD_enable, type), -EINVAL);
 	assert_int_equal(do_vm_assist(VMASST_CMD_enable, ~0U), -EINVAL);
-	assert_int_equal(d->d.vm_assist, 0);
+	assert_false(d->d.runstate_update_flag);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -18,7 +18,6 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
-#include "mm/window.h"
 #include "x86/smp.h"
 #include "xsm/xsm.h"
 
@@ -55,26 +54,15 @@ struct domain *domain_next(const struct domain *d)
 
 bool domain_get(struct domain *d)
 {
-	uint32_t refs = __atomic_load_n(&d->refs, __ATOMIC_RELAXED);
-
-	do {
-		if (refs == 0 || refs > 0x7fffffff)
-			return false;
-	} while (!__atomic_compare_exchange_n(&d->refs, &refs, refs + 1, true, __ATOMIC_ACQ_REL,
-					      __ATOMIC_RELAXED));
-	return true;
+	return refs_get(&d->refs);
 }
 
 /* Frees a vCPU that no one can reach. */
 static void vcpu_free(struct vcpu *v)
 {
-	struct domain *d = v->domain;
-
 	if (v->vlapic)
 		vlapic_free(v);
 	vm_ops->vcpu_free(v);
-	if (v->id >= ARRAY_SIZE(d->shared->vcpu_info))
-		xfree(v->info_va);
 	xfree(v);
 }
 
@@ -116,8 +104,7 @@ static int choose_domid(uint16_t wanted)
 	if (wanted < DOMID_FIRST_RESERVED && (wanted > 0 || !domain_lookup(0)))
 		return domain_lookup(wanted) ? -EEXIST : (int)wanted;
 	for (unsigned int i = 0; i < DOMID_FIRST_RESERVED; i++) {
-		last_domid =
-			(uint16_t)(last_domid + 1U >= DOMID_FIRST_RESERVED ? 1U : last_domid + 1U);
+		last_domid = (uint16_t)(last_domid % (DOMID_FIRST_RESERVED - 1) + 1);
 		if (!domain_lookup(last_domid))
 			return last_domid;
 	}
@@ -127,25 +114,20 @@ static int choose_domid(uint16_t wanted)
 /* What createdomain may ask for. */
 static int check_config(const struct xen_domctl_createdomain *c)
 {
-	const uint32_t known = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap | XEN_DOMCTL_CDF_oos_off |
-			       XEN_DOMCTL_CDF_xs_domain;
+	/* Hardware-assisted guests only (docs/abi.md). */
+	const uint32_t must = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
+	const uint32_t may = XEN_DOMCTL_CDF_oos_off | XEN_DOMCTL_CDF_xs_domain;
 
 	if (c->flags & ~(XEN_DOMCTL_CDF_MAX * 2 - 1))
 		return -EINVAL;
-	if (c->flags & ~known)
+	if ((c->flags & ~may) != must || (c->arch.emulation_flags & ~XEN_X86_EMU_LAPIC))
 		return -EOPNOTSUPP;
-	/* Hardware-assisted guests only (docs/abi.md). */
-	if (!(c->flags & XEN_DOMCTL_CDF_hvm) || !(c->flags & XEN_DOMCTL_CDF_hap))
-		return -EOPNOTSUPP;
-	if (c->arch.emulation_flags & ~XEN_X86_EMU_LAPIC)
-		return -EOPNOTSUPP;
-	if (c->arch.misc_flags & ~(uint32_t)XEN_X86_MSR_RELAXED)
+	if ((c->arch.misc_flags & ~(uint32_t)XEN_X86_MSR_RELAXED) || c->max_vcpus < 1 ||
+	    c->max_vcpus > MAX_VCPUS || c->iommu_opts ||
+	    (c->grant_opts & ~XEN_DOMCTL_GRANT_version_mask) ||
+	    (c->cpupool_id && c->cpupool_id != ~0U))
 		return -EINVAL;
-	if (c->max_vcpus < 1 || c->max_vcpus > MAX_VCPUS || c->iommu_opts)
-		return -EINVAL;
-	if (c->grant_opts & ~XEN_DOMCTL_GRANT_version_mask)
-		return -EINVAL;
-	return c->cpupool_id && c->cpupool_id != ~0U ? -EINVAL : 0;
+	return 0;
 }
 
 static int domain_init_parts(struct domain *d, const struct xen_domctl_createdomain *c)
@@ -214,20 +196,17 @@ int domain_create(uint16_t domid, const struct xen_domctl_createdomain *config,
 int vcpu_create(struct domain *d, unsigned int id)
 {
 	struct vcpu *v = xzalloc(sizeof(*v));
-	int rc = -ENOMEM;
+	int rc;
 
 	if (!v)
-		return rc;
+		return -ENOMEM;
 	v->domain = d;
 	v->id = id;
 	v->pause_flags = 1UL << PAUSE_DOWN;
 	v->runstate.state = RUNSTATE_offline;
-	if (id < ARRAY_SIZE(d->shared->vcpu_info))
-		v->info_va = &d->shared->vcpu_info[id];
-	else
-		v->info_va = xzalloc(sizeof(*v->info_va));
-	if (v->info_va)
-		rc = vm_ops->vcpu_init(v);
+	v->info_va = id < ARRAY_SIZE(d->shared->vcpu_info) ? &d->shared->vcpu_info[id]
+							   : (struct vcpu_info *)(d->shared + 1);
+	rc = vm_ops->vcpu_init(v);
 	if (!rc)
 		rc = vlapic_init(v);
 	if (rc) {
@@ -380,7 +359,6 @@ void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 	info->outstanding_pages = d->claimed_pages;
 	info->shared_info_frame = core_va_to_mfn(d->shared).v;
 	info->ssidref = d->label.sid;
-	info->cpupool = 0;
 	info->gpaddr_bits = 48;
 	info->arch_config.emulation_flags = d->emulation_flags;
 	memcpy(info->handle, d->handle, sizeof(info->handle));
@@ -418,43 +396,30 @@ static void unpin_areas(struct domain *d)
 	}
 }
 
-/* One step: true when all is gone. */
-static bool release_step(struct domain *d)
-{
-	if (!evtchn_destroy(d, STEP_PORTS) || !grant_destroy(d, STEP_MAPS) ||
-	    !p2m_teardown(&d->p2m, STEP_FRAMES))
-		return false;
-	unpin_areas(d);
-	return true;
-}
-
 int domain_destroy(struct domain *d)
 {
-	bool first = false;
+	uint8_t state;
 
 	if (d->privileged || d == current_domain())
 		return -EINVAL;
 	spin_lock(&d->lock);
-	if (d->state == DOMAIN_DEAD) {
-		spin_unlock(&d->lock);
-		return 0;
-	}
-	if (d->state != DOMAIN_DYING) {
+	state = d->state;
+	if (state < DOMAIN_DYING)
 		WRITE_ONCE(d->state, DOMAIN_DYING);
-		first = true;
-	}
 	spin_unlock(&d->lock);
-	if (first)
+	if (state == DOMAIN_DEAD)
+		return 0;
+	if (state != DOMAIN_DYING)
 		domain_stop(d);
-	do {
-		if (release_step(d)) {
-			WRITE_ONCE(d->state, DOMAIN_DEAD);
-			evtchn_raise_virq_global(VIRQ_DOM_EXC);
-			domain_put(d);
-			return 0;
-		}
-	} while (!hypercall_preempt());
-	return -ERESTART_CALL;
+	while (!evtchn_destroy(d, STEP_PORTS) || !grant_destroy(d, STEP_MAPS) ||
+	       !p2m_teardown(&d->p2m, STEP_FRAMES))
+		if (hypercall_preempt())
+			return -ERESTART_CALL;
+	unpin_areas(d);
+	WRITE_ONCE(d->state, DOMAIN_DEAD);
+	evtchn_raise_virq_global(VIRQ_DOM_EXC);
+	domain_put(d);
+	return 0;
 }
 
 struct xsm_label *xsm_port_label(uint16_t domid)

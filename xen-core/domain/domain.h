@@ -71,7 +71,7 @@ struct domain {
 	int64_t wallclock_offset; /* seconds, XEN_DOMCTL_settimeoffset */
 	struct timer watchdog[2];
 	uint32_t watchdog_in_use;
-	uint32_t vm_assist; /* 1 << VMASST_TYPE_*; atomic */
+	bool runstate_update_flag; /* VMASST_TYPE_runstate_update_flag */
 	struct guest_console {
 		struct ratelimit limit;
 		unsigned int len;
@@ -94,8 +94,8 @@ struct vcpu {
 
 	/* vcpu_info: in the shared info page (id < 32), or registered by the guest. */
 	struct guest_area info; /* size 0: use info_va */
-	struct vcpu_info
-		*info_va; /* in d->shared, or a dummy of the core; valid when info.size is 0 */
+	/* In d->shared, or behind it in its page, which nobody looks at; valid when info.size is 0. */
+	struct vcpu_info *info_va;
 	struct guest_area runstate_area;
 	struct guest_area time_area;
 	struct spinlock area_lock; /* LOCK_VCPU: runstate_area, time_area, time_version */

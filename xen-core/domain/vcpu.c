@@ -158,7 +158,7 @@ void domain_update_wallclock(struct domain *d)
 void vcpu_runstate_publish(struct vcpu *v)
 {
 	const size_t entry = offsetof(struct vcpu_runstate_info, state_entry_time);
-	bool flag = READ_ONCE(v->domain->vm_assist) & (1U << VMASST_TYPE_runstate_update_flag);
+	bool flag = READ_ONCE(v->domain->runstate_update_flag);
 	struct vcpu_runstate_info r;
 
 	if (!READ_ONCE(v->runstate_area.size))
@@ -295,27 +295,6 @@ static long op_up(struct vcpu *v)
 	return rc;
 }
 
-static long op_down(struct vcpu *v)
-{
-	struct domain *d = v->domain;
-	struct vcpu *other;
-	unsigned int i;
-	bool last = true;
-
-	spin_lock(&d->lock);
-	for_each_vcpu (d, other, i)
-		if (other != v && !test_bit(PAUSE_DOWN, &other->pause_flags))
-			last = false;
-	if (!last)
-		set_bit(PAUSE_DOWN, &v->pause_flags);
-	spin_unlock(&d->lock);
-	if (last)
-		domain_shutdown(d, SHUTDOWN_poweroff);
-	else
-		vcpu_sleep(v);
-	return 0;
-}
-
 static long op_get_runstate(struct vcpu *v, gva_t arg)
 {
 	struct vcpu_runstate_info r;
@@ -364,7 +343,8 @@ long vcpu_op(unsigned int cmd, unsigned int vcpuid, gva_t arg)
 	case VCPUOP_up:
 		return op_up(v);
 	case VCPUOP_down:
-		return op_down(v);
+		vcpu_down(v);
+		return 0;
 	case VCPUOP_is_up:
 		return !test_bit(PAUSE_DOWN, &v->pause_flags);
 	case VCPUOP_get_runstate_info:
@@ -414,19 +394,11 @@ long do_set_timer_op(uint64_t ns)
 
 long do_vm_assist(unsigned int cmd, unsigned int type)
 {
-	struct domain *d = current_domain();
-
 	/* The others are about the PV memory interface. */
 	if (type != VMASST_TYPE_runstate_update_flag)
 		return -EINVAL;
-	switch (cmd) {
-	case VMASST_CMD_enable:
-		__atomic_fetch_or(&d->vm_assist, 1U << type, __ATOMIC_SEQ_CST);
-		return 0;
-	case VMASST_CMD_disable:
-		__atomic_fetch_and(&d->vm_assist, ~(1U << type), __ATOMIC_SEQ_CST);
-		return 0;
-	default:
+	if (cmd != VMASST_CMD_enable && cmd != VMASST_CMD_disable)
 		return -ENOSYS;
-	}
+	WRITE_ONCE(current_domain()->runstate_update_flag, cmd == VMASST_CMD_enable);
+	return 0;
 }

@@ -47,7 +47,7 @@ struct sched_vcpu {
 
 /* And in a domain (d->sched). */
 struct sched_domain {
-	uint16_t weight;       /* default 256 */
+	uint16_t weight;       /* 256 at first, never 0 */
 	uint16_t cap;	       /* per cent of one CPU; 0: none */
 	uint64_t capped_since; /* system time at which the cap was set */
 	uint64_t paid;	       /* system time up to which what its vCPUs ran is paid for; atomic */
@@ -94,9 +94,12 @@ void vcpu_block_current(enum pause_flag flag);
  */
 void vcpu_sleep(struct vcpu *v);
 
+/* Takes @v of the current domain down, or, when no other is up, shuts the domain down (power-off). */
+void vcpu_down(struct vcpu *v);
+
 /*
  * The current vCPU executed HLT: blocks it until an interrupt can be taken. With interrupts
- * disabled it goes down for good, and the last vCPU to do so shuts its domain down (power-off).
+ * disabled it goes down.
  */
 void vcpu_hlt(struct vcpu *v);
 

@@ -25,16 +25,24 @@ static void block_until(struct vcpu *v, bool (*waits)(struct vcpu *v))
 		clear_bit(PAUSE_BLOCKED, &v->pause_flags);
 }
 
-static bool others_up(const struct vcpu *v)
+void vcpu_down(struct vcpu *v)
 {
-	const struct domain *d = v->domain;
+	struct domain *d = v->domain;
 	struct vcpu *other;
 	unsigned int i;
+	bool last = true;
 
+	spin_lock(&d->lock);
 	for_each_vcpu (d, other, i)
 		if (other != v && !test_bit(PAUSE_DOWN, &other->pause_flags))
-			return true;
-	return false;
+			last = false;
+	if (!last)
+		set_bit(PAUSE_DOWN, &v->pause_flags);
+	spin_unlock(&d->lock);
+	if (last)
+		domain_shutdown(d, SHUTDOWN_poweroff);
+	else
+		vcpu_sleep(v);
 }
 
 void vcpu_hlt(struct vcpu *v)
@@ -42,10 +50,8 @@ void vcpu_hlt(struct vcpu *v)
 	/* As in Xen: with interrupts off it means "down"; an NMI does not end that. */
 	if (vm_ops->regs(v)->rflags & RFLAGS_IF)
 		block_until(v, hvm_interrupt_waits);
-	else if (!others_up(v))
-		domain_shutdown(v->domain, SHUTDOWN_poweroff);
 	else
-		vcpu_block_current(PAUSE_DOWN);
+		vcpu_down(v);
 }
 
 static long sched_poll(struct vcpu *v, gva_t arg)
@@ -190,7 +196,6 @@ void sched_domain_init(struct domain *d)
 	unsigned int i;
 
 	d->sched.weight = SCHED_WEIGHT_DEFAULT;
-	d->sched.cap = 0;
 	timer_init(&d->sched.unpark, sched_domain_anew, d);
 	for (i = 0; i < ARRAY_SIZE(d->watchdog); i++)
 		timer_init(&d->watchdog[i], watchdog_fired, d);
