@@ -16,7 +16,6 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
-#include "mm/window.h"
 #include "x86/acpi.h"
 #include "x86/apic.h"
 #include "x86/loop.h"
@@ -141,7 +140,7 @@ static void load_policy(void)
 /* On the core's own page tables and stack. */
 static void start_core(void)
 {
-	struct dom0 dom0;
+	struct domain *dom0;
 	bool serial_interrupts;
 
 	traps_boot();
@@ -171,7 +170,7 @@ static void start_core(void)
 		add_memory(boot.modules[i].start.v, boot.modules[i].start.v + boot.modules[i].size);
 	time_boot();
 	smp_boot();
-	if (dom0_start(&dom0))
+	if (dom0_start(dom0))
 		panic("no Dom0");
 	/* Late: until the main loop runs, nobody would serve the interrupt. */
 	if (serial_interrupts)

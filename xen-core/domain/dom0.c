@@ -13,7 +13,6 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
-#include "mm/window.h"
 #include "x86/smp.h"
 
 #define MIB	     (1UL << 20)
@@ -161,10 +160,13 @@ static int write_start_info(struct domain *d, struct start_area *a, uint64_t bas
 	return guest_phys_write(d, (gpa_t) { base }, a, sizeof(*a));
 }
 
-/* 32-bit protected mode without paging, EBX at the start info (xen/arch-x86/hvm/start_info.h). */
-static int set_entry(struct domain *d, uint32_t entry, uint64_t start_info)
+/*
+ * vCPU 0 of @d, at its entry: 32-bit protected mode without paging, EBX at the start info
+ * (xen/arch-x86/hvm/start_info.h).
+ */
+static int make_vcpu0(struct domain *d, uint32_t entry, uint64_t start_info)
 {
-	struct hvm_hw_cpu cpu = {
+	const struct hvm_hw_cpu cpu = {
 		.rip = entry,
 		.rbx = start_info,
 		.rflags = 2,
@@ -182,8 +184,10 @@ static int set_entry(struct domain *d, uint32_t entry, uint64_t start_info)
 		.dr6 = 0xffff0ff0,
 		.dr7 = 0x400,
 	};
-	int rc = vm_ops->set_hvm_cpu(d->vcpu[0], &cpu);
+	int rc = vcpu_create(d, 0);
 
+	if (!rc)
+		rc = vm_ops->set_hvm_cpu(d->vcpu[0], &cpu);
 	if (rc)
 		return rc;
 	d->vcpu[0]->initialised = true;
@@ -191,10 +195,9 @@ static int set_entry(struct domain *d, uint32_t entry, uint64_t start_info)
 	return 0;
 }
 
-static int load(struct dom0 *dom0, const struct dom0_image *image, struct start_area *a,
+static int load(struct domain *d, const struct dom0_image *image, struct start_area *a,
 		uint64_t memory)
 {
-	struct domain *d = dom0->d;
 	uint64_t base = min(memory, GIB) - ROUND_UP(sizeof(*a), PAGE_SIZE);
 	struct dom0_loader_header h;
 	int rc;
@@ -215,12 +218,10 @@ static int load(struct dom0 *dom0, const struct dom0_image *image, struct start_
 		rc = load_module(d, image->module[i], a->module[i].paddr);
 	if (!rc)
 		rc = write_start_info(d, a, base);
-	dom0->entry = h.entry;
-	dom0->start_info = base;
-	return rc;
+	return rc ? rc : make_vcpu0(d, h.entry, base);
 }
 
-int dom0_build(const struct dom0_image *image, struct dom0 *dom0)
+int dom0_build(const struct dom0_image *image, struct domain **dom0)
 {
 	uint64_t memory = memory_size();
 	uint32_t vcpus = options.dom0_max_vcpus ? options.dom0_max_vcpus : smp_cpus_wanted();
@@ -233,27 +234,24 @@ int dom0_build(const struct dom0_image *image, struct dom0 *dom0)
 		.arch = { .emulation_flags = XEN_X86_EMU_LAPIC },
 	};
 	struct start_area *a = xzalloc(sizeof(*a));
-	int rc = a ? domain_create(0, &config, NULL, &dom0->d) : -ENOMEM;
+	int rc = a ? domain_create(0, &config, NULL, dom0) : -ENOMEM;
 
 	if (!rc)
-		rc = load(dom0, image, a, memory);
+		rc = load(*dom0, image, a, memory);
 	xfree(a);
 	if (rc)
 		printk(KERN_ERR "Dom0 can't be built: error %d\n", -rc);
 	else
-		printk("Dom0: %lu MiB, %u vCPUs\n", memory / MIB, dom0->d->max_vcpus);
+		printk("Dom0: %lu MiB, %u vCPUs\n", memory / MIB, (*dom0)->max_vcpus);
 	return rc;
 }
 
-int dom0_start(const struct dom0 *dom0)
+int dom0_start(struct domain *d)
 {
-	struct domain *d = dom0->d;
 	int rc = 0;
 
-	for (unsigned int i = 0; !rc && i < d->max_vcpus; i++)
+	for (unsigned int i = 1; !rc && i < d->max_vcpus; i++)
 		rc = vcpu_create(d, i);
-	if (!rc)
-		rc = set_entry(d, dom0->entry, dom0->start_info);
 	if (rc) {
 		printk(KERN_ERR "Dom0 can't be started: error %d\n", -rc);
 		return rc;

@@ -20,17 +20,10 @@ struct dom0_loader_header {
 	uint32_t entry; /* 32-bit entry point, inside the image */
 };
 
-/* What dom0_build() leaves to dom0_start(). */
-struct dom0 {
-	struct domain *d;
-	uint32_t entry;
-	uint64_t start_info;
-};
-
 /*
- * Makes domain 0 of @image, with the memory that the options ask for; before the other CPUs are up. An
- * error comes after a message that says what is wrong.
+ * Makes domain 0 of @image, with the memory that the options ask for and vCPU 0; before the other CPUs
+ * are up. An error comes after a message that says what is wrong.
  */
-int dom0_build(const struct dom0_image *image, struct dom0 *dom0);
-/* When they are up: its vCPUs; then it runs. */
-int dom0_start(const struct dom0 *dom0);
+int dom0_build(const struct dom0_image *image, struct domain **dom0);
+/* When they are up: its other vCPUs; then it runs. */
+int dom0_start(struct domain *dom0);
