@@ -23,7 +23,6 @@
 #include "mm/core_pages.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
-#include "mm/window.h"
 #include "x86/epoch.h"
 #include "x86/loop.h"
 #include "x86/paging.h"

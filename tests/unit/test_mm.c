@@ -7,7 +7,7 @@
 
 #include "mm/core_pages.h"
 #include "mm/frame.h"
-#include "mm/guest_walk.h"
+#include "hvm/hvm.h"
 #include "mm/heap.h"
 #include "mm/p2m.h"
 

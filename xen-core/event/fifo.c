@@ -11,7 +11,7 @@
 #include "event/table.h"
 #include "lib/printk.h"
 #include "mm/heap.h"
-#include "mm/window.h"
+#include "mm/frame.h"
 
 #define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
 #define PENDING	       (1U << EVTCHN_FIFO_PENDING)

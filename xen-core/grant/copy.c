@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* GNTTABOP_copy. Each side is a grant, or a frame of the caller's own. */
 #include "grant/table.h"
-#include "mm/window.h"
+#include "mm/frame.h"
 
 struct copy_side {
 	const struct gnttab_copy_ptr *ptr;

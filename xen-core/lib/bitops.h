@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Atomic and plain operations on bitmaps of unsigned longs. */
+/* Atomic and plain operations on bitmaps of unsigned longs, and on reference counts. */
 #pragma once
 
 #include "types.h"
@@ -48,4 +48,17 @@ static inline unsigned int find_next_bit(const unsigned long *map, unsigned int 
 		from = (from / BITS_PER_LONG + 1) * BITS_PER_LONG;
 	}
 	return size;
+}
+
+/* Takes one more reference. False: the last has gone already, or there are too many. */
+static inline bool refs_get(uint32_t *refs)
+{
+	uint32_t old = __atomic_load_n(refs, __ATOMIC_RELAXED);
+
+	do {
+		if (old == 0 || old >= INT32_MAX)
+			return false;
+	} while (!__atomic_compare_exchange_n(refs, &old, old + 1, true, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+	return true;
 }

@@ -8,10 +8,10 @@
  */
 #include "mm/frame.h"
 #include "domain/domain.h"
+#include "lib/bitops.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/core_pages.h"
-#include "mm/window.h"
 #include "x86/cpu.h"
 
 #define ORDERS	    (FRAME_MAX_ORDER + 1)
@@ -19,7 +19,6 @@
 #define ORDER_NONE  0xff /* of a free frame that is not the first of its block */
 /* Blocks of which one is dirty merge up to this order, so that both are of use; not beyond. */
 #define ORDER_MIXED 9
-#define REFS_MAX    0x7fffffffU
 
 static struct frame *frame_table;
 static uint64_t frame_table_end;
@@ -250,17 +249,9 @@ int frame_alloc_guest(struct domain *d, unsigned int order, mfn_t *mfn)
 bool frame_ref(mfn_t mfn, const struct domain *owner)
 {
 	struct frame *f = frame_get_record(mfn);
-	uint32_t refs;
 
-	if (!f || f->owner != owner->id || (f->kind != FRAME_GUEST && f->kind != FRAME_SHARED))
-		return false;
-	refs = __atomic_load_n(&f->refs, __ATOMIC_RELAXED);
-	do {
-		if (refs == 0 || refs >= REFS_MAX)
-			return false;
-	} while (!__atomic_compare_exchange_n(&f->refs, &refs, refs + 1, true, __ATOMIC_ACQ_REL,
-					      __ATOMIC_RELAXED));
-	return true;
+	return f && f->owner == owner->id && (f->kind == FRAME_GUEST || f->kind == FRAME_SHARED) &&
+	       refs_get(&f->refs);
 }
 
 void frame_free(mfn_t mfn)

@@ -83,5 +83,13 @@ extern struct frame_counts {
 /* Memory promised to @d (XENMEM_claim_pages). -ENOMEM when there is not that much unclaimed. */
 int frames_claim(struct domain *d, uint64_t pages);
 
+/*
+ * Per-CPU windows (x86/paging.c): the only way by which the core sees guest memory. A window lasts for
+ * one access and is private to the CPU that opened it. They nest as a stack: the last opened closes
+ * first. At most 16 open at a time on a CPU. Cannot fail: @mfn must be memory.
+ */
+void *window_open(mfn_t mfn);
+void window_close(void *va);
+
 /* Scrubs and frees up to @max frames of limbo whose grace period is over; true: there are more. */
 bool frames_reap(unsigned int max);

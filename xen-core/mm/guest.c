@@ -12,8 +12,6 @@
 #include "hvm/hvm.h"
 #include "lib/string.h"
 #include "mm/frame.h"
-#include "mm/window.h"
-#include "mm/guest_walk.h"
 
 /* What a copy may touch; mfn is MFN_INVALID where it must not. */
 struct target {

@@ -24,6 +24,15 @@ int guest_phys_read(struct domain *d, void *dst, gpa_t src, size_t len);
 int guest_phys_write(struct domain *d, gpa_t dst, const void *src, size_t len);
 
 /*
+ * A software walk of a guest's own page tables (mm/guest_walk.c). Translates @va as a supervisor access
+ * of a vCPU with control state @st (hvm/hvm.h); sets accessed and dirty bits as hardware does. Paging
+ * off, 32-bit, PAE and 4-level tables. -EFAULT: not present, not writable, not canonical, or the tables
+ * are not in memory.
+ */
+struct guest_control;
+int guest_walk(struct domain *d, const struct guest_control *st, gva_t va, bool write, gpa_t *out);
+
+/*
  * A small area in guest memory that the core reads and writes while the guest runs: vcpu_info,
  * runstate, event array pages. Holds references to its frame (two when it crosses a page).
  */
@@ -34,8 +43,8 @@ struct guest_area {
 };
 
 /*
- * Pins @size bytes at @gpa of @d. With @one_page, an area that crosses a page is -EINVAL.
- * -EFAULT: not the domain's RAM. Replaces nothing: @area must be empty.
+ * Pins @size bytes at @gpa of @d, on one page (-EINVAL), or at @va of the current vCPU. -EFAULT: not the
+ * domain's RAM. Replaces nothing: @area must be empty.
  */
 int guest_area_pin(struct domain *d, struct guest_area *area, gpa_t gpa, size_t size);
 int guest_area_pin_va(struct guest_area *area, gva_t va, size_t size);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See guest_walk.h. Formats: AMD APM vol. 2 chapter 5. */
-#include "mm/guest_walk.h"
+/* A software walk of a guest's own page tables. Formats: AMD APM vol. 2 chapter 5. */
 #include "domain/domain.h"
-#include "mm/window.h"
+#include "hvm/hvm.h"
+#include "mm/frame.h"
 #include "x86/bits.h"
 
 /* How a mode's tables look. */

@@ -5,7 +5,6 @@
 #include "lib/string.h"
 #include "mm/core_pages.h"
 #include "mm/frame.h"
-#include "mm/window.h"
 #include "x86/regs.h"
 
 #define ENTRIES	       512

@@ -5,7 +5,6 @@
 #include "fake.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
-#include "mm/window.h"
 
 #define MFN_BASE 0x100UL
 

@@ -7,7 +7,6 @@
 
 #include "mm/core_pages.h"
 #include "mm/frame.h"
-#include "mm/window.h"
 #include "x86/loop.h"
 
 struct domain arena_domain[2];
