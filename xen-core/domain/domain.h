@@ -94,7 +94,7 @@ struct vcpu {
 
 	/* vcpu_info: in the shared info page (id < 32), or registered by the guest. */
 	struct guest_area info; /* size 0: use info_va */
-	/* In d->shared, or behind it in its page, which nobody looks at; valid when info.size is 0. */
+	/* In d->shared; those for which there is no place there share one behind it, in its page. */
 	struct vcpu_info *info_va;
 	struct guest_area runstate_area;
 	struct guest_area time_area;

@@ -10,7 +10,10 @@
 
 #define CONSOLE_RING_SIZE 65536 /* power of two */
 
-/* Options are parsed (until then output is polled, after serial_init()): applies com1=, console=, sync_console, conswitch=. */
+/*
+ * Options are parsed: applies com1=, console=, sync_console, conswitch=. Until then output goes to where
+ * serial_init() has found a port, polled.
+ */
 void console_init(void);
 
 /* The serial port's interrupt is routed to WORK_SERIAL. */
