@@ -221,7 +221,7 @@ static void read_table(struct reader *r, enum policy_symbols s)
 		tables[s].read(r, name, head);
 	}
 	/* checkpolicy counts aliases of sensitivities and categories as values. */
-	while (s >= SYM_LEVELS && t->nprim && !t->name[t->nprim])
+	while (!r->failed && s >= SYM_LEVELS && t->nprim && !t->name[t->nprim])
 		t->nprim--;
 	for (i = 1; !r->failed && i <= t->nprim; i++)
 		if (!t->name[i])
