@@ -6,52 +6,21 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 
-#define ARENA_CHUNK (64U << 10)
-
-struct arena_chunk {
-	struct arena_chunk *next;
+/* Memory of a policy. */
+struct policy_block {
+	struct policy_block *next;
 	uint64_t data[];
 };
 
-/* Zeroed memory that lives as long as @p; NULL when there is none. */
-static void *policy_alloc(struct policy *p, size_t n, size_t size)
-{
-	struct arena *a = &p->arena;
-	struct arena_chunk *c;
-	size_t want, chunk;
-	void *out;
-
-	if (size && n > POLICY_MEM_MAX / size)
-		return NULL;
-	want = ROUND_UP(n * size, sizeof(uint64_t));
-	if (want > a->left) {
-		chunk = max(want, (size_t)ARENA_CHUNK);
-		if (chunk > POLICY_MEM_MAX - a->used)
-			return NULL;
-		c = xzalloc(sizeof(*c) + chunk);
-		if (!c)
-			return NULL;
-		c->next = a->chunks;
-		a->chunks = c;
-		a->next = (uint8_t *)c->data;
-		a->left = chunk;
-		a->used += chunk;
-	}
-	out = a->next;
-	a->next += want;
-	a->left -= want;
-	return out;
-}
-
 void policy_free(struct policy *p)
 {
-	struct arena_chunk *c, *next;
+	struct policy_block *b, *next;
 
 	if (!p)
 		return;
-	for (c = p->arena.chunks; c; c = next) {
-		next = c->next;
-		xfree(c);
+	for (b = p->blocks; b; b = next) {
+		next = b->next;
+		xfree(b);
 	}
 	xfree(p);
 }
@@ -68,13 +37,21 @@ uint32_t reader_fail_at(struct reader *r, const char *text, size_t at)
 
 void *reader_alloc(struct reader *r, size_t n, size_t size)
 {
-	void *m = r->failed ? NULL : policy_alloc(r->p, n ? n : 1, size);
+	struct policy_block *b = NULL;
 
-	if (!m && !r->failed) {
+	if (r->failed)
+		return NULL;
+	if (n <= (POLICY_MEM_MAX - r->p->memory) / size)
+		b = xzalloc(sizeof(*b) + n * size);
+	if (!b) {
 		reader_fail(r, "it takes more memory than there is");
 		r->failed = -ENOMEM;
+		return NULL;
 	}
-	return m;
+	r->p->memory += n * size;
+	b->next = r->p->blocks;
+	r->p->blocks = b;
+	return b->data;
 }
 
 static const uint8_t *take(struct reader *r, size_t n)
