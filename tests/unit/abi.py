@@ -132,6 +132,8 @@ NOTES = {
     'HVMOP_set_pci_link_route': 'Obsolete: dm_op.',
     'FLASK_USER': 'Not in Xen 4.17 either.',
     'FLASK_DISABLE': 'Policy can\'t be switched off.',
+    'FLASK_MLS': 'No program asks for it.',
+    'FLASK_AVC_HASHSTATS': 'The cache\'s slots are fixed, each for one entry.',
     'FLASK_GETAVC_THRESHOLD': 'The cache\'s size is fixed.',
     'FLASK_SETAVC_THRESHOLD': 'The cache\'s size is fixed.',
     'FLASK_GET_PEER_SID': 'No program asks for it.',
@@ -287,8 +289,7 @@ UNCHECKED = {
     'GNTTABOP_swap_grant_ref': 'the caller\'s own table',
     'HVMOP_get_time': 'the caller itself', 'HVMOP_set_evtchn_upcall_vector': 'the caller itself',
     'FLASK_GETENFORCE': 'read only, as in Xen', 'FLASK_POLICYVERS': 'read only, as in Xen',
-    'FLASK_GETBOOL': 'read only, as in Xen', 'FLASK_MLS': 'read only, as in Xen',
-    'FLASK_AVC_HASHSTATS': 'read only, as in Xen', 'FLASK_AVC_CACHESTATS': 'read only, as in Xen',
+    'FLASK_GETBOOL': 'read only, as in Xen', 'FLASK_AVC_CACHESTATS': 'read only, as in Xen',
 }
 
 HEAD = '''# The ABI, operation by operation

@@ -158,11 +158,6 @@ static int op_policyvers(const struct xsm_label *subj, struct xen_flask_op *op)
 	return POLICY_VERSION_MAX;
 }
 
-static int op_mls(const struct xsm_label *subj, struct xen_flask_op *op)
-{
-	return xsm_state() && xsm_state()->policy->mls;
-}
-
 /* Boolean number from 1 that @op means, or -errno. Its own numbers start at 0, ~0 is "by name". */
 static int find_boolean(const struct xsm_state *s, struct xen_flask_boolean *op)
 {
@@ -218,19 +213,6 @@ static int op_setbool(const struct xsm_label *subj, struct xen_flask_op *op)
 static int op_commitbools(const struct xsm_label *subj, struct xen_flask_op *op)
 {
 	return xsm_commit_booleans();
-}
-
-static int op_hashstats(const struct xsm_label *subj, struct xen_flask_op *op)
-{
-	struct xen_flask_hash_stats st = { .buckets_total = AVC_ENTRIES, .max_chain_len = 1 };
-	const struct avc *avc = this_cpu()->avc;
-	uint32_t i;
-
-	for (i = 0; i < AVC_ENTRIES; i++)
-		st.entries += avc->entry[i].when >> 32 == xsm_seq;
-	st.buckets_used = st.entries;
-	op->u.hash_stats = st;
-	return 0;
 }
 
 /* The cache's slots are fixed: nothing in it is allocated or freed. */
@@ -350,8 +332,6 @@ static const struct flask_cmd {
 	{ FLASK_GETBOOL, false, -ENOENT, 0, op_getbool },
 	{ FLASK_SETBOOL, true, -ENOENT, XSM_SECURITY__SETBOOL, op_setbool },
 	{ FLASK_COMMITBOOLS, true, -ENOENT, XSM_SECURITY__SETBOOL, op_commitbools },
-	{ FLASK_MLS, false, 0, 0, op_mls },
-	{ FLASK_AVC_HASHSTATS, false, 0, 0, op_hashstats },
 	{ FLASK_AVC_CACHESTATS, false, 0, 0, op_cachestats },
 	{ FLASK_MEMBER, false, -EINVAL, XSM_SECURITY__COMPUTE_MEMBER, op_transition },
 	{ FLASK_ADD_OCONTEXT, false, -EINVAL, XSM_SECURITY__ADD_OCONTEXT, op_ocontext },
