@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The operations that make ports: unbound, interdomain, for VIRQs and for IPIs. Locks: table.h. */
+/* The operations that make ports: unbound, interdomain, and for IPIs. For VIRQs: virq.c. Locks: table.h. */
 #include "event/table.h"
 
 /* A remote domain that does not exist is refused as FLASK does: its domid may be another's soon. */
@@ -54,28 +54,6 @@ int bind_interdomain(struct domain *d, void *arg)
 	/* Events sent before the port was bound are lost: as the ABI says, one is made up for them. */
 	if (!rc)
 		evtchn_deliver(chn, evtchn_bind_to(rchn));
-	return rc;
-}
-
-int bind_virq(struct domain *d, void *arg)
-{
-	struct evtchn_bind_virq *op = arg;
-	struct vcpu *v;
-	int rc = -EEXIST;
-
-	if (op->virq >= NR_VIRQS || (virq_is_global(op->virq) && op->vcpu != 0))
-		return -EINVAL;
-	v = domain_vcpu(d, op->vcpu);
-	if (!v)
-		return -ENOENT;
-	if (!virq_may_bind(d, op->virq))
-		return -EBUSY;
-	spin_lock(&d->evtchn->lock);
-	if (!v->virq_port[op->virq])
-		rc = evtchn_port_bind(d, virq_binding(v, op->virq), 0, op->vcpu, &op->port);
-	if (!rc)
-		__atomic_store_n(&v->virq_port[op->virq], op->port, __ATOMIC_RELEASE);
-	spin_unlock(&d->evtchn->lock);
 	return rc;
 }
 

@@ -86,15 +86,19 @@ static void unbind_peer(const struct evtchn *chn, struct evtchn *peer)
 	spin_unlock(&peer->lock);
 }
 
-/* The table is locked: the port can't be taken again before its peer has been unbound. */
-static int close_locked(struct evtchn_table *t, struct evtchn *chn)
+int evtchn_close(struct evtchn *chn)
 {
 	struct domain *d = chn->domain;
+	struct evtchn_table *t = d->evtchn;
 	unsigned int b = chn->port / PORTS_PER_BUCKET;
 	uint64_t binding;
 
-	if (evtchn_state(READ_ONCE(chn->binding)) == EVTCHNSTAT_closed)
+	/* Locked until the peer has been unbound: the port can't be taken again before. */
+	spin_lock(&t->lock);
+	if (evtchn_state(READ_ONCE(chn->binding)) == EVTCHNSTAT_closed) {
+		spin_unlock(&t->lock);
 		return -EINVAL;
+	}
 	spin_lock_nested(&chn->lock);
 	binding = chn->binding;
 	if (t->fifo)
@@ -112,18 +116,8 @@ static int close_locked(struct evtchn_table *t, struct evtchn *chn)
 		unbind_peer(chn, evtchn_peer_of(binding));
 	t->used[b] &= ~(1UL << (chn->port % PORTS_PER_BUCKET));
 	t->in_use--;
-	return 0;
-}
-
-int evtchn_close(struct evtchn *chn)
-{
-	struct evtchn_table *t = chn->domain->evtchn;
-	int rc;
-
-	spin_lock(&t->lock);
-	rc = close_locked(t, chn);
 	spin_unlock(&t->lock);
-	return rc;
+	return 0;
 }
 
 /* What @chn is bound to and whom it notifies. */

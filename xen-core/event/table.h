@@ -109,7 +109,7 @@ void evtchn_deliver(struct evtchn *chn, uint64_t expect);
 int evtchn_port_bind(struct domain *d, uint64_t binding, uint32_t sid, uint32_t vcpu, port_t *out);
 
 /*
- * The operations of the hypercall that make ports (bind.c): of the current domain @cur, the
+ * The operations of the hypercall that make ports (bind.c, virq.c): of the current domain @cur, the
  * argument is copied in.
  */
 int bind_unbound(struct domain *cur, void *arg);
@@ -127,9 +127,8 @@ int evtchn_unmask(struct evtchn *chn);
 
 /* Forgets @d as the handler of global VIRQs. */
 void virq_handlers_clear(struct domain *d);
-/* EVTCHNOP_bind_virq's checks of owner; and whether @virq is one for the whole domain. */
+/* Whether @virq is one for the whole domain. */
 bool virq_is_global(uint32_t virq);
-bool virq_may_bind(const struct domain *d, uint32_t virq);
 
 /*
  * The delivery ABIs. All are called with the channel's lock held, but for the question whether a port

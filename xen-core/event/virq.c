@@ -20,9 +20,26 @@ static struct domain *handler_of(uint32_t virq)
 	return domain_lookup(READ_ONCE(virq_handler[virq]));
 }
 
-bool virq_may_bind(const struct domain *d, uint32_t virq)
+int bind_virq(struct domain *d, void *arg)
 {
-	return !virq_is_global(virq) || virq == VIRQ_ARGO || handler_of(virq) == d;
+	struct evtchn_bind_virq *op = arg;
+	struct vcpu *v;
+	int rc = -EEXIST;
+
+	if (op->virq >= NR_VIRQS || (virq_is_global(op->virq) && op->vcpu != 0))
+		return -EINVAL;
+	v = domain_vcpu(d, op->vcpu);
+	if (!v)
+		return -ENOENT;
+	if (virq_is_global(op->virq) && op->virq != VIRQ_ARGO && handler_of(op->virq) != d)
+		return -EBUSY;
+	spin_lock(&d->evtchn->lock);
+	if (!v->virq_port[op->virq])
+		rc = evtchn_port_bind(d, virq_binding(v, op->virq), 0, op->vcpu, &op->port);
+	if (!rc)
+		__atomic_store_n(&v->virq_port[op->virq], op->port, __ATOMIC_RELEASE);
+	spin_unlock(&d->evtchn->lock);
+	return rc;
 }
 
 int evtchn_set_virq_handler(struct domain *d, uint32_t virq)
