@@ -6,23 +6,18 @@
 #define RULE_BYTES     12 /* in the file */
 #define RULE_BYTES_MIN 8  /* of the shortest kind */
 
-static uint32_t types(const struct reader *r)
+/* @value, of a symbol of table @of, which has just been read in @bytes; 0 when there is none. */
+static uint16_t check_symbol(struct reader *r, uint32_t value, enum policy_symbols of, size_t bytes)
 {
-	return r->p->sym[SYM_TYPES].nprim;
+	if (!value || value > r->p->sym[of].nprim)
+		value = reader_fail_at(r, "a rule names a symbol that does not exist",
+				       r->pos - bytes);
+	return (uint16_t)value;
 }
 
-static uint32_t classes(const struct reader *r)
-{
-	return r->p->sym[SYM_CLASSES].nprim;
-}
-
-/* The number of a symbol of table @of. */
 static uint16_t symbol_value(struct reader *r, enum policy_symbols of)
 {
-	return (uint16_t)read_value(r, r->p->sym[of].nprim,
-				    of == SYM_TYPES   ? "a rule names a type that does not exist"
-				    : of == SYM_ROLES ? "a rule names a role that does not exist"
-						      : "a rule names a class that does not exist");
+	return check_symbol(r, read32(r), of, 4);
 }
 
 /* There is room for as many as the rest of the file can have. */
@@ -37,20 +32,15 @@ static void read_rule(struct reader *r, uint32_t cond)
 	struct rule rule = { .cond = cond };
 	size_t at = r->pos;
 
-	rule.source = read16(r);
-	rule.target = read16(r);
-	rule.tclass = read16(r);
+	rule.source = check_symbol(r, read16(r), SYM_TYPES, 2);
+	rule.target = check_symbol(r, read16(r), SYM_TYPES, 2);
+	rule.tclass = check_symbol(r, read16(r), SYM_CLASSES, 2);
 	rule.kind = read16(r) & 0x7fff; /* the top bit: its branch held when the policy was made */
 	rule.data = read32(r);
-	if (!rule.source || rule.source > types(r) || !rule.target || rule.target > types(r))
-		reader_fail_at(r, "a rule names a type that does not exist", at);
-	if (!rule.tclass || rule.tclass > classes(r))
-		reader_fail_at(r, "a rule names a class that does not exist", at + 4);
 	if (!(rule.kind & (RULE_AV | RULE_TYPE)) || rule.kind & (rule.kind - 1))
 		reader_fail_at(r, "a rule is of a kind that does not exist", at + 6);
-	if (rule.kind & RULE_TYPE &&
-	    (!rule.data || rule.data > types(r) || r->p->type[rule.data].attribute))
-		reader_fail_at(r, "a type rule gives a type that does not exist", at + 8);
+	if (rule.kind & RULE_TYPE && r->p->type[check_symbol(r, rule.data, SYM_TYPES, 4)].attribute)
+		reader_fail_at(r, "a type rule gives an attribute", at + 8);
 	add_rule(r, &rule);
 }
 
@@ -234,7 +224,7 @@ static void read_attributes(struct reader *r)
 	struct policy *p = r->p;
 	uint32_t i;
 
-	for (i = 1; !r->failed && i <= types(r); i++) {
+	for (i = 1; !r->failed && i <= p->sym[SYM_TYPES].nprim; i++) {
 		read_ebitmap(r, &p->type[i].attrs, SYM_TYPES);
 		if (!r->failed && !p->type[i].attribute && !ebitmap_get(&p->type[i].attrs, i - 1))
 			reader_fail(r, "a type is missing in its own set of attributes");
