@@ -86,8 +86,6 @@ static const uint8_t madt[] = {
 
 static void test_madt(void **state)
 {
-	uint16_t flags;
-
 	(void)state;
 	add_table("APIC", madt, sizeof(madt));
 	finish();
@@ -100,11 +98,11 @@ static void test_madt(void **state)
 	assert_int_equal(info.nr_ioapics, 1);
 	assert_int_equal(info.ioapic[0].addr, 0xfec00000);
 	assert_int_equal(info.ioapic[0].id, 9);
-	assert_int_equal(acpi_isa_gsi(&info, 0, &flags), 2);
-	assert_int_equal(acpi_isa_gsi(&info, 9, &flags), 9);
-	assert_int_equal(flags, 13);
-	assert_int_equal(acpi_isa_gsi(&info, 4, &flags), 4);
-	assert_int_equal(flags, 0);
+	assert_int_equal(acpi_isa_irq(&info, 0).gsi, 2);
+	assert_int_equal(acpi_isa_irq(&info, 9).gsi, 9);
+	assert_int_equal(acpi_isa_irq(&info, 9).flags, 13);
+	assert_int_equal(acpi_isa_irq(&info, 4).gsi, 4);
+	assert_int_equal(acpi_isa_irq(&info, 4).flags, 0);
 }
 
 static void test_madt_limits(void **state)

@@ -290,16 +290,10 @@ int acpi_parse(uint64_t rsdp, struct acpi_info *out)
 	return out->nr_cpus ? 0 : -EINVAL;
 }
 
-uint32_t acpi_isa_gsi(const struct acpi_info *info, uint8_t irq, uint16_t *flags)
+struct acpi_override acpi_isa_irq(const struct acpi_info *info, uint8_t irq)
 {
-	unsigned int i;
-
-	for (i = 0; i < info->nr_overrides; i++) {
-		if (info->override[i].source == irq) {
-			*flags = info->override[i].flags;
-			return info->override[i].gsi;
-		}
-	}
-	*flags = 0;
-	return irq;
+	for (unsigned int i = 0; i < info->nr_overrides; i++)
+		if (info->override[i].source == irq)
+			return info->override[i];
+	return (struct acpi_override) { irq, irq, 0 };
 }

@@ -66,5 +66,5 @@ int acpi_parse(uint64_t rsdp, struct acpi_info *out);
 /* What the boot CPU found (boot/start.c). */
 extern struct acpi_info acpi_info;
 
-/* The GSI and MPS flags of an ISA interrupt. */
-uint32_t acpi_isa_gsi(const struct acpi_info *info, uint8_t irq, uint16_t *flags);
+/* What ISA interrupt @irq is: itself, where nothing else is said. */
+struct acpi_override acpi_isa_irq(const struct acpi_info *info, uint8_t irq);

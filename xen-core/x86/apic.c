@@ -94,19 +94,19 @@ static void ioapic_write(volatile uint32_t *regs, uint32_t reg, uint32_t value)
 
 bool ioapic_boot(unsigned int irq, uint8_t vector)
 {
-	uint16_t flags;
-	uint32_t gsi = acpi_isa_gsi(&acpi_info, (uint8_t)irq, &flags), entry = vector;
+	struct acpi_override isa = acpi_isa_irq(&acpi_info, (uint8_t)irq);
+	uint32_t entry = vector;
 	bool found = false;
 
 	/* The 8259s, whose output is LINT0, which is masked. */
 	outb(0x21, 0xff);
 	outb(0xa1, 0xff);
-	if ((flags & 3) == 3)
+	if ((isa.flags & 3) == 3)
 		entry |= 1U << 13; /* active low */
-	if ((flags >> 2 & 3) == 3)
+	if ((isa.flags >> 2 & 3) == 3)
 		entry |= 1U << 15; /* level */
 	for (unsigned int i = 0; i < acpi_info.nr_ioapics; i++) {
-		uint32_t pin = gsi - acpi_info.ioapic[i].gsi_base, pins;
+		uint32_t pin = isa.gsi - acpi_info.ioapic[i].gsi_base, pins;
 		volatile uint32_t *regs = mmio_map((maddr_t) { acpi_info.ioapic[i].addr }, 0x20);
 
 		if (!regs)

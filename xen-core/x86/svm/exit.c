@@ -11,11 +11,12 @@
 #define NPF_FETCH 16
 
 /*
- * Without next-RIP saving the instruction is decoded, but for VMMCALL: it stands in hypercall pages
+ * The guest goes on behind the intercepted instruction @what (enum insn_op), and out of an interrupt
+ * shadow. Without next-RIP saving the instruction is decoded, but for VMMCALL: it stands in hypercall pages
  * alone, without prefixes, and a walk of the guest's tables would double the cost of a hypercall.
  * A guest that puts prefixes before its own VMMCALL goes on in the middle of it.
  */
-static void svm_skip(struct vcpu *v, enum insn_op what)
+static void svm_skip(struct vcpu *v, unsigned int what)
 {
 	struct svm_vcpu *sv = svm_vcpu(v);
 	unsigned int len = 3;
@@ -203,11 +204,6 @@ static void exit_hlt(struct vcpu *v, unsigned int arg)
 	vcpu_hlt(v);
 }
 
-static void exit_skip(struct vcpu *v, unsigned int what)
-{
-	svm_skip(v, what);
-}
-
 /* An error code of these is 0. */
 static void exit_fault(struct vcpu *v, unsigned int vector)
 {
@@ -246,7 +242,7 @@ static const struct {
 	[VMEXIT_CPUID] = { exit_cpuid },
 	[VMEXIT_IRET] = { exit_iret }, /* while an NMI is handled */
 	/* No device of the guest's looks past the caches. */
-	[VMEXIT_INVD] = { exit_skip, INSN_INVD },
+	[VMEXIT_INVD] = { svm_skip, INSN_INVD },
 	[VMEXIT_HLT] = { exit_hlt },
 	/* Guests do not have this instruction, nor the others that are #UD. */
 	[VMEXIT_INVLPGA] = { exit_fault, TRAP_UD },
@@ -258,7 +254,7 @@ static const struct {
 	[VMEXIT_VMRUN] = { exit_fault, TRAP_UD },
 	[VMEXIT_VMMCALL] = { exit_hypercall },
 	[VMEXIT_VMMCALL + 1 ... VMEXIT_SKINIT] = { exit_fault, TRAP_UD },
-	[VMEXIT_WBINVD] = { exit_skip, INSN_WBINVD },
+	[VMEXIT_WBINVD] = { svm_skip, INSN_WBINVD },
 	[VMEXIT_MONITOR... VMEXIT_MWAIT_C] = { exit_fault, TRAP_UD },
 	[VMEXIT_XSETBV] = { exit_xsetbv },
 	[VMEXIT_RDPRU] = { exit_fault, TRAP_UD },
