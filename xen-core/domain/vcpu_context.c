@@ -5,7 +5,6 @@
 
 /* Bits of the packed segment attributes. */
 #define ATTR_TYPE     0x000f
-#define ATTR_ACCESSED 0x0001
 #define ATTR_RW	      0x0002 /* code: readable, data: writable */
 #define ATTR_CONFORM  0x0004
 #define ATTR_CODE     0x0008

@@ -22,8 +22,7 @@
 /* Debug output of guests, where Xen has it for them too. */
 #define DEBUG_PORT   0xe9
 
-/* Attributes of CS in the VMCB's packed form. */
-#define ATTR_LONG    (1u << 9)
+/* The default operand size, in the attributes of CS in the VMCB's packed form. */
 #define ATTR_DEFAULT (1u << 10)
 
 /* One access that is being emulated. */

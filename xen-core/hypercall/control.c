@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "hypercall/control.h"
 #include "hypercall/hypercall.h"
-#include "lib/bitops.h"
 #include "mm/guest.h"
 #include "xsm/xsm.h"
 

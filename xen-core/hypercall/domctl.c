@@ -13,7 +13,6 @@
 #include "hypercall/hypercall.h"
 #include "lib/string.h"
 #include "mm/frame.h"
-#include "mm/guest.h"
 #include "xsm/xsm.h"
 
 #define GRANT_VERSION 1

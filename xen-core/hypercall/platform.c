@@ -2,9 +2,6 @@
 /* The hypercall platform_op: what Linux as control domain asks of the host. */
 #include "domain/domain.h"
 #include "hypercall/control.h"
-#include "lib/bitops.h"
-#include "lib/string.h"
-#include "mm/guest.h"
 #include "x86/cpu.h"
 #include "x86/time.h"
 

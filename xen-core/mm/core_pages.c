@@ -6,7 +6,6 @@
  */
 #include "mm/core_pages.h"
 #include "domain/domain.h"
-#include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "x86/paging.h"

@@ -5,7 +5,6 @@
  */
 #include "x86/time.h"
 #include "lib/printk.h"
-#include "lib/string.h"
 #include "x86/acpi.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"

@@ -5,7 +5,6 @@
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/frame.h"
-#include "mm/heap.h"
 #include "mm/p2m.h"
 #include "x86/cpu.h"
 #include "x86/paging.h"
