@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is injected at an entry (REQ core/SVM): nothing that was on its way is lost or nested. */
+/*
+ * What is injected at an entry (REQ core/SVM): nothing that was on its way is lost or nested; and what a
+ * vCPU starts with.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -66,6 +69,11 @@ void vlapic_set_nmi(struct vcpu *v)
 void svm_triple_fault(struct vcpu *v)
 {
 	triple_faults++;
+}
+
+void fpu_init_image(struct svm_vcpu *image)
+{
+	memset(image->fpu, 0, sizeof(image->fpu));
 }
 
 static int setup(void **state)
@@ -302,12 +310,40 @@ static void intercepts(void **state)
 	assert_true(svm_intercepts(&vmcb, VMEXIT_VMMCALL));
 }
 
+/* A vCPU that starts anew: nothing of its life before comes back, neither events nor translations. */
+static void starts(void **state)
+{
+	struct hvm_hw_cpu cpu = { .rip = 0x1000, .rflags = 2, .cr0 = 0x11, .cr4 = 0x20 };
+
+	for (int i = 0; i < 2; i++) {
+		sv.asid_generation = 5;
+		sv.pending_event = FAULT(6);
+		svm_intercept(&vmcb, VMEXIT_IRET, true);
+		if (i == 0)
+			vcpu_start_sipi(&vcpu, 0x9a);
+		else
+			assert_int_equal(svm_set_hvm_cpu(&vcpu, &cpu), 0);
+		assert_int_equal(sv.asid_generation, 0);
+		assert_int_equal(sv.pending_event, 0);
+		assert_false(svm_intercepts(&vmcb, VMEXIT_IRET));
+		assert_int_equal(sv.regs.rip, i ? 0x1000 : 0);
+		assert_int_equal(vmcb.seg[SEG_CS].base, i ? 0 : 0x9a000);
+	}
+	/* VMXE and LA57 are not for guests, nor what does not exist. */
+	for (unsigned int bit = 12; bit < 64; bit++) {
+		if (bit == 12 || bit == 13 || bit > 21) {
+			cpu.cr4 = 1UL << bit;
+			assert_int_equal(svm_set_hvm_cpu(&vcpu, &cpu), -EINVAL);
+		}
+	}
+}
+
 #define T(name) cmocka_unit_test_setup(name, setup)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(nothing_or_once), T(interrupted), T(replaced),  T(combined),	 T(interrupts),
-		T(taken_back),	    T(nmis),	    T(cancelled), T(intercepts),
+		T(taken_back),	    T(nmis),	    T(cancelled), T(intercepts), T(starts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

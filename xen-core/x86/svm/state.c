@@ -18,6 +18,7 @@ void svm_reset_state(struct vcpu *v)
 	sv->regs.rip = 0xfff0;
 	sv->regs.rflags = 2;
 	sv->pending_event = 0;
+	sv->asid_generation = 0; /* a new ASID: what the TLB knows is of the vCPU's life before */
 	for (unsigned int i = 0; i < SEG_COUNT; i++)
 		c->seg[i] = (struct guest_segment) { 0, 0x093, 0xffff, 0 };
 	c->seg[SEG_CS] = (struct guest_segment) { 0xf000, 0x09b, 0xffff, 0xffff0000 };
