@@ -92,7 +92,6 @@ NOTES = {
         'domain create, asked by domain_create(). Only HVM and PVH with nested paging; grant '
         'tables version 1; no IOMMU, nested virtualisation, vPMU, or trace buffer: -EINVAL.',
     'XEN_DOMCTL_getdomaininfo': 'As in Xen: the first domain at or after the id.',
-    'XEN_DOMCTL_getvcpucontext': 'Registers, control registers and segment bases; no FPU state.',
     'XEN_DOMCTL_scheduler_op': 'credit2 only.',
     'XEN_DOMCTL_irq_permission':
         'Granting is -EPERM: the caller has no interrupt to give. So are the next two.',
@@ -100,9 +99,9 @@ NOTES = {
         'NMI. Power and sleep buttons, which a guest here does not have, are -EOPNOTSUPP; Xen '
         'takes them for such a guest and does nothing.',
     'XEN_DOMCTL_gethvmcontext':
-        'Records HEADER, CPU and MTRR alone: nothing here saves and restores a running guest.',
+        'Records HEADER and MTRR alone, with which builders begin: registers of guests are not told.',
     'XEN_DOMCTL_sethvmcontext':
-        'HEADER, CPU and MTRR; others are -EINVAL. All of it is checked before any of it is set.',
+        'HEADER, CPU and MTRR; others are -EINVAL.',
     'XEN_DOMCTL_settscinfo': "Modes default and never-emulate, at the host's frequency.",
     'XEN_DOMCTL_setnodeaffinity': 'There is one node, which must be in the map.',
     'XEN_DOMCTL_set_paging_mempool_size': 'Only raises.',
@@ -213,10 +212,10 @@ NOT_OFFERED = {
         'XEN_SYSCTL_pcitopoinfo',
     "The core's code does not change.":
         'XEN_SYSCTL_livepatch_op',
-    'Of the tools only xenctx asks for it; XEN_DOMCTL_gethvmcontext tells the same.':
-        'XEN_DOMCTL_gethvmcontext_partial',
     'Guest state is set by XEN_DOMCTL_sethvmcontext.':
         'XEN_DOMCTL_setvcpucontext',
+    'Guests are debugged from inside; of the tools xenctx and xl dump-core ask for it.':
+        'XEN_DOMCTL_gethvmcontext_partial XEN_DOMCTL_getvcpucontext',
     'Guests are debugged from inside.':
         'XEN_DOMCTL_setdebugging XEN_DOMCTL_debug_op XEN_DOMCTL_gdbsx_guestmemio '
         'XEN_DOMCTL_gdbsx_pausevcpu XEN_DOMCTL_gdbsx_unpausevcpu XEN_DOMCTL_gdbsx_domstatus',

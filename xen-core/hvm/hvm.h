@@ -51,8 +51,7 @@ struct vm_ops {
 	struct guest_regs *(*regs)(struct vcpu *v);
 	void (*get_control)(struct vcpu *v, struct guest_control *out);
 	void (*get_segment)(struct vcpu *v, unsigned int seg, struct guest_segment *out);
-	/* State as the HVM save record and vcpu_guest_context have it; checked before it is set. */
-	void (*get_hvm_cpu)(struct vcpu *v, struct hvm_hw_cpu *out);
+	/* State as the HVM save record has it; checked before it is set. */
 	int (*set_hvm_cpu)(struct vcpu *v, const struct hvm_hw_cpu *in);
 	/* Exceptions: @error < 0 for none. Delivered at the next entry; a second one makes a double fault. */
 	void (*inject_exception)(struct vcpu *v, unsigned int vector, int64_t error);
@@ -87,18 +86,18 @@ int hvm_param_set(struct domain *d, uint32_t index, uint64_t value);
 int hvm_param_get(struct domain *d, uint32_t index, uint64_t *value);
 
 /*
- * HVM context as XEN_DOMCTL_gethvmcontext writes it, into @buf, which has room for all that
- * hvm_context_size() says; returns the length. @d is paused.
+ * HVM context as XEN_DOMCTL_gethvmcontext writes it, to the caller's memory: hvm_context_size() bytes.
+ * -EFAULT.
  */
-size_t hvm_context_save(struct domain *d, void *buf);
+int hvm_context_save(struct domain *d, gva_t to);
 size_t hvm_context_size(const struct domain *d);
 /*
- * Checks all of it first, then sets. @d is paused; @buf is the core's own memory. Needs a header
- * and an end record; between them any of CPU and MTRR, which are what domain builders set, for any
- * of the vCPUs. -EINVAL for what is malformed or not allowed, -ENOENT for a vCPU that does not
- * exist. When the hardware part refuses the CPU record of one vCPU, those of lower ones are set.
+ * Sets what @size bytes of the caller's memory say of @d, which is paused. Needs a header and an end
+ * record; between them any of CPU and MTRR, which are what domain builders set, for any of the vCPUs.
+ * -EFAULT; -EINVAL for what is malformed or not allowed, -ENOENT for a vCPU that does not exist: then
+ * the records before that one are set.
  */
-int hvm_context_load(struct domain *d, const void *buf, size_t size);
+int hvm_context_load(struct domain *d, gva_t from, size_t size);
 
 /*
  * Makes vCPU @v run event upcalls: sets what the entry path looks at and kicks its CPU. Called by

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * HVM context: those save records of hvm/save.h that domain builders set and debuggers read, the
- * registers of vCPUs and their memory types. Loading walks the records twice: first everything is
- * checked, then it is set.
+ * HVM context, as domain builders use it: those save records of hvm/save.h that they set, which are
+ * the registers of vCPUs and their memory types, and those that they begin with.
  */
 #include "hvm/cpuid.h"
 #include "hvm/hvm.h"
 #include "hvm/hvm_vcpu.h"
 #include "lib/bitops.h"
-#include "lib/string.h"
 #include "x86/time.h"
+
+union record {
+	struct hvm_save_header header;
+	struct hvm_hw_cpu cpu;
+	struct hvm_hw_mtrr mtrr;
+};
 
 size_t hvm_context_size(const struct domain *d)
 {
@@ -19,22 +23,23 @@ size_t hvm_context_size(const struct domain *d)
 	unsigned int i;
 
 	for_each_vcpu (d, v, i)
-		size += 2 * desc + HVM_SAVE_LENGTH(CPU) + HVM_SAVE_LENGTH(MTRR);
+		size += desc + HVM_SAVE_LENGTH(MTRR);
 	return size;
 }
 
-/* Writes a record at @at; returns where the next one goes. */
-static uint8_t *put(uint8_t *at, uint16_t type, uint16_t instance, const void *data,
-		    uint32_t length)
+/* Writes a record at *@to, and moves that behind it. */
+static int put(gva_t *to, uint16_t type, uint16_t instance, const void *data, uint32_t length)
 {
 	struct hvm_save_descriptor desc = { type, instance, length };
+	gva_t body = gva_add(*to, sizeof(desc));
 
-	memcpy(at, &desc, sizeof(desc));
-	memcpy(at + sizeof(desc), data, length);
-	return at + sizeof(desc) + length;
+	if (guest_write(*to, &desc, sizeof(desc)) || guest_write(body, data, length))
+		return -EFAULT;
+	*to = gva_add(body, length);
+	return 0;
 }
 
-size_t hvm_context_save(struct domain *d, void *buf)
+int hvm_context_save(struct domain *d, gva_t to)
 {
 	struct hvm_save_header header = {
 		.magic = HVM_FILE_MAGIC,
@@ -43,23 +48,15 @@ size_t hvm_context_save(struct domain *d, void *buf)
 		.cpuid = cpu_policy_find(d->cpu_policy, 1, 0)->a,
 		.gtsc_khz = tsc_khz(),
 	};
-	uint8_t *at = put(buf, HVM_SAVE_CODE(HEADER), 0, &header, sizeof(header));
-	struct hvm_hw_cpu cpu;
+	int rc = put(&to, HVM_SAVE_CODE(HEADER), 0, &header, sizeof(header));
 	struct vcpu *v;
 	unsigned int i;
 
-	/* A vCPU without register state has no record, and stays down where this one is loaded. */
-	for_each_vcpu (d, v, i) {
-		if (!v->initialised)
-			continue;
-		vm_ops->get_hvm_cpu(v, &cpu);
-		at = put(at, HVM_SAVE_CODE(CPU), v->id, &cpu, sizeof(cpu));
-	}
 	for_each_vcpu (d, v, i)
-		at = put(at, HVM_SAVE_CODE(MTRR), v->id, &hvm_vcpu(v)->mtrr,
-			 sizeof(struct hvm_hw_mtrr));
-	at = put(at, HVM_SAVE_CODE(END), 0, &header, 0);
-	return at - (uint8_t *)buf;
+		if (!rc)
+			rc = put(&to, HVM_SAVE_CODE(MTRR), v->id, &hvm_vcpu(v)->mtrr,
+				 sizeof(struct hvm_hw_mtrr));
+	return rc ? rc : put(&to, HVM_SAVE_CODE(END), 0, &header, 0);
 }
 
 /*
@@ -80,73 +77,65 @@ static int load_cpu(struct vcpu *v, const struct hvm_hw_cpu *cpu)
 }
 
 /* How many registers there are is not for the tools to change. */
-static void load_mtrr(struct vcpu *v, const struct hvm_hw_mtrr *from)
+static int load_mtrr(struct vcpu *v, const struct hvm_hw_mtrr *from)
 {
 	struct hvm_hw_mtrr *to = &hvm_vcpu(v)->mtrr;
 	uint64_t cap = to->msr_mtrr_cap;
 
+	if (!hvm_mtrr_valid(from))
+		return -EINVAL;
 	*to = *from;
 	to->msr_mtrr_cap = cap;
+	return 0;
 }
 
-static int check_header(const struct hvm_save_descriptor *desc, const void *data)
+static int load_record(struct domain *d, const struct hvm_save_descriptor *desc,
+		       const union record *r)
 {
-	const struct hvm_save_header *h = data;
-
-	if (desc->typecode != HVM_SAVE_CODE(HEADER) || desc->length != sizeof(*h))
-		return -EINVAL;
-	return h->magic == HVM_FILE_MAGIC && h->version == HVM_FILE_VERSION ? 0 : -EINVAL;
-}
-
-/* One record of a vCPU; with @load it is set, too. */
-static int visit_record(struct domain *d, const struct hvm_save_descriptor *desc, const void *data,
-			bool load)
-{
-	bool cpu = desc->typecode == HVM_SAVE_CODE(CPU) && desc->length == HVM_SAVE_LENGTH(CPU);
-	bool mtrr = desc->typecode == HVM_SAVE_CODE(MTRR) && desc->length == HVM_SAVE_LENGTH(MTRR);
 	struct vcpu *v = domain_vcpu(d, desc->instance);
 
-	if (!cpu && !mtrr)
-		return -EINVAL;
-	if (!v)
-		return -ENOENT;
-	if (mtrr && !hvm_mtrr_valid(data))
-		return -EINVAL;
-	if (load && mtrr)
-		load_mtrr(v, data);
-	return load && cpu ? load_cpu(v, data) : 0;
-}
-
-/* One walk over all records: a header, any others, an end. */
-static int walk(struct domain *d, const void *buf, size_t size, bool load)
-{
-	struct hvm_save_descriptor desc;
-	const uint8_t *at = buf;
-	bool first = true;
-	int rc;
-
-	for (;;) {
-		if (size < sizeof(desc))
+	switch (desc->typecode) {
+	case HVM_SAVE_CODE(HEADER):
+		if (desc->length != sizeof(r->header) || r->header.magic != HVM_FILE_MAGIC)
 			return -EINVAL;
-		memcpy(&desc, at, sizeof(desc));
-		at += sizeof(desc);
-		size -= sizeof(desc);
-		if (desc.length > size)
+		return r->header.version == HVM_FILE_VERSION ? 0 : -EINVAL;
+	case HVM_SAVE_CODE(CPU):
+		if (desc->length != sizeof(r->cpu))
 			return -EINVAL;
-		if (!first && desc.typecode == HVM_SAVE_CODE(END))
-			return desc.length ? -EINVAL : 0;
-		rc = first ? check_header(&desc, at) : visit_record(d, &desc, at, load);
-		if (rc)
-			return rc;
-		at += desc.length;
-		size -= desc.length;
-		first = false;
+		return v ? load_cpu(v, &r->cpu) : -ENOENT;
+	case HVM_SAVE_CODE(MTRR):
+		if (desc->length != sizeof(r->mtrr))
+			return -EINVAL;
+		return v ? load_mtrr(v, &r->mtrr) : -ENOENT;
+	default:
+		return -EINVAL;
 	}
 }
 
-int hvm_context_load(struct domain *d, const void *buf, size_t size)
+int hvm_context_load(struct domain *d, gva_t from, size_t size)
 {
-	int rc = (uintptr_t)buf % 8 ? -EINVAL : walk(d, buf, size, false);
+	struct hvm_save_descriptor desc;
+	union record record;
+	int rc;
 
-	return rc ? rc : walk(d, buf, size, true);
+	for (bool first = true;; first = false) {
+		if (size < sizeof(desc))
+			return -EINVAL;
+		if (guest_read(&desc, from, sizeof(desc)))
+			return -EFAULT;
+		from = gva_add(from, sizeof(desc));
+		size -= sizeof(desc);
+		if (desc.length > min(size, sizeof(record)) ||
+		    (desc.typecode == HVM_SAVE_CODE(HEADER)) != first)
+			return -EINVAL;
+		if (desc.typecode == HVM_SAVE_CODE(END))
+			return desc.length ? -EINVAL : 0;
+		if (guest_read(&record, from, desc.length))
+			return -EFAULT;
+		rc = load_record(d, &desc, &record);
+		if (rc)
+			return rc;
+		from = gva_add(from, desc.length);
+		size -= desc.length;
+	}
 }

@@ -18,46 +18,24 @@ long domctl_gethvmcontext(struct op_call *call)
 	struct xen_domctl_hvmcontext *op = &call->u.domctl.u.hvmcontext;
 	gva_t to = handle_gva(op->buffer);
 	size_t size = hvm_context_size(call->d);
-	void *buf;
-	int rc;
 
-	if (!to.v) { /* just the question how much there can be */
-		op->size = (uint32_t)size;
-		return 0;
-	}
-	if (op->size < size)
+	if (to.v && op->size < size)
 		return -ENOSPC;
-	buf = xzalloc(size);
-	if (!buf)
-		return -ENOMEM;
-	domain_pause_sync(call->d);
-	size = hvm_context_save(call->d, buf);
-	domain_unpause(call->d);
-	rc = guest_write(to, buf, size);
-	if (!rc)
-		op->size = (uint32_t)size;
-	xfree(buf);
-	return rc;
+	op->size = (uint32_t)size;
+	/* Without a buffer it is just the question how much there is. */
+	return to.v ? hvm_context_save(call->d, to) : 0;
 }
 
 long domctl_sethvmcontext(struct op_call *call)
 {
 	const struct xen_domctl_hvmcontext *op = &call->u.domctl.u.hvmcontext;
-	void *buf;
 	int rc;
 
-	if (!op->size || op->size > CONTEXT_MAX)
+	if (op->size > CONTEXT_MAX)
 		return -EINVAL;
-	buf = xmalloc(op->size);
-	if (!buf)
-		return -ENOMEM;
-	rc = guest_read(buf, handle_gva(op->buffer), op->size);
-	if (!rc) {
-		domain_pause_sync(call->d);
-		rc = hvm_context_load(call->d, buf, op->size);
-		domain_unpause(call->d);
-	}
-	xfree(buf);
+	domain_pause_sync(call->d);
+	rc = hvm_context_load(call->d, handle_gva(op->buffer), op->size);
+	domain_unpause(call->d);
 	return rc;
 }
 

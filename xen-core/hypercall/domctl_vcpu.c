@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The acts of domctl that are about vCPUs and where they run. */
 #include "hypercall/control.h"
-#include "hvm/hvm.h"
 #include "lib/bitops.h"
 #include "lib/string.h"
 #include "mm/guest.h"
-#include "mm/heap.h"
 #include "x86/cpu.h"
 
 #define AFFINITY_FLAGS (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)
-#define SEGMENT_DPL    0x60 /* of a segment's attributes */
 
 /* The vCPU @id of the domain: 0, -EINVAL when there can be none, -ESRCH when there is none yet. */
 static int find_vcpu(const struct op_call *call, uint32_t id, struct vcpu **v)
@@ -36,53 +33,6 @@ long domctl_getvcpuinfo(struct op_call *call)
 	info->cpu_time = runstate.time[RUNSTATE_running];
 	info->cpu = v->processor;
 	return 0;
-}
-
-static void fill_context(struct vcpu *v, const struct hvm_hw_cpu *cpu, struct vcpu_guest_context *c)
-{
-#define COPY(name) c->user_regs.name = cpu->name;
-	GUEST_REGS(COPY)
-#undef COPY
-	c->user_regs.cs = (uint16_t)cpu->cs_sel;
-	c->user_regs.ss = (uint16_t)cpu->ss_sel;
-	c->user_regs.ds = (uint16_t)cpu->ds_sel;
-	c->user_regs.es = (uint16_t)cpu->es_sel;
-	c->user_regs.fs = (uint16_t)cpu->fs_sel;
-	c->user_regs.gs = (uint16_t)cpu->gs_sel;
-	c->fs_base = cpu->fs_base;
-	c->gs_base_kernel = cpu->gs_base;
-	c->ctrlreg[0] = cpu->cr0;
-	c->ctrlreg[2] = cpu->cr2;
-	c->ctrlreg[3] = cpu->cr3;
-	c->ctrlreg[4] = cpu->cr4;
-	if (!test_bit(PAUSE_DOWN, &v->pause_flags))
-		c->flags |= VGCF_online;
-	if (!(cpu->ss_arbytes & SEGMENT_DPL))
-		c->flags |= VGCF_in_kernel;
-}
-
-long domctl_getvcpucontext(struct op_call *call)
-{
-	const struct xen_domctl_vcpucontext *op = &call->u.domctl.u.vcpucontext;
-	struct vcpu_guest_context *c;
-	struct hvm_hw_cpu cpu;
-	struct vcpu *v;
-	int rc;
-
-	if (find_vcpu(call, op->vcpu, &v))
-		return -EINVAL;
-	if (!v->initialised)
-		return -ENODATA;
-	c = xzalloc(sizeof(*c));
-	if (!c)
-		return -ENOMEM;
-	vcpu_pause_sync(v);
-	vm_ops->get_hvm_cpu(v, &cpu);
-	vcpu_unpause(v);
-	fill_context(v, &cpu, c);
-	rc = guest_write(handle_gva(op->ctxt), c, sizeof(*c));
-	xfree(c);
-	return rc;
 }
 
 /* Reads a map, as far as there are CPUs. -EFAULT; -EINVAL: unreasonably long. */

@@ -17,7 +17,7 @@
 extern struct control_log {
 	unsigned int created, destroyed, resumed, paused, unpaused, vcpus_created, context_loaded;
 	unsigned int policy_set, shut_down, virq, keys, wallclocks, notified, cleared;
-	uint64_t wall_sec, wall_at;
+	uint64_t wall_sec, wall_at, context_at;
 	uint32_t wall_nsec;
 	char console[8192], serial[8192];
 	char last_key;

@@ -356,11 +356,6 @@ static void inject_exception(struct vcpu *v, unsigned int vector, int64_t error)
 	state_of(v)->exception = (int)vector;
 }
 
-static void get_hvm_cpu(struct vcpu *v, struct hvm_hw_cpu *out)
-{
-	*out = state_of(v)->hvm_cpu;
-}
-
 static int set_hvm_cpu(struct vcpu *v, const struct hvm_hw_cpu *in)
 {
 	if (fake_host.set_hvm_cpu_error)
@@ -374,7 +369,6 @@ static const struct vm_ops ops = {
 	.get_control = get_control,
 	.get_segment = get_segment,
 	.inject_exception = inject_exception,
-	.get_hvm_cpu = get_hvm_cpu,
 	.set_hvm_cpu = set_hvm_cpu,
 };
 const struct vm_ops *vm_ops = &ops;

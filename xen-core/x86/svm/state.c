@@ -47,37 +47,6 @@ void svm_reset_state(struct vcpu *v)
 	copy(cs, SEG_CS) copy(ds, SEG_DS) copy(es, SEG_ES) copy(fs, SEG_FS) copy(gs, SEG_GS) \
 		copy(ss, SEG_SS) copy(tr, SEG_TR) copy(ldtr, SEG_LDTR)
 
-void svm_get_hvm_cpu(struct vcpu *v, struct hvm_hw_cpu *out)
-{
-	const struct svm_vcpu *sv = svm_vcpu(v);
-	const struct vmcb *c = sv->vmcb;
-
-	memset(out, 0, sizeof(*out));
-	memcpy(out->fpu_regs, sv->fpu, sizeof(out->fpu_regs));
-#define GET_REG(r) out->r = sv->regs.r;
-	GUEST_REGS(GET_REG)
-#define GET_FIELD(to, from) out->to = c->from;
-	PLAIN_FIELDS(GET_FIELD)
-#define GET_SEG(to, nr)                     \
-	out->to##_sel = c->seg[nr].sel;     \
-	out->to##_limit = c->seg[nr].limit; \
-	out->to##_base = c->seg[nr].base;   \
-	out->to##_arbytes = c->seg[nr].attr;
-	SEGMENTS(GET_SEG)
-	out->dr0 = sv->dr[0];
-	out->dr1 = sv->dr[1];
-	out->dr2 = sv->dr[2];
-	out->dr3 = sv->dr[3];
-	out->idtr_limit = c->seg[SEG_IDTR].limit;
-	out->idtr_base = c->seg[SEG_IDTR].base;
-	out->gdtr_limit = c->seg[SEG_GDTR].limit;
-	out->gdtr_base = c->seg[SEG_GDTR].base;
-	out->msr_efer = c->efer & ~EFER_SVME;
-	out->flags = XEN_X86_FPU_INITIALISED;
-	out->pending_event = (uint32_t)sv->pending_event;
-	out->error_code = (uint32_t)(sv->pending_event >> 32);
-}
-
 /* What VMRUN would refuse (APM § 15.5.1), and what the core does not let guests have. */
 static bool valid_state(const struct hvm_hw_cpu *in)
 {

@@ -248,7 +248,6 @@ static const struct vm_ops svm_ops = {
 	.regs = svm_regs,
 	.get_control = svm_get_control,
 	.get_segment = svm_get_segment,
-	.get_hvm_cpu = svm_get_hvm_cpu,
 	.set_hvm_cpu = svm_set_hvm_cpu,
 	.inject_exception = svm_inject_exception,
 };

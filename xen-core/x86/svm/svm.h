@@ -73,7 +73,6 @@ void svm_inject_exception(struct vcpu *v, unsigned int vector, int64_t error);
 bool svm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool svm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
 
-void svm_get_hvm_cpu(struct vcpu *v, struct hvm_hw_cpu *out);
 int svm_set_hvm_cpu(struct vcpu *v, const struct hvm_hw_cpu *in);
 void svm_reset_state(struct vcpu *v);
 
