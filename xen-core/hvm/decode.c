@@ -3,6 +3,8 @@
 #include "hvm/decode.h"
 #include "hvm/hvm.h"
 
+#define NO_SEGMENT 0xff
+
 /* The bytes of one instruction and what its prefixes said. */
 struct reader {
 	const uint8_t *bytes;
@@ -10,8 +12,8 @@ struct reader {
 	bool bad; /* ran past the end: everything read since is 0 */
 	uint8_t mode;
 	uint8_t rex;
-	bool repeat, lock, segment_override;
-	uint8_t segment;
+	bool repeat;
+	uint8_t segment; /* SEG_…, or NO_SEGMENT */
 	uint8_t operand_size, address_size;
 };
 
@@ -34,24 +36,22 @@ static int64_t next_signed(struct reader *r, unsigned int size)
 	return size == 8 ? (int64_t)value : (int64_t)(value << (64 - 8 * size)) >> (64 - 8 * size);
 }
 
+/* x86 numbers segments as SEG_… does: in bits 4:3 of the first four prefixes, then in bits 2:0. */
 static bool segment_prefix(struct reader *r, uint8_t byte)
 {
-	static const struct {
-		uint8_t byte, segment;
-	} prefixes[] = { { 0x26, SEG_ES }, { 0x2e, SEG_CS }, { 0x36, SEG_SS },
-			 { 0x3e, SEG_DS }, { 0x64, SEG_FS }, { 0x65, SEG_GS } };
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(prefixes); i++) {
-		if (prefixes[i].byte == byte) {
-			r->segment = prefixes[i].segment;
-			r->segment_override = true;
-			return true;
-		}
-	}
-	return false;
+	if ((byte & 0xe7) == 0x26) /* es, cs, ss, ds */
+		r->segment = byte >> 3 & 3;
+	else if ((byte & 0xfe) == 0x64) /* fs, gs */
+		r->segment = byte & 7;
+	else
+		return false;
+	return true;
 }
 
-/* Takes all prefixes and returns the first byte of the opcode. */
+/*
+ * Takes all prefixes and returns the first byte of the opcode. LOCK changes nothing: where it may not
+ * be the CPU has not come so far.
+ */
 static uint8_t prefixes(struct reader *r)
 {
 	bool size66 = false, size67 = false;
@@ -71,9 +71,7 @@ static uint8_t prefixes(struct reader *r)
 			size67 = true;
 		else if (byte == 0xf2 || byte == 0xf3)
 			r->repeat = true;
-		else if (byte == 0xf0)
-			r->lock = true;
-		else if (!segment_prefix(r, byte))
+		else if (byte != 0xf0 && !segment_prefix(r, byte))
 			break;
 		r->rex = 0;
 	}
@@ -94,16 +92,11 @@ static uint8_t prefixes(struct reader *r)
 /* ModRM of 16-bit addressing. */
 static void memory_16(struct reader *r, uint8_t modrm, struct insn *i)
 {
-	enum {
-		BX = 3,
-		BP = 5,
-		SI = 6,
-		DI = 7
-	};
-	static const uint8_t regs[8][2] = { { BX, SI },		 { BX, DI },
-					    { BP, SI },		 { BP, DI },
-					    { SI, INSN_NO_REG }, { DI, INSN_NO_REG },
-					    { BP, INSN_NO_REG }, { BX, INSN_NO_REG } };
+	/* bx, bp, si and di, as struct insn numbers registers */
+	static const uint8_t regs[8][2] = { { 3, 6 },		{ 3, 7 },
+					    { 5, 6 },		{ 5, 7 },
+					    { 6, INSN_NO_REG }, { 7, INSN_NO_REG },
+					    { 5, INSN_NO_REG }, { 3, INSN_NO_REG } };
 	uint8_t mod = modrm >> 6, rm = modrm & 7;
 
 	if (mod == 0 && rm == 6) {
@@ -114,7 +107,7 @@ static void memory_16(struct reader *r, uint8_t modrm, struct insn *i)
 	i->index = regs[rm][1];
 	if (mod)
 		i->disp = next_signed(r, mod);
-	if (i->base == BP)
+	if (i->base == 5) /* bp */
 		i->segment = SEG_SS;
 }
 
@@ -183,113 +176,71 @@ static void immediate(struct reader *r, struct insn *i, unsigned int size)
  */
 
 enum form {
-	ALONE,	       /* no operand */
-	ALONE_3,       /* no operand, and @sub as the third byte */
 	MEMORY_REG,    /* memory and register */
-	MEMORY_GROUP,  /* memory; ModRM's reg field, which is part of the opcode, is @sub */
-	MEMORY_IMM,    /* the same with an immediate, */
+	MEMORY_IMM,    /* memory and an immediate, */
 	MEMORY_IMM8,   /* or one of a byte */
-	MEMORY_EXTEND, /* memory of @sub bytes, to a register */
+	MEMORY_EXTEND, /* memory of @bytes, to a register */
 	ABSOLUTE,      /* al/ax/eax/rax and an absolute address */
 	STRING,
 };
 
-#define ANY	  0xff
 #define BY_OPCODE 0xfe /* bits 5:3 of the opcode */
-#define BY_GROUP  0xfd /* ModRM's reg field */
+#define BY_GROUP  0xfd /* ModRM's reg field, which must be 0 for other operations with immediates */
 
-/*
- * The first that fits counts; what is met often comes first. The lowest bit of the opcode says
- * whether operands are bytes.
- */
+/* The lowest bit of the opcode says whether operands are bytes. */
 static const struct opcode {
-	uint8_t escaped; /* after 0x0f */
+	bool escaped; /* after 0x0f */
 	uint8_t mask, value;
 	uint8_t form, op; /* enum insn_op, or as above */
-	uint8_t sub;
 	bool to_reg;
+	uint8_t bytes;
 } opcodes[] = {
-	{ 0, 0xff, 0xf4, ALONE, INSN_HLT, 0, false },
-	{ 1, 0xff, 0xa2, ALONE, INSN_CPUID, 0, false },
-	{ 1, 0xff, 0x32, ALONE, INSN_RDMSR, 0, false },
-	{ 1, 0xff, 0x30, ALONE, INSN_WRMSR, 0, false },
-	{ 1, 0xff, 0x08, ALONE, INSN_INVD, 0, false },
-	{ 1, 0xff, 0x09, ALONE, INSN_WBINVD, 0, false },
-	{ 1, 0xff, 0x01, ALONE_3, INSN_XSETBV, 0xd1, false },
-	{ 1, 0xff, 0x01, ALONE_3, INSN_VMMCALL, 0xd9, false },
-	{ 0, 0xc6, 0x00, MEMORY_REG, BY_OPCODE, 0, false }, /* add … cmp */
-	{ 0, 0xc6, 0x02, MEMORY_REG, BY_OPCODE, 0, true },
-	{ 0, 0xff, 0x63, MEMORY_EXTEND, OP_MOVSX, 4, true }, /* movsxd */
-	{ 0, 0xfe, 0x80, MEMORY_IMM, BY_GROUP, ANY, false },
-	{ 0, 0xff, 0x83, MEMORY_IMM8, BY_GROUP, ANY, false },
-	{ 0, 0xfe, 0x84, MEMORY_REG, OP_TEST, 0, false },
-	{ 0, 0xfe, 0x86, MEMORY_REG, OP_XCHG, 0, false },
-	{ 0, 0xfe, 0x88, MEMORY_REG, OP_MOV, 0, false },
-	{ 0, 0xfe, 0x8a, MEMORY_REG, OP_MOV, 0, true },
-	{ 0, 0xfe, 0xa0, ABSOLUTE, OP_MOV, 0, true },
-	{ 0, 0xfe, 0xa2, ABSOLUTE, OP_MOV, 0, false },
-	{ 0, 0xfe, 0xa4, STRING, OP_MOVS, 0, false },
-	{ 0, 0xfe, 0xaa, STRING, OP_STOS, 0, false },
-	{ 0, 0xfe, 0xac, STRING, OP_LODS, 0, true },
-	{ 0, 0xfe, 0xc6, MEMORY_IMM, OP_MOV, 0, false },
-	{ 0, 0xfe, 0xf6, MEMORY_IMM, OP_TEST, 0, false },
-	{ 0, 0xfe, 0xf6, MEMORY_GROUP, OP_NOT, 2, false },
-	{ 0, 0xfe, 0xf6, MEMORY_GROUP, OP_NEG, 3, false },
-	{ 0, 0xfe, 0xfe, MEMORY_GROUP, OP_INC, 0, false },
-	{ 0, 0xfe, 0xfe, MEMORY_GROUP, OP_DEC, 1, false },
-	{ 1, 0xff, 0xb6, MEMORY_EXTEND, OP_MOVZX, 1, true },
-	{ 1, 0xff, 0xb7, MEMORY_EXTEND, OP_MOVZX, 2, true },
-	{ 1, 0xff, 0xbe, MEMORY_EXTEND, OP_MOVSX, 1, true },
-	{ 1, 0xff, 0xbf, MEMORY_EXTEND, OP_MOVSX, 2, true },
+	{ false, 0xc6, 0x00, MEMORY_REG, BY_OPCODE, false, 0 }, /* add … cmp */
+	{ false, 0xc6, 0x02, MEMORY_REG, BY_OPCODE, true, 0 },
+	{ false, 0xff, 0x63, MEMORY_EXTEND, OP_MOVSX, true, 4 }, /* movsxd */
+	{ false, 0xfe, 0x80, MEMORY_IMM, BY_GROUP, false, 0 },
+	{ false, 0xff, 0x83, MEMORY_IMM8, BY_GROUP, false, 0 },
+	{ false, 0xfe, 0x84, MEMORY_REG, OP_TEST, false, 0 },
+	{ false, 0xfe, 0x86, MEMORY_REG, OP_XCHG, false, 0 },
+	{ false, 0xfe, 0x88, MEMORY_REG, OP_MOV, false, 0 },
+	{ false, 0xfe, 0x8a, MEMORY_REG, OP_MOV, true, 0 },
+	{ false, 0xfe, 0xa0, ABSOLUTE, OP_MOV, true, 0 },
+	{ false, 0xfe, 0xa2, ABSOLUTE, OP_MOV, false, 0 },
+	{ false, 0xfe, 0xa4, STRING, OP_MOVS, false, 0 },
+	{ false, 0xfe, 0xaa, STRING, OP_STOS, false, 0 },
+	{ false, 0xfe, 0xac, STRING, OP_LODS, true, 0 },
+	{ false, 0xfe, 0xc6, MEMORY_IMM, OP_MOV, false, 0 },
+	{ false, 0xfe, 0xf6, MEMORY_IMM, OP_TEST, false, 0 },
+	{ true, 0xff, 0xb6, MEMORY_EXTEND, OP_MOVZX, true, 1 },
+	{ true, 0xff, 0xb7, MEMORY_EXTEND, OP_MOVZX, true, 2 },
+	{ true, 0xff, 0xbe, MEMORY_EXTEND, OP_MOVSX, true, 1 },
+	{ true, 0xff, 0xbf, MEMORY_EXTEND, OP_MOVSX, true, 2 },
 };
-
-/* @after: the byte behind the opcode, if there is one. */
-static bool fits(const struct opcode *o, bool escaped, uint8_t opcode, uint8_t after)
-{
-	if (o->escaped != escaped || (opcode & o->mask) != o->value)
-		return false;
-	switch (o->form) {
-	case ALONE_3:
-		return after == o->sub;
-	case MEMORY_GROUP:
-	case MEMORY_IMM:
-	case MEMORY_IMM8:
-		return o->sub == ANY || o->sub == (after >> 3 & 7);
-	default:
-		return true;
-	}
-}
 
 /* Takes the opcode. NULL: none of those known. */
 static const struct opcode *find(struct reader *r, uint8_t *opcode)
 {
 	bool escaped;
-	uint8_t after;
 
 	*opcode = prefixes(r);
 	escaped = *opcode == 0x0f;
 	if (escaped)
 		*opcode = next(r);
-	after = r->at < r->n ? r->bytes[r->at] : 0;
-	for (unsigned int i = 0; i < ARRAY_SIZE(opcodes) && !r->bad; i++)
-		if (fits(&opcodes[i], escaped, *opcode, after))
-			return &opcodes[i];
+	for (const struct opcode *o = opcodes; o < opcodes + ARRAY_SIZE(opcodes); o++)
+		if (o->escaped == escaped && (*opcode & o->mask) == o->value)
+			return o;
 	return NULL;
 }
 
 static int operands(struct reader *r, const struct opcode *o, uint8_t opcode, struct insn *i)
 {
+	bool imm = o->form == MEMORY_IMM || o->form == MEMORY_IMM8;
 	int reg;
 
 	i->op = o->op == BY_OPCODE ? opcode >> 3 : o->op;
 	i->to_reg = o->to_reg;
 	i->size = i->reg_size = opcode & 1 ? r->operand_size : 1;
 	switch (o->form) {
-	case ALONE_3:
-		next(r);
-		return 0;
-	case ALONE:
-		return 0;
 	case ABSOLUTE:
 		i->reg = 0;
 		i->disp = next_signed(r, r->address_size);
@@ -302,7 +253,7 @@ static int operands(struct reader *r, const struct opcode *o, uint8_t opcode, st
 		if (!o->escaped && r->mode != DECODE_64) /* arpl */
 			return -EINVAL;
 		i->reg_size = r->operand_size;
-		i->size = min(o->sub, r->operand_size);
+		i->size = min(o->bytes, r->operand_size);
 		break;
 	}
 	reg = memory_operand(r, i);
@@ -310,22 +261,18 @@ static int operands(struct reader *r, const struct opcode *o, uint8_t opcode, st
 		return reg;
 	if (o->op == BY_GROUP)
 		i->op = reg & 7;
-	if (o->form == MEMORY_IMM || o->form == MEMORY_IMM8)
+	else if (imm && (reg & 7))
+		return -EINVAL;
+	if (imm)
 		immediate(r, i, o->form == MEMORY_IMM8 ? 1 : i->size);
-	else if (o->form != MEMORY_GROUP)
+	else
 		set_register(r, i, reg);
 	return 0;
 }
 
-/* LOCK is for instructions that read, change and write memory; with others it is #UD. */
-static bool lock_valid(const struct insn *i)
+int decode_memory(const uint8_t *bytes, size_t n, enum decode_mode mode, struct insn *out)
 {
-	return i->op < OP_MOVZX && insn_reads_memory(i) && insn_writes_memory(i);
-}
-
-static int decode(const uint8_t *bytes, size_t n, enum decode_mode mode, struct insn *out)
-{
-	struct reader r = { .bytes = bytes, .n = n, .mode = mode, .segment = SEG_DS };
+	struct reader r = { .bytes = bytes, .n = n, .mode = mode, .segment = NO_SEGMENT };
 	const struct opcode *o;
 	uint8_t opcode;
 
@@ -337,25 +284,20 @@ static int decode(const uint8_t *bytes, size_t n, enum decode_mode mode, struct 
 		.segment = SEG_DS,
 		.address_size = r.address_size,
 	};
-	if (!o || operands(&r, o, opcode, out) || r.bad || (r.lock && !lock_valid(out)))
+	if (!o || operands(&r, o, opcode, out) || r.bad)
 		return -EINVAL;
-	if (r.segment_override)
+	if (r.segment != NO_SEGMENT)
 		out->segment = r.segment;
 	out->length = r.at;
 	return 0;
 }
 
-int decode_memory(const uint8_t *bytes, size_t n, enum decode_mode mode, struct insn *out)
+int decode_length(const uint8_t *bytes, size_t n, enum decode_mode mode, enum insn_plain what)
 {
-	int rc = decode(bytes, n, mode, out);
+	struct reader r = { .bytes = bytes, .n = n, .mode = mode };
+	uint32_t opcode = prefixes(&r);
 
-	return rc || out->op >= INSN_CPUID ? -EINVAL : 0;
-}
-
-int decode_length(const uint8_t *bytes, size_t n, enum decode_mode mode, enum insn_op what)
-{
-	struct insn i;
-	int rc = decode(bytes, n, mode, &i);
-
-	return rc || i.op != what ? -EINVAL : i.length;
+	for (uint32_t rest = what >> 8; rest; rest >>= 8)
+		opcode = opcode << 8 | next(&r);
+	return opcode == what && !r.bad ? (int)r.at : -EINVAL;
 }

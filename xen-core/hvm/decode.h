@@ -29,25 +29,23 @@ enum insn_op {
 	OP_TEST,
 	OP_MOV,
 	OP_XCHG,
-	OP_NOT,
-	OP_NEG,
-	OP_INC,
-	OP_DEC,
 	OP_MOVZX,
 	OP_MOVSX, /* and movsxd */
 	OP_MOVS,
 	OP_STOS,
 	OP_LODS,
-	/* Intercepted, without operands. */
-	INSN_CPUID,
-	INSN_RDMSR,
-	INSN_WRMSR,
-	INSN_HLT,
-	INSN_INVD,
-	INSN_WBINVD,
-	INSN_XSETBV,
-	INSN_VMMCALL,
-	INSN_KNOWN,
+};
+
+/* What the core intercepts, without operands: the opcodes, first byte first. */
+enum insn_plain {
+	INSN_HLT = 0xf4,
+	INSN_INVD = 0x0f08,
+	INSN_WBINVD = 0x0f09,
+	INSN_WRMSR = 0x0f30,
+	INSN_RDMSR = 0x0f32,
+	INSN_CPUID = 0x0fa2,
+	INSN_XSETBV = 0x0f01d1,
+	INSN_VMMCALL = 0x0f01d9,
 };
 
 #define INSN_NO_REG 0xff
@@ -87,4 +85,4 @@ static inline bool insn_writes_memory(const struct insn *i)
 int decode_memory(const uint8_t *bytes, size_t n, enum decode_mode mode, struct insn *out);
 
 /* Length of @bytes if they are the instruction @what, prefixes included; else -EINVAL. */
-int decode_length(const uint8_t *bytes, size_t n, enum decode_mode mode, enum insn_op what);
+int decode_length(const uint8_t *bytes, size_t n, enum decode_mode mode, enum insn_plain what);

@@ -72,7 +72,7 @@ uint64_t emulate_alu(enum insn_op op, uint64_t dst, uint64_t src, unsigned int s
 		     uint64_t *flags)
 {
 	const uint64_t arithmetic = FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF;
-	uint64_t carry = *flags & FLAG_CF, result, set = 0, keep = 0;
+	uint64_t carry = *flags & FLAG_CF, result, set = 0;
 
 	switch (op) {
 	case OP_ADC:
@@ -96,28 +96,12 @@ uint64_t emulate_alu(enum insn_op op, uint64_t dst, uint64_t src, unsigned int s
 	case OP_XOR:
 		result = dst ^ src;
 		break;
-	case OP_NOT:
-		return ~dst & mask(size);
-	case OP_NEG:
-		result = 0 - dst;
-		set = carry_flags(result, dst, 0, size);
-		break;
-	case OP_INC:
-		result = dst + 1;
-		set = carry_flags(dst, 1, result, size) & ~FLAG_CF;
-		keep = carry;
-		break;
-	case OP_DEC:
-		result = dst - 1;
-		set = carry_flags(result, 1, dst, size) & ~FLAG_CF;
-		keep = carry;
-		break;
 	case OP_MOVSX:
 		return ((src & mask(size)) ^ sign_bit(size)) - sign_bit(size);
 	default: /* moves */
 		return src & mask(size);
 	}
-	*flags = (*flags & ~arithmetic) | set | keep | result_flags(result, size);
+	*flags = (*flags & ~arithmetic) | set | result_flags(result, size);
 	return (op == OP_CMP || op == OP_TEST ? dst : result) & mask(size);
 }
 

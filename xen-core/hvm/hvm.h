@@ -130,7 +130,7 @@ bool hvm_mmio(struct vcpu *v, gpa_t gpa, bool write);
  * Length of the intercepted instruction at the current vCPU's rip, with prefixes; 0 when the bytes
  * there are not (or no longer) that instruction, for which the guest gets #GP.
  */
-unsigned int hvm_insn_length(struct vcpu *v, enum insn_op what);
+unsigned int hvm_insn_length(struct vcpu *v, enum insn_plain what);
 
 /* CPUID as the guest is to see it: registers in and out. */
 void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);

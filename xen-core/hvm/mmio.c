@@ -57,7 +57,7 @@ static size_t fetch(struct vcpu *v, uint8_t *bytes, enum decode_mode *mode)
 	return INSN_MAX_LENGTH;
 }
 
-unsigned int hvm_insn_length(struct vcpu *v, enum insn_op what)
+unsigned int hvm_insn_length(struct vcpu *v, enum insn_plain what)
 {
 	uint8_t bytes[INSN_MAX_LENGTH];
 	enum decode_mode mode;
