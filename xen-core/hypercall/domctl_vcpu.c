@@ -6,8 +6,6 @@
 #include "mm/guest.h"
 #include "x86/cpu.h"
 
-#define AFFINITY_FLAGS (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)
-
 /* The vCPU @id of the domain: 0, -EINVAL when there can be none, -ESRCH when there is none yet. */
 static int find_vcpu(const struct op_call *call, uint32_t id, struct vcpu **v)
 {
@@ -50,54 +48,34 @@ static int cpumap_from_guest(struct cpumask *mask, const struct xenctl_bitmap *f
 	return 0;
 }
 
-/* Writes those maps that the caller has asked for, as far as there are @nr_cpus CPUs. */
-static int write_cpumaps(const struct xen_domctl_vcpuaffinity *op, const struct cpumask *hard,
-			 const struct cpumask *soft, unsigned int nr_cpus)
-{
-	int rc = 0;
-
-	if (op->flags & XEN_VCPUAFFINITY_HARD)
-		rc = bitmap_to_guest(&op->cpumap_hard, hard->bits, nr_cpus);
-	if (!rc && (op->flags & XEN_VCPUAFFINITY_SOFT))
-		rc = bitmap_to_guest(&op->cpumap_soft, soft->bits, nr_cpus);
-	return rc;
-}
-
-long domctl_setvcpuaffinity(struct op_call *call)
+/* What is in effect goes back; after a change as far as there are CPUs, and soft within hard. */
+long domctl_vcpuaffinity(struct op_call *call)
 {
 	const struct xen_domctl_vcpuaffinity *op = &call->u.domctl.u.vcpuaffinity;
-	bool set_hard = op->flags & XEN_VCPUAFFINITY_HARD;
-	bool set_soft = op->flags & XEN_VCPUAFFINITY_SOFT;
+	bool set = call->op->nr == XEN_DOMCTL_setvcpuaffinity;
+	bool with_hard = op->flags & XEN_VCPUAFFINITY_HARD;
+	bool with_soft = op->flags & XEN_VCPUAFFINITY_SOFT;
+	unsigned int nr_cpus = set ? cpus_online() : MAX_CPUS;
 	struct cpumask hard, soft;
 	struct vcpu *v;
-	int rc = set_hard || set_soft ? find_vcpu(call, op->vcpu, &v) : -EINVAL;
+	int rc = with_hard || with_soft ? find_vcpu(call, op->vcpu, &v) : -EINVAL;
 
-	if (!rc && set_hard)
+	if (!rc && set && with_hard)
 		rc = cpumap_from_guest(&hard, &op->cpumap_hard);
-	if (!rc && set_soft)
+	if (!rc && set && with_soft)
 		rc = cpumap_from_guest(&soft, &op->cpumap_soft);
-	if (!rc)
-		rc = sched_set_affinity(v, set_hard ? &hard : NULL, set_soft ? &soft : NULL);
+	if (!rc && set)
+		rc = sched_set_affinity(v, with_hard ? &hard : NULL, with_soft ? &soft : NULL);
 	if (rc)
 		return rc;
-	/* What is in effect goes back: soft within hard. */
 	sched_get_affinity(v, &hard, &soft);
-	for (unsigned int i = 0; i < ARRAY_SIZE(soft.bits); i++)
+	for (unsigned int i = 0; set && i < ARRAY_SIZE(soft.bits); i++)
 		soft.bits[i] &= hard.bits[i];
-	return write_cpumaps(op, &hard, &soft, cpus_online());
-}
-
-long domctl_getvcpuaffinity(struct op_call *call)
-{
-	const struct xen_domctl_vcpuaffinity *op = &call->u.domctl.u.vcpuaffinity;
-	struct cpumask hard, soft;
-	struct vcpu *v;
-	int rc = op->flags & AFFINITY_FLAGS ? find_vcpu(call, op->vcpu, &v) : -EINVAL;
-
-	if (rc)
-		return rc;
-	sched_get_affinity(v, &hard, &soft);
-	return write_cpumaps(op, &hard, &soft, MAX_CPUS);
+	if (with_hard)
+		rc = bitmap_to_guest(&op->cpumap_hard, hard.bits, nr_cpus);
+	if (!rc && with_soft)
+		rc = bitmap_to_guest(&op->cpumap_soft, soft.bits, nr_cpus);
+	return rc;
 }
 
 /* There is one node, which has to be in the map. */
