@@ -121,8 +121,9 @@ static bool hypercall_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 	return !(value & ~PAGE_MASK) && !hypercall_page_write(v->domain, (gpa_t) { value });
 }
 
-/* Sorted by first MSR. */
+/* The first is what running guests use all the time. */
 static const struct msr_range ranges[] = {
+	{ 0x00000800, 0x000008ff, ANY, 0, vlapic_rdmsr, vlapic_wrmsr },
 	{ 0x00000000, 0x00000001, ANY, 0, NULL, write_zero }, /* P5 machine check */
 	{ 0x00000017, 0x00000017, INTEL, 0, NULL, NULL },     /* PLATFORM_ID */
 	{ 0x0000001b, 0x0000001b, ANY, 0, vlapic_rdmsr, vlapic_wrmsr },
@@ -141,7 +142,6 @@ static const struct msr_range ranges[] = {
 	{ 0x00000258, 0x00000259, ANY, 0, mtrr_read, mtrr_write },
 	{ 0x00000268, 0x0000026f, ANY, 0, mtrr_read, mtrr_write },
 	{ MTRR_DEF_TYPE, 0x000002ff, ANY, 0, mtrr_read, mtrr_write },
-	{ 0x00000800, 0x000008ff, ANY, 0, vlapic_rdmsr, vlapic_wrmsr },
 	{ 0x40000000, 0x40000000, ANY, 0, NULL, hypercall_msr_write },
 	{ 0xc0010000, 0xc0010007, AMD, 0, NULL, write_ignored }, /* performance counters */
 	{ 0xc0010010, 0xc0010010, AMD, 0, NULL, write_ignored }, /* SYSCFG */
@@ -159,19 +159,11 @@ static const struct msr_range ranges[] = {
 
 static const struct msr_range *find(const struct vcpu *v, uint32_t msr)
 {
-	unsigned int lo = 0, hi = ARRAY_SIZE(ranges);
 	bool intel = cpu_policy_find(v->domain->cpu_policy, 0, 0)->b == VENDOR_INTEL_EBX;
 
-	while (lo < hi) {
-		const struct msr_range *r = &ranges[(lo + hi) / 2];
-
-		if (msr < r->first)
-			hi = (lo + hi) / 2;
-		else if (msr > r->last)
-			lo = (lo + hi) / 2 + 1;
-		else
+	for (const struct msr_range *r = ranges; r < ranges + ARRAY_SIZE(ranges); r++)
+		if (msr >= r->first && msr <= r->last)
 			return r->vendor == ANY || (r->vendor == INTEL) == intel ? r : NULL;
-	}
 	return NULL;
 }
 
