@@ -87,7 +87,7 @@ NOTES = {
         'One pool with all CPUs: information, and moving a domain to pool 0. Else '
         '-EOPNOTSUPP.',
     'XEN_SYSCTL_get_cpu_featureset': "PV's are -EOPNOTSUPP.",
-    'XEN_SYSCTL_get_cpu_policy': "PV's are -EOPNOTSUPP.",
+    'XEN_SYSCTL_get_cpu_policy': "PV's are -EOPNOTSUPP; no policy has MSRs.",
     'XEN_DOMCTL_createdomain':
         'domain create, asked by domain_create(). Only HVM and PVH with nested paging; grant '
         'tables version 1; no IOMMU, nested virtualisation, vPMU, or trace buffer: -EINVAL.',
@@ -102,6 +102,8 @@ NOTES = {
         'Records HEADER and MTRR alone, with which builders begin: registers of guests are not told.',
     'XEN_DOMCTL_sethvmcontext':
         'HEADER, CPU and MTRR; others are -EINVAL.',
+    'XEN_DOMCTL_get_cpu_policy': 'Leaves of CPUID; no policy has MSRs.',
+    'XEN_DOMCTL_set_cpu_policy': 'Leaves of CPUID; with MSRs -E2BIG.',
     'XEN_DOMCTL_settscinfo': "Modes default and never-emulate, at the host's frequency.",
     'XEN_DOMCTL_setnodeaffinity': 'There is one node, which must be in the map.',
     'XEN_DOMCTL_set_paging_mempool_size': 'Only raises.',

@@ -8,6 +8,7 @@
 #define NONE	  XEN_CPUID_NO_SUBLEAF
 #define BIT(name) (1u << (XEN_X86_FEATURE_##name % 32))
 #define POLICY	  fake_domain.cpu_policy
+#define LEAVES	  0x4000 /* where they lie in the caller's memory */
 
 static uint32_t err_leaf, err_subleaf, err_msr;
 
@@ -28,12 +29,13 @@ static void assert_absent(const struct cpu_policy *p, uint32_t leaf, uint32_t su
 		assert_int_equal(l->a | l->b | l->c | l->d, 0);
 }
 
-static int set_all(const xen_cpuid_leaf_t *leaves, uint32_t nr_leaves, const xen_msr_entry_t *msrs,
-		   uint32_t nr_msrs)
+static int set_at(uint64_t at, uint32_t nr_leaves, uint32_t nr_msrs)
 {
 	struct xen_domctl_cpu_policy op = { .nr_leaves = nr_leaves, .nr_msrs = nr_msrs };
-	int rc = cpu_policy_set(&fake_domain, &op, leaves, msrs);
+	int rc;
 
+	op.leaves.p = (void *)at;
+	rc = cpu_policy_set(&fake_domain, &op);
 	err_leaf = op.err_leaf;
 	err_subleaf = op.err_subleaf;
 	err_msr = op.err_msr;
@@ -42,14 +44,9 @@ static int set_all(const xen_cpuid_leaf_t *leaves, uint32_t nr_leaves, const xen
 
 static int set(const xen_cpuid_leaf_t *leaves, uint32_t n)
 {
-	return set_all(leaves, n, NULL, 0);
-}
-
-static int set_msr(uint32_t idx, uint32_t flags, uint64_t val)
-{
-	xen_msr_entry_t e = { idx, flags, val };
-
-	return set_all(NULL, 0, &e, 1);
+	if (n)
+		memcpy(fake_memory + LEAVES, leaves, n * sizeof(*leaves));
+	return set_at(LEAVES, n, 0);
 }
 
 static void system_policies(void **state)
@@ -104,8 +101,6 @@ static void serialised_form(void **state)
 		assert_absent(p, 4, 1);
 		assert_absent(p, 0xd, 9);
 	}
-	assert_int_equal(cpu_policy_msrs[0].idx, 0xce);
-	assert_int_equal(cpu_policy_msrs[1].idx, 0x10a);
 	/* Leaf 0xb is made when the guest asks: an empty entry. */
 	assert_absent(get_system(XEN_SYSCTL_cpu_policy_hvm_default), 0xb, 0);
 	assert_absent(get_system(XEN_SYSCTL_cpu_policy_hvm_default), 0xb, 1);
@@ -347,17 +342,21 @@ static void set_limits(void **state)
 	assert_int_equal(out[0] | out[1] | out[2] | out[3], 0);
 }
 
-static void set_msrs(void **state)
+static void set_other(void **state)
 {
+	struct cpu_policy before = *POLICY;
+	const uint64_t last = sizeof(fake_memory) - sizeof(xen_cpuid_leaf_t);
+	xen_cpuid_leaf_t l = { 1, NONE, 1, 0, 0, 0 };
+
 	(void)state;
-	assert_int_equal(set_msr(0xce, 0, 0), 0);
-	assert_int_equal(set_msr(0x10a, 0, 0), 0);
+	assert_int_equal(set(&l, 0), 0);
+	memcpy(fake_memory + last, &l, sizeof(l));
+	assert_int_equal(set_at(last, 2, 0), -EFAULT);
+	assert_int_equal(err_leaf & err_subleaf & err_msr, ~0u);
+	assert_int_equal(set_at(LEAVES, CPU_POLICY_LEAVES + 1, 0), -E2BIG);
+	assert_int_equal(set_at(LEAVES, 0, 1), -E2BIG); /* policies have no MSRs */
 	assert_int_equal(err_msr, ~0u);
-	assert_int_equal(set_msr(0x10a, 0, 1), -EINVAL);
-	assert_int_equal(err_msr, 0x10a);
-	assert_int_equal(set_msr(0xce, 1, 0), -EINVAL);
-	assert_int_equal(set_msr(0x1b, 0, 0), -ERANGE);
-	assert_int_equal(err_msr, 0x1b);
+	assert_memory_equal(&before, POLICY, sizeof(before));
 }
 
 static void features(void **state)
@@ -547,7 +546,7 @@ int main(void)
 		T(set_refused),
 		T(set_all_subleaves),
 		T(set_limits),
-		T(set_msrs),
+		T(set_other),
 		T(features),
 		T(guest_apic_id),
 		T(guest_osxsave),

@@ -11,33 +11,26 @@
 #include "hvm/cpuid.h"
 #include "mm/heap.h"
 
-#define NO_SUBLEAF	      XEN_CPUID_NO_SUBLEAF
+#define NO_SUBLEAF     XEN_CPUID_NO_SUBLEAF
 
 /* What the tools' library can hold; a leaf above these is not described to guests. */
-#define BASIC_LAST	      0xdu
-#define FEAT_LAST	      2u
-#define XSTATE_LAST	      62u
-#define EXT_LAST	      0x80000021u
+#define BASIC_LAST     0xdu
+#define FEAT_LAST      2u
+#define XSTATE_LAST    62u
+#define EXT_LAST       0x80000021u
 
 /* Leaf 0, ebx. */
-#define VENDOR_AMD_EBX	      0x68747541u
+#define VENDOR_AMD_EBX 0x68747541u
 
 /* XSAVE components that guests may use, but for x87 and SSE. */
-#define XSTATE_AVX	      0x4u
-#define XSTATE_AVX512	      0xe0u
-
-#define MSR_PLATFORM_INFO     0xceu
-#define MSR_ARCH_CAPABILITIES 0x10au
+#define XSTATE_AVX     0x4u
+#define XSTATE_AVX512  0xe0u
 
 static struct cpu_policy raw_policy, max_policy, default_policy;
 static uint32_t hidden[CPU_FEATURE_WORDS];
 
-const xen_msr_entry_t cpu_policy_msrs[CPU_POLICY_MSRS] = {
-	{ .idx = MSR_PLATFORM_INFO },
-	{ .idx = MSR_ARCH_CAPABILITIES },
-};
-
-const xen_cpuid_leaf_t *cpu_policy_find(const struct cpu_policy *p, uint32_t leaf, uint32_t subleaf)
+/* As strchr() does, it leaves to the caller whether the entry may be changed. */
+xen_cpuid_leaf_t *cpu_policy_find(const struct cpu_policy *p, uint32_t leaf, uint32_t subleaf)
 {
 	const xen_cpuid_leaf_t *l = p->leaf;
 
@@ -45,30 +38,25 @@ const xen_cpuid_leaf_t *cpu_policy_find(const struct cpu_policy *p, uint32_t lea
 		const struct cpuid_run *run = &cpuid_runs[i];
 
 		if (!run->subleaves && leaf - run->leaf < run->count)
-			return l + (leaf - run->leaf);
+			return (xen_cpuid_leaf_t *)l + (leaf - run->leaf);
 		if (run->subleaves && leaf == run->leaf)
-			return subleaf < run->count ? l + subleaf : NULL;
+			return subleaf < run->count ? (xen_cpuid_leaf_t *)l + subleaf : NULL;
 	}
 	return NULL;
 }
 
-static xen_cpuid_leaf_t *find_mutable(struct cpu_policy *p, uint32_t leaf, uint32_t subleaf)
-{
-	return (xen_cpuid_leaf_t *)cpu_policy_find(p, leaf, subleaf);
-}
-
 /* The register that holds feature word @word. */
-static uint32_t *feature_reg(struct cpu_policy *p, unsigned int word)
+static uint32_t *feature_reg(const struct cpu_policy *p, unsigned int word)
 {
 	const struct feature_word *w = &feature_words[word];
-	xen_cpuid_leaf_t *l = find_mutable(p, w->leaf, w->subleaf);
+	xen_cpuid_leaf_t *l = cpu_policy_find(p, w->leaf, w->subleaf);
 
 	return w->reg == 0 ? &l->a : w->reg == 1 ? &l->b : w->reg == 2 ? &l->c : &l->d;
 }
 
 uint32_t cpu_policy_feature_word(const struct cpu_policy *p, unsigned int word)
 {
-	return *feature_reg((struct cpu_policy *)p, word);
+	return *feature_reg(p, word);
 }
 
 bool cpu_policy_has(const struct cpu_policy *p, unsigned int feature)
@@ -171,7 +159,7 @@ static void clear(xen_cpuid_leaf_t *l)
 /* Components of XSAVE that the policy's features need, and the size of their area. */
 static void normalise_xstate(struct cpu_policy *p)
 {
-	xen_cpuid_leaf_t *l = find_mutable(p, 0xd, 0);
+	xen_cpuid_leaf_t *l = cpu_policy_find(p, 0xd, 0);
 	uint32_t states = 0x3, size = 512 + 64;
 	bool on = cpu_policy_has(p, XEN_X86_FEATURE_XSAVE);
 
@@ -236,17 +224,14 @@ static void read_host(struct cpu_policy *p)
 			l->a = ~0u; /* no limit is above itself */
 			if (!above_limits(p, l) && (l->leaf & ~0xfffu) != HV_FIRST)
 				arch_cpuid(l->leaf, run->subleaves ? n : 0, r);
-			l->a = r[0];
-			l->b = r[1];
-			l->c = r[2];
-			l->d = r[3];
+			*l = (xen_cpuid_leaf_t) { l->leaf, l->subleaf, r[0], r[1], r[2], r[3] };
 		}
 	}
 	l = p->leaf;
 	l->a = min(l->a, BASIC_LAST);
-	l = find_mutable(p, 7, 0);
+	l = cpu_policy_find(p, 7, 0);
 	l->a = min(l->a, FEAT_LAST);
-	l = find_mutable(p, EXT_FIRST, 0);
+	l = cpu_policy_find(p, EXT_FIRST, 0);
 	l->a = min(l->a, EXT_LAST);
 }
 
@@ -275,8 +260,8 @@ void cpu_policy_boot(void)
 	for (unsigned int w = 0; w < CPU_FEATURE_WORDS; w++)
 		*feature_reg(&default_policy, w) &= ~feature_words[w].opt_in;
 	/* How many logical processors there are is the tools' to say. */
-	find_mutable(&default_policy, 1, 0)->b &= 0x0000ff00;
-	find_mutable(&default_policy, EXT_FIRST + 8, 0)->c = 0;
+	cpu_policy_find(&default_policy, 1, 0)->b &= 0x0000ff00;
+	cpu_policy_find(&default_policy, EXT_FIRST + 8, 0)->c = 0;
 }
 
 const struct cpu_policy *cpu_policy_system(unsigned int index)
@@ -317,7 +302,7 @@ void cpu_policy_free(struct domain *d)
 /* Replaces the entry of @p for @l. A limit (highest leaf or sub-leaf) may not exceed the host's. */
 static int replace_leaf(struct cpu_policy *p, const xen_cpuid_leaf_t *l)
 {
-	xen_cpuid_leaf_t *have = find_mutable(p, l->leaf, l->subleaf);
+	xen_cpuid_leaf_t *have = cpu_policy_find(p, l->leaf, l->subleaf);
 
 	/* Components of XSAVE that no guest has: described in vain. */
 	if (!have && l->leaf == 0xd && l->subleaf <= XSTATE_LAST)
@@ -333,55 +318,33 @@ static int replace_leaf(struct cpu_policy *p, const xen_cpuid_leaf_t *l)
 	return 0;
 }
 
-/* An MSR of policies can be set to what it is: zero. */
-static int check_msr(const xen_msr_entry_t *msr)
-{
-	for (unsigned int i = 0; i < CPU_POLICY_MSRS; i++)
-		if (cpu_policy_msrs[i].idx == msr->idx)
-			return msr->flags || msr->val ? -EINVAL : 0;
-	return -ERANGE;
-}
-
-/* All of a change, applied to @p. */
-static int change_policy(struct cpu_policy *p, struct xen_domctl_cpu_policy *op,
-			 const xen_cpuid_leaf_t *leaves, const xen_msr_entry_t *msrs)
-{
-	int rc;
-
-	for (uint32_t i = 0; i < op->nr_leaves; i++) {
-		rc = replace_leaf(p, &leaves[i]);
-		if (rc) {
-			op->err_leaf = leaves[i].leaf;
-			op->err_subleaf = leaves[i].subleaf;
-			return rc;
-		}
-	}
-	for (uint32_t i = 0; i < op->nr_msrs; i++) {
-		rc = check_msr(&msrs[i]);
-		if (rc) {
-			op->err_msr = msrs[i].idx;
-			return rc;
-		}
-	}
-	normalise(p, &max_policy);
-	return 0;
-}
-
-int cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *op,
-		   const xen_cpuid_leaf_t *leaves, const xen_msr_entry_t *msrs)
+int cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *op)
 {
 	struct cpu_policy *p;
-	int rc;
+	xen_cpuid_leaf_t leaf;
+	int rc = 0;
 
 	op->err_leaf = op->err_subleaf = op->err_msr = ~0u;
+	if (op->nr_leaves > CPU_POLICY_LEAVES || op->nr_msrs)
+		return -E2BIG;
 	if (READ_ONCE(d->state) != DOMAIN_BUILDING)
 		return -EEXIST;
 	p = xmalloc(sizeof(*p));
 	if (!p)
 		return -ENOMEM;
 	*p = *d->cpu_policy;
-	rc = change_policy(p, op, leaves, msrs);
+	for (uint32_t i = 0; i < op->nr_leaves && !rc; i++) {
+		rc = guest_read_elem(&leaf, op->leaves, i);
+		if (rc)
+			break;
+		rc = replace_leaf(p, &leaf);
+		if (rc) {
+			op->err_leaf = leaf.leaf;
+			op->err_subleaf = leaf.subleaf;
+		}
+	}
 	if (!rc) {
+		normalise(p, &max_policy);
 		spin_lock(&d->lock);
 		*d->cpu_policy = *p;
 		spin_unlock(&d->lock);

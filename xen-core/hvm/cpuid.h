@@ -14,7 +14,6 @@
 #include "types.h"
 
 #define CPU_POLICY_LEAVES 65
-#define CPU_POLICY_MSRS	  2
 
 /* Feature words, in the order of arch-x86/cpufeatureset.h. */
 #define CPU_FEATURE_WORDS 19
@@ -22,9 +21,6 @@
 struct cpu_policy {
 	xen_cpuid_leaf_t leaf[CPU_POLICY_LEAVES]; /* sorted by (leaf, subleaf) */
 };
-
-/* The MSRs of every policy: what they would describe guests have not got, so that they are zero. */
-extern const xen_msr_entry_t cpu_policy_msrs[CPU_POLICY_MSRS];
 
 /* The CPUID instruction (x86/). @out: eax, ebx, ecx, edx. */
 void arch_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
@@ -47,20 +43,19 @@ void cpu_policy_free(struct domain *d);
 
 /*
  * XEN_DOMCTL_set_cpu_policy: replaces those leaves of @d, which has not run yet (-EEXIST), that are
- * among op->nr_leaves @leaves. They and the op->nr_msrs @msrs are the core's own memory. As in Xen,
- * a maximum leaf above the host's is refused, while features that the maximum policy lacks are
- * dropped. -ERANGE for a leaf that no policy holds, -EINVAL for a value that is not allowed, both
- * with the offender in op->err_… (which are ~0 otherwise); -ENOMEM. On error nothing has changed.
+ * among op->nr_leaves of the caller's (-EFAULT). As in Xen, a maximum leaf above the host's is refused,
+ * while features that the maximum policy lacks are dropped. -E2BIG for more leaves than a policy has,
+ * and for MSRs, of which it has none; -ERANGE for a leaf that no policy holds, -EINVAL for a value that
+ * is not allowed, both with the offender in op->err_… (which are ~0 otherwise); -ENOMEM. On error
+ * nothing has changed.
  */
-int cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *op,
-		   const xen_cpuid_leaf_t *leaves, const xen_msr_entry_t *msrs);
+int cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *op);
 
 /* Feature word @word of @p. */
 uint32_t cpu_policy_feature_word(const struct cpu_policy *p, unsigned int word);
 
 /* The entry of a policy; NULL when none has it. @subleaf matters for 4, 7, 0xb and 0xd alone. */
-const xen_cpuid_leaf_t *cpu_policy_find(const struct cpu_policy *p, uint32_t leaf,
-					uint32_t subleaf);
+xen_cpuid_leaf_t *cpu_policy_find(const struct cpu_policy *p, uint32_t leaf, uint32_t subleaf);
 
 /* Has @p the feature XEN_X86_FEATURE_…? */
 bool cpu_policy_has(const struct cpu_policy *p, unsigned int feature);

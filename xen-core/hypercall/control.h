@@ -63,10 +63,10 @@ int bitmap_to_guest(const struct xenctl_bitmap *to, const unsigned long *bits,
 struct cpu_policy;
 
 /*
- * Writes a CPU policy to two arrays of the caller. The counts are the arrays' sizes, and become
- * what was written; a null array asks for the most that there can be. -EFAULT, -ENOBUFS.
+ * Writes a CPU policy to an array of the caller. The count is the array's size, and becomes what was
+ * written; a null array asks for the most that there can be. There are no MSRs. -EFAULT, -ENOBUFS.
  */
-long policy_to_guest(const struct cpu_policy *policy, gva_t leaves, uint32_t *nr_leaves, gva_t msrs,
+long policy_to_guest(const struct cpu_policy *policy, gva_t leaves, uint32_t *nr_leaves,
 		     uint32_t *nr_msrs);
 
 /* Acts of memory_op that change where in a guest's physical map something is. */

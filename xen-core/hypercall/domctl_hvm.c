@@ -6,7 +6,6 @@
 #include "hvm/hvm.h"
 #include "mm/frame.h"
 #include "mm/guest.h"
-#include "mm/heap.h"
 #include "x86/time.h"
 
 #define CONTEXT_MAX	 (1U << 20) /* saved state of 128 vCPUs is less */
@@ -39,24 +38,14 @@ long domctl_sethvmcontext(struct op_call *call)
 	return rc;
 }
 
-/* Writes the @n elements of @array. *@nr: the room there, and how many were written. */
-static long array_to_guest(gva_t to, uint32_t *nr, const void *array, uint32_t n, size_t size)
-{
-	if (to.v && *nr < n)
-		return -ENOBUFS;
-	*nr = n;
-	return to.v ? guest_write(to, array, n * size) : 0;
-}
-
-long policy_to_guest(const struct cpu_policy *policy, gva_t leaves, uint32_t *nr_leaves, gva_t msrs,
+long policy_to_guest(const struct cpu_policy *policy, gva_t leaves, uint32_t *nr_leaves,
 		     uint32_t *nr_msrs)
 {
-	long rc = array_to_guest(leaves, nr_leaves, policy->leaf, CPU_POLICY_LEAVES,
-				 sizeof(policy->leaf[0]));
-
-	return rc ? rc
-		  : array_to_guest(msrs, nr_msrs, cpu_policy_msrs, CPU_POLICY_MSRS,
-				   sizeof(cpu_policy_msrs[0]));
+	*nr_msrs = 0;
+	if (leaves.v && *nr_leaves < CPU_POLICY_LEAVES)
+		return -ENOBUFS;
+	*nr_leaves = CPU_POLICY_LEAVES;
+	return leaves.v ? guest_write(leaves, policy->leaf, sizeof(policy->leaf)) : 0;
 }
 
 long domctl_get_cpu_policy(struct op_call *call)
@@ -64,34 +53,12 @@ long domctl_get_cpu_policy(struct op_call *call)
 	struct xen_domctl_cpu_policy *op = &call->u.domctl.u.cpu_policy;
 
 	return policy_to_guest(call->d->cpu_policy, handle_gva(op->leaves), &op->nr_leaves,
-			       handle_gva(op->msrs), &op->nr_msrs);
+			       &op->nr_msrs);
 }
-
-/* Room for the most that there can be; too large for the stack. */
-struct policy_buffer {
-	xen_cpuid_leaf_t leaf[CPU_POLICY_LEAVES];
-	xen_msr_entry_t msr[CPU_POLICY_MSRS];
-};
 
 long domctl_set_cpu_policy(struct op_call *call)
 {
-	struct xen_domctl_cpu_policy *op = &call->u.domctl.u.cpu_policy;
-	struct policy_buffer *buf;
-	int rc;
-
-	op->err_leaf = op->err_subleaf = op->err_msr = ~0U;
-	if (op->nr_leaves > CPU_POLICY_LEAVES || op->nr_msrs > CPU_POLICY_MSRS)
-		return -E2BIG;
-	buf = xmalloc(sizeof(*buf));
-	if (!buf)
-		return -ENOMEM;
-	rc = guest_read(buf->leaf, handle_gva(op->leaves), op->nr_leaves * sizeof(buf->leaf[0]));
-	if (!rc)
-		rc = guest_read(buf->msr, handle_gva(op->msrs), op->nr_msrs * sizeof(buf->msr[0]));
-	if (!rc)
-		rc = cpu_policy_set(call->d, op, buf->leaf, buf->msr);
-	xfree(buf);
-	return rc;
+	return cpu_policy_set(call->d, &call->u.domctl.u.cpu_policy);
 }
 
 long domctl_settscinfo(struct op_call *call)

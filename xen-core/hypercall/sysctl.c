@@ -242,8 +242,7 @@ static long sysctl_get_cpu_policy(struct op_call *call)
 	policy = cpu_policy_system(op->index);
 	if (!policy)
 		return -EOPNOTSUPP;
-	return policy_to_guest(policy, handle_gva(op->leaves), &op->nr_leaves, handle_gva(op->msrs),
-			       &op->nr_msrs);
+	return policy_to_guest(policy, handle_gva(op->leaves), &op->nr_leaves, &op->nr_msrs);
 }
 
 static const struct op_entry ops[] = {

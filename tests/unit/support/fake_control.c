@@ -269,8 +269,6 @@ int hvm_context_load(struct domain *d, gva_t from, size_t size)
 	return fake_result;
 }
 
-const xen_msr_entry_t cpu_policy_msrs[CPU_POLICY_MSRS];
-
 const struct cpu_policy *cpu_policy_system(unsigned int index)
 {
 	return index == XEN_SYSCTL_cpu_policy_pv_max || index == XEN_SYSCTL_cpu_policy_pv_default
@@ -278,12 +276,10 @@ const struct cpu_policy *cpu_policy_system(unsigned int index)
 		       : &policy;
 }
 
-int cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *op,
-		   const xen_cpuid_leaf_t *leaves, const xen_msr_entry_t *msrs)
+int cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *op)
 {
-	(void)leaves, (void)msrs;
-	assert_non_null(d);
-	assert_true(op->nr_leaves <= CPU_POLICY_LEAVES && op->nr_msrs <= CPU_POLICY_MSRS);
+	assert_ptr_equal(d, &dom1->d);
+	op->err_leaf = ~0u;
 	control_log.policy_set++;
 	if (fake_result)
 		op->err_leaf = 0x80000001;
