@@ -172,13 +172,14 @@ const struct vm_ops *vm_ops = &ops;
 
 int vlapic_init(struct vcpu *v)
 {
-	v->vlapic = make() ? (void *)steps : NULL;
-	return v->vlapic ? 0 : -ENOMEM;
+	v->hvm = make() ? (void *)steps : NULL;
+	return v->hvm ? 0 : -ENOMEM;
 }
 
 void vlapic_free(struct vcpu *v)
 {
-	unmake();
+	if (v->hvm)
+		unmake();
 }
 
 void sched_vcpu_init(struct vcpu *v)

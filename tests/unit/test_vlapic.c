@@ -826,7 +826,7 @@ static void init_out_of_memory(void **state)
 	(void)state;
 	fake_host.heap_budget = 0;
 	assert_int_equal(vlapic_init(&v), -ENOMEM);
-	assert_null(v.vlapic);
+	assert_null(v.hvm);
 	vlapic_free(&v);
 	fake_host.heap_budget = -1;
 }

@@ -60,8 +60,7 @@ bool domain_get(struct domain *d)
 /* Frees a vCPU that no one can reach. */
 static void vcpu_free(struct vcpu *v)
 {
-	if (v->vlapic)
-		vlapic_free(v);
+	vlapic_free(v);
 	vm_ops->vcpu_free(v);
 	xfree(v);
 }

@@ -14,7 +14,7 @@
 #include "xsm/xsm.h"
 
 struct cpu_policy; /* hvm/cpuid.h */
-struct vlapic;	   /* hvm/vlapic.h */
+struct hvm_vcpu;   /* hvm/hvm_vcpu.h */
 struct grant_table;
 struct evtchn_table;
 
@@ -109,8 +109,8 @@ struct vcpu {
 
 	uint8_t upcall_vector;	      /* HVMOP_set_evtchn_upcall_vector, 0: the domain's callback */
 	uint32_t virq_port[NR_VIRQS]; /* 0: not bound; owned by event/ */
-	struct vlapic *vlapic;
-	void *vm; /* hardware part: VMCB, FPU state (x86/svm/svm.h) */
+	struct hvm_vcpu *hvm;	      /* local APIC, memory types */
+	void *vm;		      /* hardware part: VMCB, FPU state (x86/svm/svm.h) */
 };
 
 /* Domid → domain, or NULL. No reference: good until this CPU returns to a guest (x86/epoch.h). */

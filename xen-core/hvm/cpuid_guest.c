@@ -99,7 +99,7 @@ static uint32_t xsave_size(struct vcpu *v, bool compact)
 /* What depends on the vCPU: its APIC id and mode, CR4, XCR0. */
 static void adjust(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
-	bool apic_on = vlapic_hw_enabled(v->vlapic);
+	bool apic_on = vlapic_hw_enabled(v->hvm);
 	struct guest_control control;
 
 	switch (leaf) {

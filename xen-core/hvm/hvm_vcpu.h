@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What this folder keeps in a vCPU. Private to hvm/; v->vlapic points to the first member. */
+/* What this folder keeps of a vCPU. Private to hvm/. */
 #pragma once
 
 #include "domain/domain.h"
@@ -44,7 +44,7 @@ enum {
  * @timer_lock (but for its LVT entry, which is read once), because the timer may fire on another CPU
  * than the vCPU's.
  */
-struct vlapic {
+struct hvm_vcpu {
 	uint64_t base; /* MSR 0x1b */
 	union {
 		uint32_t reg[VLAPIC_REGS]; /* those that hold what they read as */
@@ -63,21 +63,13 @@ struct vlapic {
 	uint8_t nmi;
 	uint32_t startup;    /* SIPI_PENDING | vector; atomic */
 	bool reset_at_start; /* INIT stopped a vCPU that ran: the start-up IPI finds a fresh APIC */
-};
 
-#define SIPI_PENDING 0x100u
-
-struct hvm_vcpu {
-	struct vlapic lapic; /* first */
 	struct hvm_hw_mtrr mtrr;
 	bool event_check;	 /* the upcall flag in the guest's memory may be set; atomic */
 	bool vector_is_callback; /* what hvm_pending_vector() returned last; the vCPU's own */
 };
 
-static inline struct hvm_vcpu *hvm_vcpu(const struct vcpu *v)
-{
-	return container_of(v->vlapic, struct hvm_vcpu, lapic);
-}
+#define SIPI_PENDING 0x100u
 
 /* Makes @v look at its interrupts: wakes it, or kicks the CPU that it runs on. */
 void hvm_vcpu_notice(struct vcpu *v);
@@ -108,12 +100,12 @@ void vlapic_error(struct vcpu *v, uint32_t bit);
 #define APIC_LVT_PERIODIC	 (1u << 17) /* of the timer */
 #define APIC_SVR_ENABLE		 (1u << 8)
 
-static inline bool vlapic_x2apic(const struct vlapic *l)
+static inline bool vlapic_x2apic(const struct hvm_vcpu *l)
 {
 	return l->base & APIC_BASE_X2APIC;
 }
 
-static inline bool vlapic_hw_enabled(const struct vlapic *l)
+static inline bool vlapic_hw_enabled(const struct hvm_vcpu *l)
 {
 	return l->base & APIC_BASE_ENABLE;
 }

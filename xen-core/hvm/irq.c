@@ -28,7 +28,7 @@ void hvm_event_pending(struct vcpu *v)
 		vlapic_set_irq(v, vector);
 		return;
 	}
-	__atomic_store_n(&hvm_vcpu(v)->event_check, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->hvm->event_check, true, __ATOMIC_SEQ_CST);
 	hvm_vcpu_notice(v);
 }
 
@@ -38,7 +38,7 @@ void hvm_event_pending(struct vcpu *v)
  */
 static bool callback_pending(struct vcpu *v)
 {
-	bool *check = &hvm_vcpu(v)->event_check;
+	bool *check = &v->hvm->event_check;
 
 	if (READ_ONCE(v->upcall_vector))
 		return false;
@@ -59,13 +59,13 @@ static __attribute__((noinline)) int pending_or_callback(struct vcpu *v)
 
 	if (vector >= 0 || !callback || !callback_pending(v))
 		return vector;
-	hvm_vcpu(v)->vector_is_callback = true;
+	v->hvm->vector_is_callback = true;
 	return callback;
 }
 
 int hvm_pending_vector(struct vcpu *v)
 {
-	struct hvm_vcpu *h = hvm_vcpu(v);
+	struct hvm_vcpu *h = v->hvm;
 
 	h->vector_is_callback = false;
 	return likely(!READ_ONCE(h->event_check)) ? vlapic_pending(v) : pending_or_callback(v);
@@ -79,12 +79,12 @@ bool hvm_interrupt_waits(struct vcpu *v)
 /* A callback is due as long as its flag is set: nothing changes when it is given or taken back. */
 void hvm_ack_vector(struct vcpu *v, int vector)
 {
-	if (!hvm_vcpu(v)->vector_is_callback)
+	if (!v->hvm->vector_is_callback)
 		vlapic_ack(v, vector);
 }
 
 void hvm_requeue_vector(struct vcpu *v, int vector)
 {
-	if (!hvm_vcpu(v)->vector_is_callback)
+	if (!v->hvm->vector_is_callback)
 		vlapic_unack(v, vector);
 }

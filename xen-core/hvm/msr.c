@@ -79,7 +79,7 @@ void hvm_mtrr_reset(struct hvm_hw_mtrr *mtrr)
 /* 0x200 … 0x20f; 0x250; 0x258, 0x259; 0x268 … 0x26f; 0x2ff. */
 static uint64_t *mtrr_register(struct vcpu *v, uint32_t msr)
 {
-	struct hvm_hw_mtrr *m = &hvm_vcpu(v)->mtrr;
+	struct hvm_hw_mtrr *m = &v->hvm->mtrr;
 
 	if (msr < MTRR_FIXED_64K)
 		return &m->msr_mtrr_var[msr - MTRR_VARIABLE];

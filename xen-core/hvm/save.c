@@ -54,7 +54,7 @@ int hvm_context_save(struct domain *d, gva_t to)
 
 	for_each_vcpu (d, v, i)
 		if (!rc)
-			rc = put(&to, HVM_SAVE_CODE(MTRR), v->id, &hvm_vcpu(v)->mtrr,
+			rc = put(&to, HVM_SAVE_CODE(MTRR), v->id, &v->hvm->mtrr,
 				 sizeof(struct hvm_hw_mtrr));
 	return rc ? rc : put(&to, HVM_SAVE_CODE(END), 0, &header, 0);
 }
@@ -79,7 +79,7 @@ static int load_cpu(struct vcpu *v, const struct hvm_hw_cpu *cpu)
 /* How many registers there are is not for the tools to change. */
 static int load_mtrr(struct vcpu *v, const struct hvm_hw_mtrr *from)
 {
-	struct hvm_hw_mtrr *to = &hvm_vcpu(v)->mtrr;
+	struct hvm_hw_mtrr *to = &v->hvm->mtrr;
 	uint64_t cap = to->msr_mtrr_cap;
 
 	if (!hvm_mtrr_valid(from))

@@ -4,7 +4,7 @@
  * own.
  *
  * The interrupt path takes no lock: senders set a bit of IRR atomically and make the vCPU look
- * (hvm_vcpu_notice). See struct vlapic for who may change what. Nothing in the guest's platform
+ * (hvm_vcpu_notice). See struct hvm_vcpu for who may change what. Nothing in the guest's platform
  * is level triggered, so an EOI informs nobody.
  */
 #include "hvm/hvm_vcpu.h"
@@ -65,10 +65,10 @@ int vlapic_init(struct vcpu *v)
 
 	if (!h)
 		return -ENOMEM;
-	v->vlapic = &h->lapic;
-	spin_init(&h->lapic.timer_lock, LOCK_VCPU);
+	v->hvm = h;
+	spin_init(&h->timer_lock, LOCK_VCPU);
 	vlapic_timer_init(v);
-	h->lapic.base = APIC_DEFAULT_BASE | APIC_BASE_ENABLE | (v->id == 0 ? APIC_BASE_BSP : 0);
+	h->base = APIC_DEFAULT_BASE | APIC_BASE_ENABLE | (v->id == 0 ? APIC_BASE_BSP : 0);
 	hvm_mtrr_reset(&h->mtrr);
 	vlapic_reset(v);
 	return 0;
@@ -76,14 +76,11 @@ int vlapic_init(struct vcpu *v)
 
 void vlapic_free(struct vcpu *v)
 {
-	struct hvm_vcpu *h;
-
-	if (!v->vlapic)
+	if (!v->hvm)
 		return;
-	h = hvm_vcpu(v);
-	timer_kill(&h->lapic.timer);
-	v->vlapic = NULL;
-	xfree(h);
+	timer_kill(&v->hvm->timer);
+	xfree(v->hvm);
+	v->hvm = NULL;
 }
 
 uint32_t vlapic_id(const struct vcpu *v)
@@ -94,8 +91,8 @@ uint32_t vlapic_id(const struct vcpu *v)
 /* Of its mode. In x2APIC mode the logical id is made of the other: cluster, bit within. */
 static void set_ids(struct vcpu *v)
 {
-	uint32_t *reg = v->vlapic->reg, id = vlapic_id(v);
-	bool x2apic = vlapic_x2apic(v->vlapic);
+	uint32_t *reg = v->hvm->reg, id = vlapic_id(v);
+	bool x2apic = vlapic_x2apic(v->hvm);
 
 	reg[REG_ID] = x2apic ? id : id << 24;
 	reg[REG_LDR] = x2apic ? id >> 4 << 16 | 1u << (id & 0xf) : 0;
@@ -103,7 +100,7 @@ static void set_ids(struct vcpu *v)
 
 void vlapic_reset(struct vcpu *v)
 {
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 
 	vlapic_timer_stop(v);
 	memset(l->reg, 0, sizeof(l->reg));
@@ -132,7 +129,7 @@ static int highest(const unsigned long *map)
 	return -1;
 }
 
-static uint32_t ppr(const struct vlapic *l)
+static uint32_t ppr(const struct hvm_vcpu *l)
 {
 	int isr = highest(l->isr);
 	uint32_t servicing = isr < 0 ? 0 : isr & 0xf0;
@@ -142,7 +139,7 @@ static uint32_t ppr(const struct vlapic *l)
 
 int vlapic_pending(struct vcpu *v)
 {
-	const struct vlapic *l = v->vlapic;
+	const struct hvm_vcpu *l = v->hvm;
 	int vector = highest(l->irr);
 
 	if (vector < 0 || !vlapic_hw_enabled(l) || !(l->reg[REG_SVR] & APIC_SVR_ENABLE))
@@ -152,7 +149,7 @@ int vlapic_pending(struct vcpu *v)
 
 void vlapic_ack(struct vcpu *v, uint8_t vector)
 {
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 
 	if (test_and_clear_bit(vector, l->irr))
 		l->isr[vector / BITS_PER_LONG] |= 1UL << (vector % BITS_PER_LONG);
@@ -160,11 +157,11 @@ void vlapic_ack(struct vcpu *v, uint8_t vector)
 
 void vlapic_unack(struct vcpu *v, uint8_t vector)
 {
-	v->vlapic->isr[vector / BITS_PER_LONG] &= ~(1UL << (vector % BITS_PER_LONG));
-	set_bit(vector, v->vlapic->irr);
+	v->hvm->isr[vector / BITS_PER_LONG] &= ~(1UL << (vector % BITS_PER_LONG));
+	set_bit(vector, v->hvm->irr);
 }
 
-static void eoi(struct vlapic *l)
+static void eoi(struct hvm_vcpu *l)
 {
 	int vector = highest(l->isr);
 
@@ -174,7 +171,7 @@ static void eoi(struct vlapic *l)
 
 void vlapic_set_irq(struct vcpu *v, uint8_t vector)
 {
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 
 	if (unlikely(vector < 16)) {
 		__atomic_fetch_or(&l->esr_pending, APIC_ESR_RECEIVE_ILLEGAL, __ATOMIC_SEQ_CST);
@@ -186,7 +183,7 @@ void vlapic_set_irq(struct vcpu *v, uint8_t vector)
 
 void vlapic_error(struct vcpu *v, uint32_t bit)
 {
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 	uint32_t lvt = l->reg[REG_LVT_ERROR];
 
 	__atomic_fetch_or(&l->esr_pending, bit, __ATOMIC_SEQ_CST);
@@ -196,28 +193,28 @@ void vlapic_error(struct vcpu *v, uint32_t bit)
 
 bool vlapic_nmi_pending(const struct vcpu *v)
 {
-	return READ_ONCE(v->vlapic->nmi);
+	return READ_ONCE(v->hvm->nmi);
 }
 
 void vlapic_ack_nmi(struct vcpu *v)
 {
-	__atomic_store_n(&v->vlapic->nmi, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->hvm->nmi, 0, __ATOMIC_SEQ_CST);
 }
 
 void vlapic_set_nmi(struct vcpu *v)
 {
-	__atomic_store_n(&v->vlapic->nmi, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->hvm->nmi, 1, __ATOMIC_SEQ_CST);
 	hvm_vcpu_notice(v);
 }
 
 uint8_t vlapic_get_tpr(const struct vcpu *v)
 {
-	return v->vlapic->reg[REG_TPR];
+	return v->hvm->reg[REG_TPR];
 }
 
 void vlapic_set_tpr(struct vcpu *v, uint8_t tpr)
 {
-	v->vlapic->reg[REG_TPR] = tpr;
+	v->hvm->reg[REG_TPR] = tpr;
 }
 
 /*
@@ -232,7 +229,7 @@ static const struct apic_register *find(uint32_t reg, uint8_t access)
 
 static uint32_t reg_read(struct vcpu *v, uint32_t reg)
 {
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 
 	switch (reg) {
 	case REG_PPR:
@@ -247,7 +244,7 @@ static uint32_t reg_read(struct vcpu *v, uint32_t reg)
 /* Disabled by software all entries are masked, and stay so. */
 static void lvt_write(struct vcpu *v, uint32_t reg, uint32_t value)
 {
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 
 	if (!(l->reg[REG_SVR] & APIC_SVR_ENABLE))
 		value |= APIC_LVT_MASKED;
@@ -256,17 +253,17 @@ static void lvt_write(struct vcpu *v, uint32_t reg, uint32_t value)
 
 static void svr_write(struct vcpu *v, uint32_t value)
 {
-	v->vlapic->reg[REG_SVR] = value;
+	v->hvm->reg[REG_SVR] = value;
 	if (value & APIC_SVR_ENABLE)
 		return;
 	for (uint32_t reg = REG_LVT_TIMER; reg <= REG_LVT_ERROR; reg++)
-		lvt_write(v, reg, v->vlapic->reg[reg]);
+		lvt_write(v, reg, v->hvm->reg[reg]);
 }
 
 /* @value has no bits but the writable ones. */
 static void reg_write(struct vcpu *v, uint32_t reg, uint32_t value)
 {
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 
 	switch (reg) {
 	case REG_EOI:
@@ -332,7 +329,7 @@ bool vlapic_mmio_write(struct vcpu *v, uint32_t offset, uint32_t value)
 
 uint64_t vlapic_base(const struct vcpu *v)
 {
-	const struct vlapic *l = v->vlapic;
+	const struct hvm_vcpu *l = v->hvm;
 
 	return vlapic_hw_enabled(l) && !vlapic_x2apic(l) ? APIC_DEFAULT_BASE : ~0UL;
 }
@@ -355,7 +352,7 @@ static bool base_valid(const struct vcpu *v, uint64_t old, uint64_t value)
 
 static bool set_apic_base(struct vcpu *v, uint64_t value)
 {
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 	uint64_t old = l->base;
 
 	if (!base_valid(v, old, value))
@@ -374,7 +371,7 @@ static bool set_apic_base(struct vcpu *v, uint64_t value)
 
 bool vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 	uint32_t reg = msr - X2APIC_MSR_FIRST;
 
 	if (msr == MSR_APIC_BASE) {
@@ -391,7 +388,7 @@ bool vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 
 bool vlapic_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 	uint32_t reg = msr - X2APIC_MSR_FIRST, low = value;
 	const struct apic_register *r = find(reg, WRITE_MSR);
 

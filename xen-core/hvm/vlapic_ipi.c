@@ -33,7 +33,7 @@ enum {
 	TO_OTHERS
 };
 
-static bool match_logical(const struct vlapic *l, uint32_t dest)
+static bool match_logical(const struct hvm_vcpu *l, uint32_t dest)
 {
 	uint32_t ldr = l->reg[REG_LDR];
 
@@ -49,7 +49,7 @@ static bool match_logical(const struct vlapic *l, uint32_t dest)
 /* Does the ICR value @icr with @dest, written by @from, mean @v? */
 static bool match(const struct vcpu *from, const struct vcpu *v, uint32_t icr, uint32_t dest)
 {
-	uint32_t all = vlapic_x2apic(from->vlapic) ? ~0u : 0xff;
+	uint32_t all = vlapic_x2apic(from->hvm) ? ~0u : 0xff;
 
 	switch (ICR_SHORTHAND(icr)) {
 	case TO_SELF:
@@ -59,11 +59,11 @@ static bool match(const struct vcpu *from, const struct vcpu *v, uint32_t icr, u
 	case TO_OTHERS:
 		return v != from;
 	}
-	if (!vlapic_hw_enabled(v->vlapic))
+	if (!vlapic_hw_enabled(v->hvm))
 		return false;
 	if (dest == all)
 		return true;
-	return icr & ICR_LOGICAL ? match_logical(v->vlapic, dest) : vlapic_id(v) == dest;
+	return icr & ICR_LOGICAL ? match_logical(v->hvm, dest) : vlapic_id(v) == dest;
 }
 
 /*
@@ -72,7 +72,7 @@ static bool match(const struct vcpu *from, const struct vcpu *v, uint32_t icr, u
 
 static void try_start(struct vcpu *v)
 {
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 	uint32_t startup = 0;
 
 	spin_lock(&v->domain->lock);
@@ -97,7 +97,7 @@ static void try_start(struct vcpu *v)
 
 void vlapic_left_cpu(struct vcpu *v)
 {
-	if (unlikely(__atomic_load_n(&v->vlapic->startup, __ATOMIC_SEQ_CST)))
+	if (unlikely(__atomic_load_n(&v->hvm->startup, __ATOMIC_SEQ_CST)))
 		try_start(v);
 }
 
@@ -107,11 +107,11 @@ static void init_ipi(struct vcpu *v)
 	bool stop;
 
 	spin_lock(&v->domain->lock);
-	v->vlapic->startup = 0;
+	v->hvm->startup = 0;
 	stop = v->initialised;
 	if (stop) {
 		v->initialised = false;
-		v->vlapic->reset_at_start = true;
+		v->hvm->reset_at_start = true;
 		set_bit(PAUSE_DOWN, &v->pause_flags);
 	}
 	spin_unlock(&v->domain->lock);
@@ -124,7 +124,7 @@ static void startup_ipi(struct vcpu *v, uint8_t vector)
 	/* One that runs, or was brought up otherwise, ignores it; so does one with a start-up under way. */
 	if (READ_ONCE(v->initialised))
 		return;
-	__atomic_store_n(&v->vlapic->startup, SIPI_PENDING | vector, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->hvm->startup, SIPI_PENDING | vector, __ATOMIC_SEQ_CST);
 	try_start(v);
 }
 
@@ -154,7 +154,7 @@ static void deliver(struct vcpu *from, struct vcpu *v, uint32_t icr)
 
 static unsigned int priority(const struct vcpu *v)
 {
-	return READ_ONCE(v->vlapic->reg[REG_TPR]) >> 4;
+	return READ_ONCE(v->hvm->reg[REG_TPR]) >> 4;
 }
 
 /* The usual case without a look at every vCPU: one destination by physical id. */
@@ -165,7 +165,7 @@ static bool send_physical(struct vcpu *from, uint32_t icr, uint32_t dest)
 	if (ICR_SHORTHAND(icr) != TO_DESTINATION || (icr & ICR_LOGICAL) || dest % 2)
 		return false;
 	v = domain_vcpu(from->domain, dest / 2);
-	if (v && vlapic_hw_enabled(v->vlapic))
+	if (v && vlapic_hw_enabled(v->hvm))
 		deliver(from, v, icr);
 	return true;
 }
@@ -186,7 +186,7 @@ void vlapic_send_ipi(struct vcpu *v, uint32_t icr, uint32_t dest)
 			continue;
 		if (delivery != DELIVER_LOWEST)
 			deliver(v, to, icr);
-		else if ((to->vlapic->reg[REG_SVR] & APIC_SVR_ENABLE) &&
+		else if ((to->hvm->reg[REG_SVR] & APIC_SVR_ENABLE) &&
 			 (!least || priority(to) < priority(least)))
 			least = to;
 	}

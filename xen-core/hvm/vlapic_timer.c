@@ -12,14 +12,14 @@
 #define MIN_PERIOD_NS 100000
 
 /* Length of one count in ns: the divider is coded in bits 3, 1, 0; 7 means 1. */
-static uint64_t count_ns(const struct vlapic *l)
+static uint64_t count_ns(const struct hvm_vcpu *l)
 {
 	unsigned int code = (l->reg[REG_TDCR] & 3) | (l->reg[REG_TDCR] & 8) >> 1;
 
 	return (uint64_t)TICK_NS << ((code + 1) & 7);
 }
 
-static uint64_t period_ns(const struct vlapic *l)
+static uint64_t period_ns(const struct hvm_vcpu *l)
 {
 	return l->reg[REG_TMICT] * count_ns(l);
 }
@@ -27,7 +27,7 @@ static uint64_t period_ns(const struct vlapic *l)
 /* Sets the deadline; 0 stops the timer. The timer's lock is held. */
 static void arm(struct vcpu *v, uint64_t deadline)
 {
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 
 	l->deadline = deadline;
 	l->suspended = false;
@@ -38,7 +38,7 @@ static void arm(struct vcpu *v, uint64_t deadline)
 }
 
 /* The next deadline of a periodic timer: missed periods are skipped, not made up for. */
-static uint64_t next_period(const struct vlapic *l, uint64_t now)
+static uint64_t next_period(const struct hvm_vcpu *l, uint64_t now)
 {
 	uint64_t period = max(period_ns(l), (uint64_t)MIN_PERIOD_NS), next = l->deadline + period;
 
@@ -53,7 +53,7 @@ static uint64_t next_period(const struct vlapic *l, uint64_t now)
 static void fire(void *data)
 {
 	struct vcpu *v = data;
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 	uint64_t now = system_time();
 	uint32_t lvt = APIC_LVT_MASKED;
 
@@ -76,12 +76,12 @@ static void fire(void *data)
 
 void vlapic_timer_init(struct vcpu *v)
 {
-	timer_init(&v->vlapic->timer, fire, v);
+	timer_init(&v->hvm->timer, fire, v);
 }
 
 void vlapic_timer_stop(struct vcpu *v)
 {
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 
 	spin_lock(&l->timer_lock);
 	arm(v, 0);
@@ -90,7 +90,7 @@ void vlapic_timer_stop(struct vcpu *v)
 
 void vlapic_timer_resume(struct vcpu *v)
 {
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 	uint64_t now;
 
 	if (!READ_ONCE(l->deadline))
@@ -106,7 +106,7 @@ void vlapic_timer_resume(struct vcpu *v)
 
 void vlapic_timer_set_count(struct vcpu *v, uint32_t count)
 {
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 
 	spin_lock(&l->timer_lock);
 	l->reg[REG_TMICT] = count;
@@ -114,7 +114,7 @@ void vlapic_timer_set_count(struct vcpu *v, uint32_t count)
 	spin_unlock(&l->timer_lock);
 }
 
-static uint32_t count_locked(const struct vlapic *l, uint64_t now)
+static uint32_t count_locked(const struct hvm_vcpu *l, uint64_t now)
 {
 	if (l->deadline <= now)
 		return 0;
@@ -124,7 +124,7 @@ static uint32_t count_locked(const struct vlapic *l, uint64_t now)
 
 uint32_t vlapic_timer_count(struct vcpu *v)
 {
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 	uint32_t count;
 
 	spin_lock(&l->timer_lock);
@@ -136,7 +136,7 @@ uint32_t vlapic_timer_count(struct vcpu *v)
 /* The count goes on from where it is, at the new speed. */
 void vlapic_timer_set_divide(struct vcpu *v, uint32_t divide)
 {
-	struct vlapic *l = v->vlapic;
+	struct hvm_vcpu *l = v->hvm;
 	uint64_t now;
 	uint32_t left;
 
