@@ -2,7 +2,6 @@
 #include "domain/domain.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
-#include "hvm/hvm.h"
 #include "lib/console.h"
 #include "lib/printk.h"
 #include "mm/frame.h"
@@ -21,7 +20,7 @@ static void show_memory(void)
 		       d->tot_pages, d->max_pages, d->claimed_pages, d->p2m.table_pages);
 }
 
-/* Where a vCPU is: as of its last exit. */
+/* No registers, not even where a vCPU is: the policy does not ask for each domain whether one may know. */
 static void show_domains(void)
 {
 	static const char *const states[] = { "building", "alive", "dying", "dead" };
@@ -34,10 +33,10 @@ static void show_domains(void)
 		       states[d->state], d->is_shut_down ? ", shut down" : "", d->refs,
 		       d->pause_count, d->controller_pauses, evtchn_in_use(d));
 		for_each_vcpu (d, v, i)
-			printk("  v%u: CPU %u%s%s, pause flags 0x%lx count %d, state %d, rip %lx\n",
-			       v->id, v->processor, v->running ? " running" : "",
+			printk("  v%u: CPU %u%s%s, pause flags 0x%lx count %d, state %d\n", v->id,
+			       v->processor, v->running ? " running" : "",
 			       v->initialised ? "" : " not initialised", v->pause_flags,
-			       v->pause_count, v->runstate.state, vm_ops->regs(v)->rip);
+			       v->pause_count, v->runstate.state);
 	}
 }
 
