@@ -92,11 +92,16 @@ static uint8_t prefixes(struct reader *r)
 /* ModRM of 16-bit addressing. */
 static void memory_16(struct reader *r, uint8_t modrm, struct insn *i)
 {
-	/* bx, bp, si and di, as struct insn numbers registers */
-	static const uint8_t regs[8][2] = { { 3, 6 },		{ 3, 7 },
-					    { 5, 6 },		{ 5, 7 },
-					    { 6, INSN_NO_REG }, { 7, INSN_NO_REG },
-					    { 5, INSN_NO_REG }, { 3, INSN_NO_REG } };
+	enum {
+		BX = 3,
+		BP = 5,
+		SI = 6,
+		DI = 7
+	};
+	static const uint8_t regs[8][2] = { { BX, SI },		 { BX, DI },
+					    { BP, SI },		 { BP, DI },
+					    { SI, INSN_NO_REG }, { DI, INSN_NO_REG },
+					    { BP, INSN_NO_REG }, { BX, INSN_NO_REG } };
 	uint8_t mod = modrm >> 6, rm = modrm & 7;
 
 	if (mod == 0 && rm == 6) {
@@ -107,7 +112,7 @@ static void memory_16(struct reader *r, uint8_t modrm, struct insn *i)
 	i->index = regs[rm][1];
 	if (mod)
 		i->disp = next_signed(r, mod);
-	if (i->base == 5) /* bp */
+	if (i->base == BP)
 		i->segment = SEG_SS;
 }
 
