@@ -340,12 +340,12 @@ static void test_context(void **state)
 	op.u.hvmcontext.buffer.p = (void *)NOWHERE;
 	assert_int_equal(run(), -EFAULT);
 	begin(XEN_DOMCTL_sethvmcontext, 1)->u.hvmcontext.buffer.p = (void *)DATA;
-	op.u.hvmcontext.size = (1U << 20) + 1;
+	op.u.hvmcontext.size = (176U << 10) + 1;
 	assert_int_equal(run(), -EINVAL);
 	assert_int_equal(control_log.context_loaded, 0);
-	op.u.hvmcontext.size = 1U << 20;
+	op.u.hvmcontext.size = 176U << 10;
 	assert_int_equal(run(), 0);
-	assert_int_equal(control_log.context_loaded, 1U << 20);
+	assert_int_equal(control_log.context_loaded, 176U << 10);
 	assert_int_equal(control_log.context_at, DATA);
 	assert_int_equal(dom1->d.pause_count, 0);
 	fake_result = -ENOENT;

@@ -8,7 +8,7 @@
 #include "mm/guest.h"
 #include "x86/time.h"
 
-#define CONTEXT_MAX	 (1U << 20) /* saved state of 128 vCPUs is less */
+#define CONTEXT_MAX	 (176U << 10) /* registers and memory types of 128 vCPUs are less */
 #define TSC_MODE_DEFAULT 0
 #define TSC_MODE_NEVER	 2
 
