@@ -284,7 +284,7 @@ static void reloading_leaks_nothing(void **state)
 		if (i == 10)
 			before = host_allocations;
 	}
-	/* Chunks may differ between policies, but not between loads of one. */
+	/* How many pieces a policy takes differs between policies, but not between loads of one. */
 	assert_int_equal(host_allocations, before);
 }
 
