@@ -54,7 +54,7 @@ void vlapic_set_nmi(struct vcpu *v);
 /*
  * Provided by the hardware part (x86/svm/): @v is down and not running. Puts it into the state
  * after INIT and start-up IPI: real mode, CS = @vector << 8, rip 0, all else as after reset, TSC
- * as the domain's other vCPUs'. Nothing else of it changes; vlapic_startup() does the rest.
+ * as the domain's other vCPUs'. Nothing else of it changes; the caller does the rest (vlapic_ipi.c).
  */
 void vcpu_start_sipi(struct vcpu *v, uint8_t vector);
 

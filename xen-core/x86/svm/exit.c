@@ -11,7 +11,7 @@
 #define NPF_FETCH 16
 
 /*
- * The guest goes on behind the intercepted instruction @what (enum insn_op), and out of an interrupt
+ * The guest goes on behind the intercepted instruction @what (enum insn_plain), out of an interrupt
  * shadow. Without next-RIP saving the instruction is decoded, but for VMMCALL: it stands in hypercall pages
  * alone, without prefixes, and a walk of the guest's tables would double the cost of a hypercall.
  * A guest that puts prefixes before its own VMMCALL goes on in the middle of it.
