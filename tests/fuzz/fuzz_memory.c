@@ -226,6 +226,7 @@ static void memory_call(void)
 
 	switch (cmd) {
 	case XENMEM_populate_physmap:
+	case XENMEM_increase_reservation:
 	case XENMEM_decrease_reservation:
 	case XENMEM_claim_pages:
 		reservation_call(cmd);
@@ -354,7 +355,7 @@ static void die(struct domain *d)
 {
 	d->state = DOMAIN_DYING;
 	frames_claim(d, 0);
-	while (!grant_destroy(d, 3) || !p2m_teardown(&d->p2m, 100))
+	while (!grant_destroy(d, 3) || !p2m_teardown(&d->p2m, 100) || !frames_free_unmapped(d, 100))
 		;
 }
 

@@ -241,8 +241,6 @@ NOT_OFFERED = {
         'XEN_DOMCTL_soft_reset',
     'No processor trace.':
         'XEN_DOMCTL_vmtrace_op',
-    "Memory without a place in the guest's map; use populate_physmap.":
-        'XENMEM_increase_reservation',
     "No domain owns the host's memory map.":
         'XENMEM_machine_memory_map',
     'No paging of guests.':

@@ -281,6 +281,39 @@ static void populate_over_a_grant(void **state)
 	assert_int_equal(p2m_take(&d1->p2m, (gfn_t) { 20 }, mfn, P2M_GRANT_RW), 0);
 }
 
+/* Memory without a place in the map: charged and bounded like any other, and the domain's to its end. */
+static void increase(void **state)
+{
+	struct xen_memory_reservation r = reservation(3, 0);
+	uint64_t free = frame_counts.free;
+
+	/* The list is not asked for. */
+	r.extent_start.p = NULL;
+	assert_int_equal(op(XENMEM_increase_reservation, &r), 3);
+	assert_int_equal(op(XENMEM_current_reservation, &r.domid), 3);
+	assert_int_equal(d1->p2m.max_gfn, 0);
+	r.extent_order = 10;
+	assert_int_equal(op(XENMEM_increase_reservation, &r), 0);
+	r.extent_order = 3;
+	d1->max_pages = 8 + 3 + 7;
+	assert_int_equal(op(XENMEM_increase_reservation, &r), 1);
+	assert_int_equal(d1->tot_pages, 11);
+	denied = XSM_MMU__ADJUST;
+	assert_int_equal(op(XENMEM_increase_reservation, &r), -EPERM);
+	denied = 0;
+	d1->state = DOMAIN_DYING;
+	assert_int_equal(op(XENMEM_increase_reservation, &r), 0);
+	/* Destruction takes them in steps. */
+	assert_false(frames_free_unmapped(d1, 10));
+	assert_int_equal(d1->tot_pages, 1);
+	assert_true(frames_free_unmapped(d1, 10));
+	assert_int_equal(d1->tot_pages, 0);
+	while (frames_reap(100))
+		;
+	assert_int_equal(frame_counts.free, free);
+	d1->state = DOMAIN_ALIVE;
+}
+
 static void decrease(void **state)
 {
 	struct xen_memory_reservation r = reservation(2, 9);
@@ -654,6 +687,7 @@ int main(void)
 		T(populate),
 		T(populate_large),
 		T(populate_over_a_grant),
+		T(increase),
 		T(decrease),
 		T(in_steps),
 		T(numbers),

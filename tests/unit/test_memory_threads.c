@@ -395,7 +395,7 @@ static void copy(void)
 
 static void act(struct domain *d)
 {
-	switch (roll(12)) {
+	switch (roll(13)) {
 	case 0:
 	case 1:
 		reservation(XENMEM_populate_physmap, roll(4) == 0);
@@ -422,6 +422,11 @@ static void act(struct domain *d)
 		break;
 	case 10:
 		unmap();
+		break;
+	case 11:
+		/* Once: what nobody can give back must not be all that there is. */
+		if (!READ_ONCE(d->unmapped))
+			reservation(XENMEM_increase_reservation, false);
 		break;
 	default:
 		copy();
@@ -470,7 +475,7 @@ static void build(struct domain *d, uint16_t id)
 static void die(struct domain *d)
 {
 	d->state = DOMAIN_DYING;
-	while (!grant_destroy(d, 3) || !p2m_teardown(&d->p2m, 100))
+	while (!grant_destroy(d, 3) || !p2m_teardown(&d->p2m, 100) || !frames_free_unmapped(d, 100))
 		;
 }
 

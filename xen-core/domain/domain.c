@@ -411,7 +411,7 @@ int domain_destroy(struct domain *d)
 	if (state != DOMAIN_DYING)
 		domain_stop(d);
 	while (!evtchn_destroy(d, STEP_PORTS) || !grant_destroy(d, STEP_MAPS) ||
-	       !p2m_teardown(&d->p2m, STEP_FRAMES))
+	       !p2m_teardown(&d->p2m, STEP_FRAMES) || !frames_free_unmapped(d, STEP_FRAMES))
 		if (hypercall_preempt())
 			return -ERESTART_CALL;
 	unpin_areas(d);

@@ -54,6 +54,7 @@ struct domain {
 	uint64_t tot_pages; /* guest frames charged; atomic */
 	uint64_t max_pages;
 	uint64_t claimed_pages;
+	uint32_t unmapped; /* list of frames without a place in the map (mm/frame.h) */
 
 	struct shared_info *shared; /* FRAME_SHARED page */
 	gfn_t shared_gfn;	    /* where the guest has it, or GFN_INVALID */

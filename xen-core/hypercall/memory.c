@@ -51,10 +51,23 @@ static int release_one(struct domain *d, gfn_t gfn, unsigned int order)
 	return p2m_release_ram(&d->p2m, gfn, 1UL << order, false);
 }
 
-/* Populate and decrease: returns how many extents are done in all. */
+/* Extent @i of the list of populate or decrease; increase has no use for one. */
+static int extent_change(struct op_call *call, const struct xen_memory_reservation *r, uint64_t i)
+{
+	xen_pfn_t pfn;
+
+	if (call->op->nr == XENMEM_increase_reservation)
+		return frame_alloc_unmapped(call->d, r->extent_order);
+	if (guest_read_elem(&pfn, r->extent_start, i))
+		return -EFAULT;
+	if (call->op->nr == XENMEM_populate_physmap)
+		return populate_one(call->d, (gfn_t) { pfn }, r->extent_order);
+	return release_one(call->d, (gfn_t) { pfn }, r->extent_order);
+}
+
+/* Populate, increase and decrease: returns how many extents are done in all. */
 static long reservation_op(struct op_call *call)
 {
-	bool grows = call->op->nr == XENMEM_populate_physmap;
 	struct xen_memory_reservation r;
 	uint64_t i = call->start;
 	int rc;
@@ -67,19 +80,10 @@ static long reservation_op(struct op_call *call)
 	rc = xsm_domain(&call->caller->label, &call->d->label, XSM_MMU__ADJUST);
 	if (rc)
 		return rc;
-	if (grows && domain_is_dying(call->d))
-		return (long)i;
-	for (; i < r.nr_extents; i++) {
-		xen_pfn_t pfn;
-
+	for (; !rc && i < r.nr_extents; i += !rc) {
 		if (op_stop(call, i))
 			return -ERESTART_CALL;
-		if (guest_read_elem(&pfn, r.extent_start, i))
-			break;
-		rc = grows ? populate_one(call->d, (gfn_t) { pfn }, r.extent_order)
-			   : release_one(call->d, (gfn_t) { pfn }, r.extent_order);
-		if (rc)
-			break;
+		rc = extent_change(call, &r, i);
 	}
 	return (long)i;
 }
@@ -182,6 +186,7 @@ static int find_domain(struct op_call *call)
 }
 
 static const struct op_entry entries[] = {
+	OP(XENMEM_increase_reservation, OP_HOOK_IN_ACT, reservation_op, 0),
 	OP(XENMEM_decrease_reservation, OP_HOOK_IN_ACT, reservation_op, 0),
 	OP(XENMEM_populate_physmap, OP_HOOK_IN_ACT, reservation_op, 0),
 	OP(XENMEM_maximum_ram_page, OP_HOOK_NONE, query, 0),

@@ -254,6 +254,42 @@ bool frame_ref(mfn_t mfn, const struct domain *owner)
 	       refs_get(&f->refs);
 }
 
+int frame_alloc_unmapped(struct domain *d, unsigned int order)
+{
+	mfn_t mfn;
+	int rc = frame_alloc_guest(d, order, &mfn);
+
+	if (rc)
+		return rc;
+	spin_lock(&mem.lock);
+	/* Destruction takes the list away under the lock: nothing comes to it after that. */
+	if (domain_is_dying(d))
+		rc = -ESRCH;
+	for (uint64_t i = 0; !rc && i < 1UL << order; i++)
+		frame_list_push(&d->unmapped, mfn.v + i);
+	spin_unlock(&mem.lock);
+	for (uint64_t i = 0; rc && i < 1UL << order; i++)
+		frame_unref(mfn_add(mfn, i));
+	return rc;
+}
+
+bool frames_free_unmapped(struct domain *d, unsigned int max)
+{
+	while (max--) {
+		uint64_t mfn;
+
+		spin_lock(&mem.lock);
+		mfn = d->unmapped;
+		if (mfn)
+			frame_list_remove(&d->unmapped, mfn);
+		spin_unlock(&mem.lock);
+		if (!mfn)
+			return true;
+		frame_unref((mfn_t) { mfn });
+	}
+	return false;
+}
+
 void frame_free(mfn_t mfn)
 {
 	spin_lock(&mem.lock);

@@ -42,6 +42,14 @@ struct frame *frame_get_record(mfn_t mfn);
 int frame_alloc_guest(struct domain *d, unsigned int order, mfn_t *mfn);
 
 /*
+ * 2^@order frames more for @d without a place in its map (XENMEM_increase_reservation), which it has for
+ * as long as it lives. Errors as above; -ESRCH: it is dying.
+ */
+int frame_alloc_unmapped(struct domain *d, unsigned int order);
+/* Lets up to @max of those go, when @d is dying; true: there are no more. */
+bool frames_free_unmapped(struct domain *d, unsigned int max);
+
+/*
  * Takes a reference to @mfn if it is memory of @owner (FRAME_GUEST or FRAME_SHARED) and alive.
  * Returns false otherwise (also when the count would overflow).
  */

@@ -42,6 +42,10 @@ static void check_reservation(void)
 	CHECK("scrubbed", pages[0][0] == 0 && pages[PAGES - 1][4095] == 0);
 	memset(pages, 0x11, sizeof(pages));
 	CHECK("usable", pages[3][77] == 0x11);
+	/* More memory, which is nowhere in the guest's map. */
+	CHECK_EQ("increase", reservation(XENMEM_increase_reservation, NULL, 2, 1), 2);
+	CHECK_EQ("increased", memory_op(XENMEM_current_reservation, &self), before + 4);
+	CHECK_EQ("increase-order", reservation(XENMEM_increase_reservation, NULL, 1, 60), 0);
 }
 
 static void check_reservation_errors(void)
