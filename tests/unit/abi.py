@@ -77,6 +77,7 @@ NOTES = {
     'CONSOLEIO_write':
         "At most 64 KiB a call. Dom0's goes to the serial port; others': 60 lines a second.",
     'XENPF_enter_acpi_sleep': 'S5 only: shuts the control domain down, and the host with it.',
+    'XENPF_get_symbol': 'Functions only.',
     'XEN_SYSCTL_physinfo': 'One node, whatever the host has.',
     'XEN_SYSCTL_sched_id': 'Always credit2.',
     'XEN_SYSCTL_getdomaininfolist':
@@ -188,8 +189,6 @@ NOT_OFFERED = {
         'XEN_SYSCTL_tbuf_op',
     'Not counted.':
         'XEN_SYSCTL_perfc_op XEN_SYSCTL_lockprof_op XEN_SYSCTL_coverage_op',
-    "The core's functions are nobody's to know.":
-        'XENPF_get_symbol',
     'XENPF_settime64 does it.':
         'XENPF_settime32',
     'XEN_SYSCTL_physinfo tells.':

@@ -119,7 +119,7 @@ const struct symbol {
 
 static void test_symbols(void **state)
 {
-	uint64_t offset;
+	uint64_t offset, address;
 
 	(void)state;
 	assert_null(symbol_lookup(0xffff800000000fff, &offset));
@@ -129,6 +129,10 @@ static void test_symbols(void **state)
 	assert_int_equal(offset, 0xff);
 	assert_string_equal(symbol_lookup(0xffff800000001100, &offset), "mid");
 	assert_string_equal(symbol_lookup(0xffff800000002000, &offset), "last");
+	assert_string_equal(symbol_entry(1, &address), "mid");
+	assert_int_equal(address, 0xffff800000001100);
+	assert_null(symbol_entry(3, &address));
+	assert_null(symbol_entry(~0U, &address));
 }
 
 static void test_backtrace(void **state)

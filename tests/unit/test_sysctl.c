@@ -360,16 +360,30 @@ static void test_cpuinfo(void **state)
 	assert_int_equal(pop.u.pcpu_info.flags, XEN_PCPU_FLAGS_INVALID);
 }
 
-static void test_sleep(void **state)
+static void test_sleep_and_symbols(void **state)
 {
+	char *name = data();
+
 	(void)state;
 	pbegin(XENPF_enter_acpi_sleep)->u.enter_acpi_sleep.sleep_state = 3;
 	assert_int_equal(prun(), -EOPNOTSUPP);
 	pop.u.enter_acpi_sleep.sleep_state = 5;
 	assert_int_equal(prun(), 0);
 	assert_int_equal(control_log.shut_down, 1);
-	pbegin(XENPF_get_symbol);
-	assert_int_equal(prun(), -ENOSYS);
+	pbegin(XENPF_get_symbol)->u.symdata.name.p = (void *)DATA;
+	pop.u.symdata.namelen = 5;
+	assert_int_equal(prun(), 0);
+	assert_memory_equal(name, "first\0", 6);
+	assert_int_equal(pop.u.symdata.namelen, 10);
+	assert_int_equal(pop.u.symdata.symnum, 1);
+	assert_int_equal(pop.u.symdata.address, 0xffff000000000000);
+	pop.u.symdata.symnum = 2;
+	assert_int_equal(prun(), 0);
+	assert_int_equal(pop.u.symdata.symnum, 2); /* the end */
+	pop.u.symdata.symnum = 0;
+	pop.u.symdata.namelen = 5;
+	pop.u.symdata.name.p = (void *)NOWHERE;
+	assert_int_equal(prun(), -EFAULT);
 }
 
 /* ---- xen_version ---- */
@@ -606,7 +620,7 @@ int main(void)
 		T(test_keys),
 		T(test_settime),
 		T(test_cpuinfo),
-		T(test_sleep),
+		T(test_sleep_and_symbols),
 		T(test_version),
 		T(test_version_denied),
 		T(test_console_dom0),

@@ -2,6 +2,9 @@
 /* The hypercall platform_op: what Linux as control domain asks of the host. */
 #include "domain/domain.h"
 #include "hypercall/control.h"
+#include "lib/string.h"
+#include "lib/symbols.h"
+#include "mm/guest.h"
 #include "x86/cpu.h"
 #include "x86/time.h"
 
@@ -45,10 +48,30 @@ static long platform_enter_acpi_sleep(struct op_call *call)
 	return 0;
 }
 
+static long platform_get_symbol(struct op_call *call)
+{
+	struct xenpf_symdata *s = &call->u.platform.u.symdata;
+	const char *name = symbol_entry(s->symnum, &s->address);
+	size_t len;
+
+	if (!name) {
+		s->namelen = 0; /* the end: symnum stays as it is */
+		return 0;
+	}
+	len = strlen(name) + 1;
+	if (guest_write(handle_gva(s->name), name, min(len, (size_t)s->namelen)))
+		return -EFAULT;
+	s->namelen = (uint32_t)len;
+	s->type = 't';
+	s->symnum++;
+	return 0;
+}
+
 static const struct op_entry ops[] = {
 	OP(XENPF_enter_acpi_sleep, XSM_XEN__SLEEP, platform_enter_acpi_sleep, 0),
 	OP(XENPF_get_cpuinfo, XSM_XEN__GETCPUINFO, platform_get_cpuinfo, OP_OUT),
 	OP(XENPF_settime64, XSM_XEN__SETTIME, platform_settime64, 0),
+	OP(XENPF_get_symbol, XSM_XEN2__GET_SYMBOL, platform_get_symbol, OP_OUT),
 };
 
 const struct op_table platform_ops = {

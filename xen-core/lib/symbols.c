@@ -21,6 +21,16 @@ const char *symbol_lookup(uint64_t address, uint64_t *offset)
 	return found;
 }
 
+const char *symbol_entry(uint32_t index, uint64_t *address)
+{
+	const struct symbol *s = symbols;
+
+	while (index-- && s->name)
+		s++;
+	*address = s->address;
+	return s->name;
+}
+
 static void print_address(uint64_t address)
 {
 	uint64_t offset;

@@ -10,6 +10,9 @@
  */
 const char *symbol_lookup(uint64_t address, uint64_t *offset);
 
+/* Name and address of function @index, in the order of addresses; NULL: there are not so many. */
+const char *symbol_entry(uint32_t index, uint64_t *address);
+
 /*
  * Prints the callers found by following frame pointers from @frame_pointer on, as long as the
  * frames lie in [@stack_start, @stack_end) and go upwards.

@@ -10,6 +10,7 @@
 #include "lib/cmdline.h"
 #include "lib/console.h"
 #include "lib/printk.h"
+#include "lib/symbols.h"
 #include "mm/frame.h"
 #include "mm/heap.h"
 #include "x86/time.h"
@@ -406,6 +407,12 @@ void evtchn_raise_virq_global(unsigned int virq)
 {
 	assert_int_equal(virq, VIRQ_CONSOLE);
 	control_log.virq++;
+}
+
+const char *symbol_entry(uint32_t index, uint64_t *address)
+{
+	*address = 0xffff000000000000 + index;
+	return index < 2 ? (index ? "second" : "first_one") : NULL;
 }
 
 int snprintk(char *buf, size_t size, const char *fmt, ...)
