@@ -42,10 +42,22 @@ static void check_reservation(void)
 	CHECK("scrubbed", pages[0][0] == 0 && pages[PAGES - 1][4095] == 0);
 	memset(pages, 0x11, sizeof(pages));
 	CHECK("usable", pages[3][77] == 0x11);
-	/* More memory, which is nowhere in the guest's map. */
-	CHECK_EQ("increase", reservation(XENMEM_increase_reservation, NULL, 2, 1), 2);
-	CHECK_EQ("increased", memory_op(XENMEM_current_reservation, &self), before + 4);
+}
+
+/* Memory that is nowhere in the guest's map, in place of some that was: there is no more for it. */
+static void check_increase(void)
+{
+	static xen_pfn_t frames[PAGES];
+	domid_t self = DOMID_SELF;
+	long before = memory_op(XENMEM_current_reservation, &self);
+
+	for (unsigned int i = 0; i < PAGES; i++)
+		frames[i] = (uintptr_t)pages[i] / PAGE_SIZE;
 	CHECK_EQ("increase-order", reservation(XENMEM_increase_reservation, NULL, 1, 60), 0);
+	reservation(XENMEM_decrease_reservation, frames, PAGES, 0);
+	CHECK_EQ("increase", reservation(XENMEM_increase_reservation, NULL, PAGES / 2, 1),
+		 PAGES / 2);
+	CHECK_EQ("increased", memory_op(XENMEM_current_reservation, &self), before);
 }
 
 static void check_reservation_errors(void)
@@ -109,4 +121,5 @@ void guest_main(void)
 	check_reservation_errors();
 	check_maps();
 	check_shared_info();
+	check_increase();
 }
