@@ -4,7 +4,7 @@
 # REQ flask/1: nothing else is denied on the way.
 # TIMEOUT: 300
 # DENIED: dom0_t sealed_t:mmu map_read physmap
-# DENIED: dom0_t sealed_t:domain setdomainmaxmem getscheduler
+# DENIED: dom0_t sealed_t:domain getvcpucontext setdomainmaxmem getscheduler
 # DENIED: dom0_t sealed_t:domain2 make_priv_for resource_map relabelfrom
 # DENIED: dom0_t sealed_t:hvm gethvmc sethvmc
 # CORES: bulkhead

@@ -93,6 +93,8 @@ NOTES = {
         'domain create, asked by domain_create(). Only HVM and PVH with nested paging; grant '
         'tables version 1; no IOMMU, nested virtualisation, vPMU, or trace buffer: -EINVAL.',
     'XEN_DOMCTL_getdomaininfo': 'As in Xen: the first domain at or after the id.',
+    'XEN_DOMCTL_getvcpucontext':
+        'Registers, control registers and bases of segments, for xl dump-core; no FPU state.',
     'XEN_DOMCTL_scheduler_op': 'credit2 only.',
     'XEN_DOMCTL_irq_permission':
         'Granting is -EPERM: the caller has no interrupt to give. So are the next two.',
@@ -100,7 +102,7 @@ NOTES = {
         'NMI. Power and sleep buttons, which a guest here does not have, are -EOPNOTSUPP; Xen '
         'takes them for such a guest and does nothing.',
     'XEN_DOMCTL_gethvmcontext':
-        'Records HEADER and MTRR alone, with which builders begin: registers of guests are not told.',
+        'Records HEADER and MTRR alone, with which builders begin: no guest is saved and restored.',
     'XEN_DOMCTL_sethvmcontext':
         'HEADER, CPU and MTRR; others are -EINVAL.',
     'XEN_DOMCTL_get_cpu_policy': 'Leaves of CPUID; no policy has MSRs.',
@@ -215,8 +217,8 @@ NOT_OFFERED = {
         'XEN_SYSCTL_livepatch_op',
     'Guest state is set by XEN_DOMCTL_sethvmcontext.':
         'XEN_DOMCTL_setvcpucontext',
-    'Guests are debugged from inside; of the tools xenctx and xl dump-core ask for it.':
-        'XEN_DOMCTL_gethvmcontext_partial XEN_DOMCTL_getvcpucontext',
+    'Of the tools only xenctx asks for it.':
+        'XEN_DOMCTL_gethvmcontext_partial',
     'Guests are debugged from inside.':
         'XEN_DOMCTL_setdebugging XEN_DOMCTL_debug_op XEN_DOMCTL_gdbsx_guestmemio '
         'XEN_DOMCTL_gdbsx_pausevcpu XEN_DOMCTL_gdbsx_unpausevcpu XEN_DOMCTL_gdbsx_domstatus',

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "support/fake_control.h"
+#include "hvm/hvm.h"
 #include "lib/spinlock.h"
 
 static struct xen_domctl op;
@@ -242,6 +243,43 @@ static void test_vcpus(void **state)
 	op.u.getvcpuinfo.vcpu = 4;
 	assert_int_equal(run(), -ESRCH);
 	op.u.getvcpuinfo.vcpu = ~0U;
+	assert_int_equal(run(), -EINVAL);
+}
+
+static void test_vcpucontext(void **state)
+{
+	struct vcpu_guest_context *c = data();
+
+	(void)state;
+	begin(XEN_DOMCTL_getvcpucontext, 1)->u.vcpucontext.ctxt.p = (void *)DATA;
+	assert_int_equal(run(), 0);
+	assert_int_equal(c->user_regs.rip, 0x1234);
+	assert_int_equal(c->user_regs.rax, 0xa1);
+	assert_int_equal(c->user_regs.r15, 0xaf);
+	assert_int_equal(c->user_regs.cs, 8 * SEG_CS);
+	assert_int_equal(c->user_regs.gs, 8 * SEG_GS);
+	assert_int_equal(c->fs_base, SEG_FS);
+	assert_int_equal(c->gs_base_kernel, SEG_GS);
+	assert_int_equal(c->ctrlreg[0], 0xc0);
+	assert_int_equal(c->ctrlreg[2], 0xc2);
+	assert_int_equal(c->ctrlreg[3], 0xc3);
+	assert_int_equal(c->ctrlreg[4], 0xc4);
+	assert_true(c->flags & VGCF_online);
+	assert_true(c->flags & VGCF_in_kernel);
+	assert_int_equal(control_log.paused, control_log.unpaused);
+	op.u.vcpucontext.vcpu = 1; /* no state yet */
+	assert_int_equal(run(), -ENODATA);
+	op.u.vcpucontext.vcpu = 2;
+	assert_int_equal(run(), -EINVAL);
+	op.u.vcpucontext.vcpu = 0;
+	op.u.vcpucontext.ctxt.p = (void *)NOWHERE;
+	assert_int_equal(run(), -EFAULT);
+	fake_alloc_budget = 0;
+	assert_int_equal(run(), -ENOMEM);
+	fake_alloc_budget = -1;
+	dom1->d.vcpu[0] = NULL;
+	assert_int_equal(run(), -EINVAL);
+	begin(XEN_DOMCTL_getvcpucontext, 0);
 	assert_int_equal(run(), -EINVAL);
 }
 
@@ -500,15 +538,12 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, control_setup, control_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_entry),	    T(test_every_hook),
-		T(test_create),	    T(test_pause),
-		T(test_life_cycle), T(test_getdomaininfo),
-		T(test_vcpus),	    T(test_affinity),
-		T(test_nodes),	    T(test_context),
-		T(test_cpu_policy), T(test_tsc),
-		T(test_memory),	    T(test_virq_handler_and_trigger),
-		T(test_pool),	    T(test_permissions),
-		T(test_random),
+		T(test_entry), T(test_every_hook),  T(test_create),
+		T(test_pause), T(test_life_cycle),  T(test_getdomaininfo),
+		T(test_vcpus), T(test_vcpucontext), T(test_affinity),
+		T(test_nodes), T(test_context),	    T(test_cpu_policy),
+		T(test_tsc),   T(test_memory),	    T(test_virq_handler_and_trigger),
+		T(test_pool),  T(test_permissions), T(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,8 +73,8 @@ long policy_to_guest(const struct cpu_policy *policy, gva_t leaves, uint32_t *nr
 op_act physmap_add, physmap_add_batch, physmap_remove, physmap_acquire_resource;
 
 /* Acts of domctl, by file. Each gets its domain in call->d and its arguments in call->u.domctl. */
-op_act domctl_getvcpuinfo, domctl_vcpuaffinity, domctl_setnodeaffinity, domctl_getnodeaffinity,
-	domctl_scheduler_op;
+op_act domctl_getvcpuinfo, domctl_getvcpucontext, domctl_vcpuaffinity, domctl_setnodeaffinity,
+	domctl_getnodeaffinity, domctl_scheduler_op;
 
 op_act domctl_gethvmcontext, domctl_sethvmcontext, domctl_get_cpu_policy, domctl_set_cpu_policy,
 	domctl_settscinfo, domctl_hypercall_init, domctl_paging_mempool_size, domctl_permission;

@@ -167,6 +167,7 @@ static const struct op_entry ops[] = {
 	OP(XEN_DOMCTL_getdomaininfo, XSM_DOMAIN__GETDOMAININFO, domctl_getdomaininfo, OP_OUT),
 	OP(XEN_DOMCTL_setvcpuaffinity, XSM_DOMAIN__SETAFFINITY, domctl_vcpuaffinity, 0),
 	OP(XEN_DOMCTL_max_mem, XSM_DOMAIN__SETDOMAINMAXMEM, domctl_max_mem, 0),
+	OP(XEN_DOMCTL_getvcpucontext, XSM_DOMAIN__GETVCPUCONTEXT, domctl_getvcpucontext, OP_OTHER),
 	OP(XEN_DOMCTL_getvcpuinfo, XSM_DOMAIN__GETVCPUINFO, domctl_getvcpuinfo, OP_OUT),
 	OP(XEN_DOMCTL_max_vcpus, XSM_DOMAIN__MAX_VCPUS, domctl_max_vcpus, OP_OTHER | OP_ALIVE),
 	OP(XEN_DOMCTL_scheduler_op, OP_HOOK_IN_ACT, domctl_scheduler_op, OP_OUT),

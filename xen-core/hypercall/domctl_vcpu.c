@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The acts of domctl that are about vCPUs and where they run. */
 #include "hypercall/control.h"
+#include "hvm/hvm.h"
 #include "lib/bitops.h"
 #include "lib/string.h"
 #include "mm/guest.h"
+#include "mm/heap.h"
 #include "x86/cpu.h"
 
 /* The vCPU @id of the domain: 0, -EINVAL when there can be none, -ESRCH when there is none yet. */
@@ -31,6 +33,65 @@ long domctl_getvcpuinfo(struct op_call *call)
 	info->cpu_time = runstate.time[RUNSTATE_running];
 	info->cpu = v->processor;
 	return 0;
+}
+
+/* The selector of @seg; its base goes to *@base. */
+static uint16_t segment(struct vcpu *v, unsigned int seg, uint64_t *base)
+{
+	struct guest_segment s;
+
+	vm_ops->get_segment(v, seg, &s);
+	*base = s.base;
+	return s.sel;
+}
+
+/* Of @v, which is paused. */
+static void fill_context(struct vcpu *v, struct vcpu_guest_context *c)
+{
+	const struct guest_regs *regs = vm_ops->regs(v);
+	struct guest_control control;
+	uint64_t unused;
+
+	vm_ops->get_control(v, &control);
+#define COPY(name) c->user_regs.name = regs->name;
+	GUEST_REGS(COPY)
+#undef COPY
+	c->user_regs.cs = segment(v, SEG_CS, &unused);
+	c->user_regs.ss = segment(v, SEG_SS, &unused);
+	c->user_regs.ds = segment(v, SEG_DS, &unused);
+	c->user_regs.es = segment(v, SEG_ES, &unused);
+	c->user_regs.fs = segment(v, SEG_FS, &c->fs_base);
+	c->user_regs.gs = segment(v, SEG_GS, &c->gs_base_kernel);
+	c->ctrlreg[0] = control.cr0;
+	c->ctrlreg[2] = control.cr2;
+	c->ctrlreg[3] = control.cr3;
+	c->ctrlreg[4] = control.cr4;
+	if (!test_bit(PAUSE_DOWN, &v->pause_flags))
+		c->flags |= VGCF_online;
+	if (!control.cpl)
+		c->flags |= VGCF_in_kernel;
+}
+
+long domctl_getvcpucontext(struct op_call *call)
+{
+	const struct xen_domctl_vcpucontext *op = &call->u.domctl.u.vcpucontext;
+	struct vcpu_guest_context *c;
+	struct vcpu *v;
+	int rc;
+
+	if (find_vcpu(call, op->vcpu, &v))
+		return -EINVAL;
+	if (!v->initialised)
+		return -ENODATA;
+	c = xzalloc(sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	vcpu_pause_sync(v);
+	fill_context(v, c);
+	vcpu_unpause(v);
+	rc = guest_write(handle_gva(op->ctxt), c, sizeof(*c));
+	xfree(c);
+	return rc;
 }
 
 /* Reads a map, as far as there are CPUs. -EFAULT; -EINVAL: unreasonably long. */

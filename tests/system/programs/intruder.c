@@ -83,8 +83,11 @@ static void memory(const char *what, unsigned int cmd, const void *op, size_t si
 
 static void try_domctls(void)
 {
-	struct xen_domctl op = { .cmd = XEN_DOMCTL_gethvmcontext };
+	struct xen_domctl op = { .cmd = XEN_DOMCTL_getvcpucontext };
 
+	set_xen_guest_handle_raw(op.u.vcpucontext.ctxt, (void *)(shared + 4096));
+	domctl("getvcpucontext", &op);
+	op = (struct xen_domctl) { .cmd = XEN_DOMCTL_gethvmcontext };
 	domctl("gethvmcontext", &op);
 	op = (struct xen_domctl) { .cmd = XEN_DOMCTL_sethvmcontext };
 	domctl("sethvmcontext", &op);
@@ -130,9 +133,13 @@ static void try_relabel(void)
 	result("relabel", xencall1(call, __HYPERVISOR_xsm_op, (uintptr_t)shared));
 }
 
-/* What one does who debugs it: looks at its first page, asks how much there is. */
+/* What `xl dump-core` does, of the first page and vCPU. */
 static int open_guest(void)
 {
+	struct xen_domctl op = { .cmd = XEN_DOMCTL_getvcpucontext,
+				 .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
+				 .domain = target };
+
 	if (map_any(PROT_READ)) {
 		printf("FAIL open-map: %s\n", strerror(errno));
 		return 1;
@@ -140,6 +147,12 @@ static int open_guest(void)
 	memcpy(shared, &target, sizeof(target));
 	if (xencall2(call, __HYPERVISOR_memory_op, XENMEM_maximum_gpfn, (uintptr_t)shared) <= 0) {
 		printf("FAIL open-size: %s\n", strerror(errno));
+		return 1;
+	}
+	set_xen_guest_handle_raw(op.u.vcpucontext.ctxt, (void *)(shared + 4096));
+	memcpy(shared, &op, sizeof(op));
+	if (xencall1(call, __HYPERVISOR_domctl, (uintptr_t)shared) < 0) {
+		printf("FAIL open-registers: %s\n", strerror(errno));
 		return 1;
 	}
 	puts("PASS open");

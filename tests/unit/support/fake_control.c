@@ -246,7 +246,34 @@ unsigned int cpus_online(void)
 	return 2;
 }
 
-/* ---- saved state, CPU policy ---- */
+/* ---- hardware part, saved state, CPU policy ---- */
+
+static struct guest_regs *get_regs(struct vcpu *v)
+{
+	static struct guest_regs regs = { .rip = 0x1234, .rax = 0xa1, .r15 = 0xaf };
+
+	(void)v;
+	return &regs;
+}
+
+static void get_control(struct vcpu *v, struct guest_control *out)
+{
+	(void)v;
+	*out = (struct guest_control) { .cr0 = 0xc0, .cr2 = 0xc2, .cr3 = 0xc3, .cr4 = 0xc4 };
+}
+
+static void get_segment(struct vcpu *v, unsigned int seg, struct guest_segment *out)
+{
+	(void)v;
+	*out = (struct guest_segment) { .sel = (uint16_t)(8 * seg), .base = seg };
+}
+
+static const struct vm_ops ops = {
+	.regs = get_regs,
+	.get_control = get_control,
+	.get_segment = get_segment,
+};
+const struct vm_ops *vm_ops = &ops;
 
 size_t hvm_context_size(const struct domain *d)
 {
