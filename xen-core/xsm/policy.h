@@ -198,8 +198,11 @@ struct policy {
 	uint32_t class_of[XSM_CLASSES + 1];	/* 0: the policy has none */
 	uint32_t perm_bit[XSM_CLASSES + 1][32]; /* 0: the policy has none */
 
-	struct policy_block *blocks; /* all memory that it has; policy_read.c */
-	size_t memory;		     /* bytes in these */
+	struct arena {
+		struct arena_chunk *chunks;
+		uint8_t *next;
+		size_t left, used;
+	} arena;
 };
 
 /* What a policy says of one (source, target, class); the permissions are in its own bits. */

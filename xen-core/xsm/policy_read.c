@@ -6,21 +6,52 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 
-/* Memory of a policy. */
-struct policy_block {
-	struct policy_block *next;
+#define ARENA_CHUNK (64U << 10)
+
+struct arena_chunk {
+	struct arena_chunk *next;
 	uint64_t data[];
 };
 
+/* Zeroed memory that lives as long as @p; NULL when there is none. */
+static void *policy_alloc(struct policy *p, size_t n, size_t size)
+{
+	struct arena *a = &p->arena;
+	struct arena_chunk *c;
+	size_t want, chunk;
+	void *out;
+
+	if (size && n > POLICY_MEM_MAX / size)
+		return NULL;
+	want = ROUND_UP(n * size, sizeof(uint64_t));
+	if (want > a->left) {
+		chunk = max(want, (size_t)ARENA_CHUNK);
+		if (chunk > POLICY_MEM_MAX - a->used)
+			return NULL;
+		c = xzalloc(sizeof(*c) + chunk);
+		if (!c)
+			return NULL;
+		c->next = a->chunks;
+		a->chunks = c;
+		a->next = (uint8_t *)c->data;
+		a->left = chunk;
+		a->used += chunk;
+	}
+	out = a->next;
+	a->next += want;
+	a->left -= want;
+	return out;
+}
+
 void policy_free(struct policy *p)
 {
-	struct policy_block *b, *next;
+	struct arena_chunk *c, *next;
 
 	if (!p)
 		return;
-	for (b = p->blocks; b; b = next) {
-		next = b->next;
-		xfree(b);
+	for (c = p->arena.chunks; c; c = next) {
+		next = c->next;
+		xfree(c);
 	}
 	xfree(p);
 }
@@ -37,21 +68,13 @@ uint32_t reader_fail_at(struct reader *r, const char *text, size_t at)
 
 void *reader_alloc(struct reader *r, size_t n, size_t size)
 {
-	struct policy_block *b = NULL;
+	void *m = r->failed ? NULL : policy_alloc(r->p, n ? n : 1, size);
 
-	if (r->failed)
-		return NULL;
-	if (n <= (POLICY_MEM_MAX - r->p->memory) / size)
-		b = xzalloc(sizeof(*b) + n * size);
-	if (!b) {
+	if (!m && !r->failed) {
 		reader_fail(r, "it takes more memory than there is");
 		r->failed = -ENOMEM;
-		return NULL;
 	}
-	r->p->memory += n * size;
-	b->next = r->p->blocks;
-	r->p->blocks = b;
-	return b->data;
+	return m;
 }
 
 static const uint8_t *take(struct reader *r, size_t n)

@@ -25,7 +25,6 @@ static inline uint32_t reader_fail(struct reader *r, const char *text)
 {
 	return reader_fail_at(r, text, r->pos);
 }
-/* Zeroed memory that the policy has from now on; NULL after a fault, which lack of memory is too. */
 void *reader_alloc(struct reader *r, size_t n, size_t size);
 
 uint16_t read16(struct reader *r);
