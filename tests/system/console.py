@@ -96,13 +96,13 @@ def _talk(scenario, terminal):
 
     terminal.type(SWITCH)
     terminal.wait(rb"\*\*\* Serial input to (Xen|the core)", "Ctrl-a three times")
-    terminal.type("r")
-    terminal.wait(rb"\) Scheduler: ", "debug key r")
+    terminal.type("m")
+    terminal.wait(rb"\) (Physical memory information:|Frames: )", "debug key m")
     terminal.type("q")
     terminal.wait(rb"\) 'q' pressed -> ", "debug key q")
     terminal.type(SWITCH)
     terminal.wait(rb"(?i)\*\*\* Serial input to DOM0", "Ctrl-a three times")
-    scenario.fact("debug keys r and q answered")
+    scenario.fact("debug keys m and q answered")
     # Nothing of what the core got has reached the shell.
     echo = terminal.ask("echo $((40 + 2)) 'back'", rb"\n(42 back|sh: .*)\n", "the shell, again")
     scenario.fact(f"then the shell says {echo.group(1).decode()}")
