@@ -463,7 +463,7 @@ void guest_main(void)
 	events_init();
 	map_xen_page(XENMAPSPACE_grant_table, 0, grants);
 	for (unsigned int i = 0; i <= CREW; i++)
-		state[i] = 0x9e3779b97f4a7c15UL * (i + 1);
+		state[i] = 0x9e3779b97f4a7c17UL * (i + 1);
 	crew = 1;
 	while (crew < CREW - 1 && cpu_start(crew, crew_main, NULL) == 0)
 		crew++;
