@@ -338,12 +338,70 @@ static void starts(void **state)
 	}
 }
 
+/* What VMRUN refuses (APM vol. 2 § 15.5.1), and what guests can't have, is refused before anything is set. */
+static void states(void **state)
+{
+	static const struct {
+		struct hvm_hw_cpu cpu;
+		int rc;
+	} cases[] = {
+		{ { .cr0 = 0x11 }, 0 },
+		{ { .cr0 = 1UL << 32 }, -EINVAL },
+		{ { .cr0 = CR0_NW }, -EINVAL },
+		{ { .cr0 = CR0_NW | CR0_CD }, 0 },
+		{ { .cr0 = CR0_PG }, -EINVAL },
+		{ { .cr0 = CR0_PG | CR0_PE }, 0 },
+		{ { .msr_efer = EFER_SVME }, -EINVAL },
+		{ { .msr_efer = EFER_LME }, 0 },
+		{ { .msr_efer = EFER_LMA }, -EINVAL },
+		{ { .msr_efer = EFER_LME | EFER_LMA }, -EINVAL },
+		{ { .cr0 = CR0_PG | CR0_PE, .msr_efer = EFER_LME | EFER_LMA }, -EINVAL },
+		{ { .cr0 = CR0_PG | CR0_PE, .cr4 = CR4_PAE, .msr_efer = EFER_LME }, -EINVAL },
+		{ { .cr0 = CR0_PG | CR0_PE, .cr4 = CR4_PAE, .msr_efer = EFER_LME | EFER_LMA }, 0 },
+		{ { .cr0 = CR0_PG | CR0_PE,
+		    .cr4 = CR4_PAE,
+		    .msr_efer = EFER_LME | EFER_LMA,
+		    .cs_arbytes = 0x200 },
+		  0 },
+		{ { .cr0 = CR0_PG | CR0_PE,
+		    .cr4 = CR4_PAE,
+		    .msr_efer = EFER_LME | EFER_LMA,
+		    .cs_arbytes = 0x600 },
+		  -EINVAL },
+		{ { .dr6 = 1UL << 32 }, -EINVAL },
+		{ { .dr7 = 1UL << 32 }, -EINVAL },
+		{ { .cr3 = 1UL << 52 }, -EINVAL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		vmcb.cr2 = 77;
+		assert_int_equal(svm_set_hvm_cpu(&vcpu, &cases[i].cpu), cases[i].rc);
+		assert_int_equal(vmcb.cr2, cases[i].rc ? 77 : 0);
+	}
+}
+
+/* Floating-point state comes with its flag alone, and never with bits that would fault. */
+static void fpu_state(void **state)
+{
+	struct hvm_hw_cpu cpu = { .fpu_regs[0] = 0x42 };
+
+	memset(cpu.fpu_regs + 24, 0xff, 4);
+	sv.fpu[0] = 0;
+	assert_int_equal(svm_set_hvm_cpu(&vcpu, &cpu), 0);
+	assert_int_not_equal(sv.fpu[0], 0x42);
+	cpu.flags = XEN_X86_FPU_INITIALISED;
+	assert_int_equal(svm_set_hvm_cpu(&vcpu, &cpu), 0);
+	assert_int_equal(sv.fpu[0], 0x42);
+	assert_int_equal(*(uint32_t *)(sv.fpu + 24), 0xffbf);
+}
+
 #define T(name) cmocka_unit_test_setup(name, setup)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(nothing_or_once), T(interrupted), T(replaced),  T(combined),	 T(interrupts),
-		T(taken_back),	    T(nmis),	    T(cancelled), T(intercepts), T(starts),
+		T(nothing_or_once), T(interrupted), T(replaced), T(combined),
+		T(interrupts),	    T(taken_back),  T(nmis),	 T(cancelled),
+		T(intercepts),	    T(starts),	    T(states),	 T(fpu_state),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
