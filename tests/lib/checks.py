@@ -52,11 +52,9 @@ class Selection:
         """Whether the test PART/NAME is wanted (or NAME alone, when it has no part)."""
         if self.whole(part):
             return True
-        for word in self.words:
-            if word in (name, f"{part}/{name}") or word.split("@")[0] in (name, f"{part}/{name}"):
-                self.used.add(word)
-                return True
-        return False
+        hits = {word for word in self.words if word.split("@")[0] in (name, f"{part}/{name}")}
+        self.used |= hits
+        return bool(hits)
 
     def core(self, part, name, core):
         """Whether PART/NAME is wanted on CORE: NAME@CORE asks for one alone."""
