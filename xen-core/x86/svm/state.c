@@ -35,18 +35,6 @@ void svm_reset_state(struct vcpu *v)
 	memset(sv->dr, 0, sizeof(sv->dr));
 }
 
-/* Pairs of (record, VMCB) members that are copied as they are. */
-#define PLAIN_FIELDS(copy)                                                                         \
-	copy(cr0, cr0) copy(cr2, cr2) copy(cr3, cr3) copy(cr4, cr4) copy(dr6, dr6) copy(dr7, dr7)  \
-		copy(sysenter_cs, sysenter_cs) copy(sysenter_esp, sysenter_esp)                    \
-			copy(sysenter_eip, sysenter_eip) copy(shadow_gs, kernel_gs_base)           \
-				copy(msr_lstar, lstar) copy(msr_star, star) copy(msr_cstar, cstar) \
-					copy(msr_syscall_mask, sfmask)
-
-#define SEGMENTS(copy)                                                                       \
-	copy(cs, SEG_CS) copy(ds, SEG_DS) copy(es, SEG_ES) copy(fs, SEG_FS) copy(gs, SEG_GS) \
-		copy(ss, SEG_SS) copy(tr, SEG_TR) copy(ldtr, SEG_LDTR)
-
 /* What VMRUN would refuse (APM § 15.5.1), and what the core does not let guests have. */
 static bool valid_state(const struct hvm_hw_cpu *in)
 {
@@ -81,13 +69,32 @@ int svm_set_hvm_cpu(struct vcpu *v, const struct hvm_hw_cpu *in)
 	}
 #define SET_REG(r) sv->regs.r = in->r;
 	GUEST_REGS(SET_REG)
-#define SET_FIELD(from, to) c->to = in->from;
-	PLAIN_FIELDS(SET_FIELD)
+	c->cr0 = in->cr0;
+	c->cr2 = in->cr2;
+	c->cr3 = in->cr3;
+	c->cr4 = in->cr4;
+	c->dr6 = in->dr6;
+	c->dr7 = in->dr7;
+	c->sysenter_cs = in->sysenter_cs;
+	c->sysenter_esp = in->sysenter_esp;
+	c->sysenter_eip = in->sysenter_eip;
+	c->kernel_gs_base = in->shadow_gs;
+	c->lstar = in->msr_lstar;
+	c->star = in->msr_star;
+	c->cstar = in->msr_cstar;
+	c->sfmask = in->msr_syscall_mask;
 #define SET_SEG(from, nr)                                                             \
 	c->seg[nr] = (struct guest_segment) { (uint16_t)in->from##_sel,               \
 					      (uint16_t)(in->from##_arbytes & 0xfff), \
-					      in->from##_limit, in->from##_base };
-	SEGMENTS(SET_SEG)
+					      in->from##_limit, in->from##_base }
+	SET_SEG(cs, SEG_CS);
+	SET_SEG(ds, SEG_DS);
+	SET_SEG(es, SEG_ES);
+	SET_SEG(fs, SEG_FS);
+	SET_SEG(gs, SEG_GS);
+	SET_SEG(ss, SEG_SS);
+	SET_SEG(tr, SEG_TR);
+	SET_SEG(ldtr, SEG_LDTR);
 	sv->dr[0] = in->dr0;
 	sv->dr[1] = in->dr1;
 	sv->dr[2] = in->dr2;
