@@ -54,14 +54,25 @@ static int mb_end(void)
 	return multiboot_parse(MULTIBOOT2_MAGIC, INFO, &info);
 }
 
-static void mb_mmap(void)
+/* A memory map of @n ranges, which mb_range() fills. */
+static uint32_t mb_ranges(unsigned int n)
 {
-	uint32_t at = tag(6, 16 + 24);
+	uint32_t at = tag(6, 16 + n * 24);
 
 	put32(at + 8, 24);
-	put64(at + 16, 0x100000);
-	put64(at + 24, 0x1000000);
-	put32(at + 32, 1);
+	return at + 16;
+}
+
+static void mb_range(uint32_t ranges, unsigned int i, uint64_t start, uint64_t size, uint32_t type)
+{
+	put64(ranges + i * 24, start);
+	put64(ranges + i * 24 + 8, size);
+	put32(ranges + i * 24 + 16, type);
+}
+
+static void mb_mmap(void)
+{
+	mb_range(mb_ranges(1), 0, 0x100000, 0x1000000, 1);
 }
 
 static void mb_module(uint32_t start, uint32_t end, const char *text)
@@ -170,36 +181,23 @@ static void test_long_strings(void **state)
 /* Empty and wrapping ranges are left out, and those of other memory than RAM. */
 static void test_bad_ranges(void **state)
 {
-	uint32_t at;
+	uint32_t ranges;
 
 	(void)state;
 	mb_begin();
 	mb_mmap();
-	at = tag(6, 16 + 3 * 24);
-	put32(at + 8, 24);
-	put64(at + 16, 0x100000);
-	put32(at + 32, 1);
-	put64(at + 40, 0x100000);
-	put64(at + 48, ~0UL);
-	put32(at + 56, 1);
-	put64(at + 64, 0x100000);
-	put64(at + 72, 0x1000);
-	put32(at + 80, 2);
+	ranges = mb_ranges(3);
+	mb_range(ranges, 0, 0x100000, 0, 1);
+	mb_range(ranges, 1, 0x100000, ~0UL, 1);
+	mb_range(ranges, 2, 0x100000, 0x1000, 2);
 	assert_int_equal(mb_end(), 0);
 	assert_int_equal(info.nr_mem, 1);
 	/* Only whole pages count. */
 	mb_begin();
-	at = tag(6, 16 + 3 * 24);
-	put32(at + 8, 24);
-	put64(at + 16, 0x100800);
-	put64(at + 24, 0x1fff);
-	put32(at + 32, 1);
-	put64(at + 40, 0x200001);
-	put64(at + 48, 0x1ffe);
-	put32(at + 56, 1);
-	put64(at + 64, ~0UL - 10); /* rounds up to 0 */
-	put64(at + 72, 5);
-	put32(at + 80, 1);
+	ranges = mb_ranges(3);
+	mb_range(ranges, 0, 0x100800, 0x1fff, 1);
+	mb_range(ranges, 1, 0x200001, 0x1ffe, 1);
+	mb_range(ranges, 2, ~0UL - 10, 5, 1); /* rounds up to 0 */
 	assert_int_equal(mb_end(), 0);
 	assert_int_equal(info.nr_mem, 1);
 	assert_int_equal(info.mem[0].start, 0x101000);
@@ -208,17 +206,13 @@ static void test_bad_ranges(void **state)
 
 static void test_many_ranges(void **state)
 {
-	uint32_t at, i;
+	uint32_t ranges, i;
 
 	(void)state;
 	mb_begin();
-	at = tag(6, 16 + 200 * 24);
-	put32(at + 8, 24);
-	for (i = 0; i < 200; i++) {
-		put64(at + 16 + i * 24, i * 0x1000);
-		put64(at + 24 + i * 24, 0x1000);
-		put32(at + 32 + i * 24, 1);
-	}
+	ranges = mb_ranges(200);
+	for (i = 0; i < 200; i++)
+		mb_range(ranges, i, i * 0x1000, 0x1000, 1);
 	assert_int_equal(mb_end(), 0);
 	assert_int_equal(info.nr_mem, BOOT_MEM_MAX);
 }

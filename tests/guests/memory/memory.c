@@ -9,8 +9,9 @@
 #define PAGES  16
 
 static uint8_t pages[PAGES][PAGE_SIZE] PAGE_ALIGNED;
+static xen_pfn_t frames[PAGES]; /* theirs; check_reservation() fills it */
 
-static long reservation(unsigned int op, xen_pfn_t *frames, unsigned long count, unsigned int order)
+static long reservation(unsigned int op, xen_pfn_t *list, unsigned long count, unsigned int order)
 {
 	struct xen_memory_reservation arg = {
 		.nr_extents = count,
@@ -18,13 +19,12 @@ static long reservation(unsigned int op, xen_pfn_t *frames, unsigned long count,
 		.domid = DOMID_SELF,
 	};
 
-	set_xen_guest_handle(arg.extent_start, frames);
+	set_xen_guest_handle(arg.extent_start, list);
 	return memory_op(op, &arg);
 }
 
 static void check_reservation(void)
 {
-	static xen_pfn_t frames[PAGES];
 	domid_t self = DOMID_SELF;
 	long before = memory_op(XENMEM_current_reservation, &self);
 
@@ -47,12 +47,9 @@ static void check_reservation(void)
 /* Memory that is nowhere in the guest's map, in place of some that was: there is no more for it. */
 static void check_increase(void)
 {
-	static xen_pfn_t frames[PAGES];
 	domid_t self = DOMID_SELF;
 	long before = memory_op(XENMEM_current_reservation, &self);
 
-	for (unsigned int i = 0; i < PAGES; i++)
-		frames[i] = (uintptr_t)pages[i] / PAGE_SIZE;
 	CHECK_EQ("increase-order", reservation(XENMEM_increase_reservation, NULL, 1, 60), 0);
 	reservation(XENMEM_decrease_reservation, frames, PAGES, 0);
 	CHECK_EQ("increase", reservation(XENMEM_increase_reservation, NULL, PAGES / 2, 1),
