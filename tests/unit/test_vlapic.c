@@ -531,11 +531,11 @@ static void startup(void **state)
 {
 	(void)state;
 	enable(0);
-	vlapic_set_irq(V(1), 0x44); /* posted before its first start: kept */
+	vlapic_set_irq(V(1), 0x44); /* posted before its start: forgotten */
 	ipi(0, 2, 6 << 8 | 0x9a);
 	assert_int_equal(fake_state[1].sipi, 0x9a);
 	enable(1);
-	assert_int_equal(take(1), 0x44);
+	assert_int_equal(take(1), -1);
 	assert_true(V(1)->initialised);
 	assert_int_equal(V(1)->pause_flags, 0);
 	assert_int_equal(fake_state[1].woken, 1);
@@ -580,6 +580,15 @@ static void init_and_startup_of_a_running_vcpu(void **state)
 	assert_int_equal(fake_timers_armed(), 0);
 	assert_int_equal(rd(1, SVR), 0xff); /* reset by INIT */
 	assert_int_equal(rd(1, IRR + 0x20), 0);
+	/* The vector of an upcall that is due comes back with the APIC. */
+	V(1)->upcall_vector = 0x44;
+	wr(1, SVR, 0x1ff);
+	assert_int_equal(rd(1, IRR + 0x20), 0);
+	fake_state[1].upcall_pending = true;
+	wr(1, SVR, 0xff);
+	assert_int_equal(rd(1, IRR + 0x20), 0);
+	wr(1, SVR, 0x1ff);
+	assert_int_equal(rd(1, IRR + 0x20), 1 << 4);
 	ipi(1, 2, 5 << 8 | 1 << 14); /* INIT to itself: nothing */
 	assert_true(V(1)->initialised);
 }

@@ -61,8 +61,7 @@ struct hvm_vcpu {
 	bool suspended;	   /* periodic, has fired while the vCPU did not run: not armed */
 
 	uint8_t nmi;
-	uint32_t startup;    /* SIPI_PENDING | vector; atomic */
-	bool reset_at_start; /* INIT stopped a vCPU that ran: the start-up IPI finds a fresh APIC */
+	uint32_t startup; /* SIPI_PENDING | vector; atomic */
 
 	struct hvm_hw_mtrr mtrr;
 	bool event_check;	 /* the upcall flag in the guest's memory may be set; atomic */

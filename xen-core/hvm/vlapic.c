@@ -7,6 +7,8 @@
  * (hvm_vcpu_notice). See struct hvm_vcpu for who may change what. Nothing in the guest's platform
  * is level triggered, so an EOI informs nobody.
  */
+#include "event/evtchn.h"
+#include "hvm/hvm.h"
 #include "hvm/hvm_vcpu.h"
 #include "hvm/cpuid.h"
 #include "lib/bitops.h"
@@ -254,8 +256,12 @@ static void lvt_write(struct vcpu *v, uint32_t reg, uint32_t value)
 static void svr_write(struct vcpu *v, uint32_t value)
 {
 	v->hvm->reg[REG_SVR] = value;
-	if (value & APIC_SVR_ENABLE)
+	if (value & APIC_SVR_ENABLE) {
+		/* A reset has lost the vector of an upcall whose flag is set, and who set it sends no more. */
+		if (evtchn_upcall_pending(v))
+			hvm_event_pending(v);
 		return;
+	}
 	for (uint32_t reg = REG_LVT_TIMER; reg <= REG_LVT_ERROR; reg++)
 		lvt_write(v, reg, v->hvm->reg[reg]);
 }

@@ -81,10 +81,7 @@ static void try_start(struct vcpu *v)
 	if (v->initialised || domain_is_dying(v->domain))
 		startup = 0;
 	if (startup) {
-		/* One that never ran keeps what was posted to it: Linux sets up its upcall before. */
-		if (l->reset_at_start)
-			vlapic_reset(v);
-		l->reset_at_start = false;
+		vlapic_reset(v);
 		vcpu_start_sipi(v, startup & 0xff);
 		v->initialised = true;
 		clear_bit(PAUSE_DOWN, &v->pause_flags);
@@ -111,7 +108,6 @@ static void init_ipi(struct vcpu *v)
 	stop = v->initialised;
 	if (stop) {
 		v->initialised = false;
-		v->hvm->reset_at_start = true;
 		set_bit(PAUSE_DOWN, &v->pause_flags);
 	}
 	spin_unlock(&v->domain->lock);

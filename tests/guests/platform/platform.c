@@ -32,6 +32,7 @@
 
 #define IPI_VECTOR    0xa0
 #define TIMER_VECTOR  0xb0
+#define UPCALL_VECTOR 0x60
 
 static volatile unsigned int ipis, timers;
 static bool x2apic;
@@ -209,34 +210,63 @@ static void check_x2apic_faults(void)
 	CHECK_EQ("x2apic-back-to-xapic", probe_wrmsr(APIC_BASE_MSR, APIC | 0x900), GP);
 }
 
-/* Real-mode code: sets the byte at offset 0x20 of its page and halts. */
+/*
+ * Real-mode code: turns the x2APIC on, which INIT has left off, copies IRR's bits 0x60 to 0x67 to
+ * 0x81, and says at 0x80 that it ran.
+ */
+static const uint8_t startup_code[] = {
+	0x66, 0xb9, 0x1b, 0x00, 0x00, 0x00, /* mov ecx, APIC_BASE_MSR */
+	0x0f, 0x32,			    /* rdmsr */
+	0x80, 0xcc, 0x0c,		    /* or ah, 0x0c */
+	0x0f, 0x30,			    /* wrmsr */
+	0x66, 0xb9, 0x0f, 0x08, 0x00, 0x00, /* mov ecx, X2(SVR) */
+	0x66, 0xb8, 0xff, 0x01, 0x00, 0x00, /* mov eax, 0x1ff */
+	0x66, 0x31, 0xd2,		    /* xor edx, edx */
+	0x0f, 0x30,			    /* wrmsr */
+	0x66, 0xb9, 0x23, 0x08, 0x00, 0x00, /* mov ecx, X2(IRR + 0x30) */
+	0x0f, 0x32,			    /* rdmsr */
+	0x2e, 0xa2, 0x81, 0x00,		    /* mov cs:[0x81], al */
+	0x2e, 0xc6, 0x06, 0x80, 0x00, 0x5a, /* mov byte cs:[0x80], 0x5a */
+	0xfa, 0xf4			    /* cli; hlt */
+};
+
+/* INIT and start-up IPI; whether the code above ran, and what it saw of UPCALL_VECTOR's bit. */
+static int start_second(void)
+{
+	volatile uint8_t *page = (volatile uint8_t *)0x8000;
+	uint64_t end = system_time() + 5000000000UL;
+
+	page[0x80] = 0;
+	probe_wrmsr(X2(ICR), 2UL << 32 | 0xc500); /* INIT */
+	probe_wrmsr(X2(ICR), 2UL << 32 | 0x0608); /* start at 0x8000 */
+	probe_wrmsr(X2(ICR), 2UL << 32 | 0x0608);
+	while (page[0x80] != 0x5a && system_time() < end)
+		relax();
+	return page[0x80] == 0x5a ? page[0x81] & 1 : -1;
+}
+
 static void check_startup(void)
 {
-	static const uint8_t code[] = { 0x2e, 0xc6, 0x06, 0x20, 0x00, 0x5a, 0xfa, 0xf4 };
-	volatile uint8_t *page = (volatile uint8_t *)0x8000;
+	struct xen_hvm_evtchn_upcall_vector upcall = { .vcpu = 1, .vector = UPCALL_VECTOR };
 	struct vcpu_runstate_info state;
-	uint64_t end = system_time() + 5000000000UL;
+	int port;
 
 	if (vcpu_op(VCPUOP_get_runstate_info, 1, &state) == -ENOENT) {
 		print("OUT startup: one vCPU alone\n");
 		return;
 	}
-	memcpy((void *)page, code, sizeof(code));
-	page[0x20] = 0;
-	probe_wrmsr(X2(ICR), 2UL << 32 | 0xc500); /* INIT */
-	probe_wrmsr(X2(ICR), 2UL << 32 | 0x0608); /* start at 0x8000 */
-	probe_wrmsr(X2(ICR), 2UL << 32 | 0x0608);
-	while (page[0x20] != 0x5a && system_time() < end)
-		relax();
-	CHECK_EQ("startup-ipi", page[0x20], 0x5a);
+	memcpy((void *)0x8000, startup_code, sizeof(startup_code));
+	CHECK_EQ("startup-ipi", start_second(), 0);
 	/* Once more, of one that has run. */
-	page[0x20] = 0;
-	end = system_time() + 5000000000UL;
-	probe_wrmsr(X2(ICR), 2UL << 32 | 0xc500);
-	probe_wrmsr(X2(ICR), 2UL << 32 | 0x0608);
-	while (page[0x20] != 0x5a && system_time() < end)
-		relax();
-	CHECK_EQ("startup-ipi-again", page[0x20], 0x5a);
+	CHECK_EQ("startup-ipi-again", start_second(), 0);
+	/* INIT forgets what the local APIC holds, but not that an upcall is due. */
+	CHECK_EQ("startup-vector", HYPERCALL2(hvm_op, HVMOP_set_evtchn_upcall_vector, &upcall), 0);
+	port = event_bind_ipi(1);
+	CHECK("startup-port", port > 0);
+	event_unmask(port);
+	CHECK_EQ("startup-event", event_send(port), 0);
+	CHECK_EQ("startup-upcall-due", start_second(), 1);
+	CHECK_EQ("startup-upcall-still-due", start_second(), 1);
 }
 
 /* Addresses and ports where nothing is. */
