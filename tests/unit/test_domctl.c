@@ -424,6 +424,7 @@ static void test_cpu_policy(void **state)
 	p->nr_leaves = 2;
 	assert_int_equal(run(), 0);
 	assert_int_equal(p->err_leaf, ~0U);
+	assert_ptr_equal(control_log.policy_of, &dom1->d);
 	fake_result = -EINVAL;
 	assert_int_equal(run(), -EINVAL);
 	assert_int_equal(p->err_leaf, 0x80000001);

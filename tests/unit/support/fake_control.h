@@ -23,7 +23,8 @@ extern struct control_log {
 	char last_key;
 	struct cpumask hard, soft;
 	struct xen_domctl_createdomain config;
-	const struct domain *handler; /* of VIRQ handler_virq */
+	const struct domain *policy_of; /* that got a CPU policy */
+	const struct domain *handler;	/* of VIRQ handler_virq */
 	uint32_t handler_virq;
 	const struct vcpu *nmi; /* that got one */
 } control_log;
