@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -71,6 +72,13 @@ def _escape(text):
     return str(text).replace(",", ",,")
 
 
+def _name(file):
+    """FILE's name for the emulator, which runs in the build folder. The core gets the names of what it
+    boots: where the tree lies must not change a deterministic run."""
+    path = pathlib.Path(file).resolve()
+    return str(path.relative_to(BUILD) if BUILD in path.parents else path)
+
+
 class Machine:
     """What is to be booted; filled in by ./run and by the tests."""
 
@@ -99,10 +107,10 @@ class Machine:
         if self.firmware_boot:
             words += self.firmware_boot
         else:
-            words += ["-kernel", str(self.core), "-append", self.cmdline]
+            words += ["-kernel", _name(self.core), "-append", self.cmdline]
         if self.modules:
             words += ["-initrd", ",".join(
-                _escape(file) + (" " + _escape(arguments) if arguments else "")
+                _escape(_name(file)) + (" " + _escape(arguments) if arguments else "")
                 for file, arguments in self.modules)]
         return words + self.extra
 
@@ -120,11 +128,11 @@ def interactive(machine, log):
     """Boots with the console on the terminal; returns the launcher's exit status."""
     chardev = "stdio,id=console,mux=on,signal=off"
     if log:
-        chardev += f",logfile={_escape(log)}"
+        chardev += f",logfile={_escape(_name(log))}"
     words = machine.command() + ["-echr", str(ESCAPE), "-chardev", chardev,
                                  "-serial", "chardev:console", "-mon", "chardev=console"]
     with slot() as (_, handle), tempfile.TemporaryFile() as errors:
-        status = subprocess.run(words, pass_fds=[handle], check=False, stderr=errors,
+        status = subprocess.run(words, cwd=BUILD, pass_fds=[handle], check=False, stderr=errors,
                                 preexec_fn=_die_with_launcher).returncode
         print(_complaints(errors), end="", file=sys.stderr)
     return DIED if status else 0
@@ -161,8 +169,8 @@ def batch(machine, log, timeout, show, token=None, stop=None):
             (BUILD / "log").mkdir(parents=True, exist_ok=True)
             log = BUILD / "log" / f"console-{name}.log"
         with open(log, "wb"), tempfile.TemporaryFile() as errors:
-            words = machine.command() + ["-monitor", "none", "-serial", f"file:{_escape(log)}"]
-            child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=errors,
+            words = machine.command() + ["-monitor", "none", "-serial", f"file:{_escape(_name(log))}"]
+            child = subprocess.Popen(words, cwd=BUILD, stdin=subprocess.DEVNULL, stdout=errors,
                                      stderr=errors, pass_fds=[handle],
                                      preexec_fn=_die_with_launcher)
             try:

@@ -79,7 +79,9 @@ def parser():
     add("--gdb", action="store_true", help="wait for a debugger on port 1234")
     add("--icount", action="store_true",
         help="count instructions instead of time: equal runs are equal to the last bit")
-    add("--qemu", metavar="\"...\"", default="", help="more options for the emulator (--qemu=-s for a single word)")
+    add("--qemu", metavar="\"...\"", default="",
+        help="more options for the emulator, which runs in the build folder (--qemu=-s for a single "
+             "word)")
     add("--no-build", action="store_true", help="do not compile, take what is built")
     return result
 
@@ -110,7 +112,7 @@ def _machine(options):
         return machine, None
     return platform.dom0_machine(
         options.core, options.tools, options.cpus, options.memory, options.dom0_memory or 1024,
-        options.cmdline, options.dom0_cmdline, f"run-{os.getpid()}",
+        options.cmdline, options.dom0_cmdline, f"run-{os.getpid():07}",
         options.script, options.add, options.unpacked, **more)
 
 

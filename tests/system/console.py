@@ -37,7 +37,7 @@ class Terminal:
 
     def __init__(self, machine, log, handle):
         words = machine.command() + ["-monitor", "none", "-serial", "stdio"]
-        self.child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.child = subprocess.Popen(words, cwd=BUILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=subprocess.DEVNULL, pass_fds=[handle],
                                       preexec_fn=emulator._die_with_launcher)
         self.log = open(log, "wb")
