@@ -321,6 +321,8 @@ concern many:
 - Page-table memory of a domain (paging pool) can be raised, not lowered.
 - What FLASK denies of xen_version is answered as in Xen: "<denied>", an empty string, or zero.
 - On the core's command line, dom0_max_vcpus= takes one number, and sched= and dom0= know credit2 and pvh.
+- The PIT's counter 2, port 0x42, reads as zero where Xen gives ones as for any port without a device: Linux
+  would read it 100,000 times at boot.
 - No domain owns hardware, Dom0 included: permissions on interrupts, ports and I/O memory can't be given.
 '''
 

@@ -109,7 +109,12 @@ static void delivery_by_priority(void **state)
 {
 	(void)state;
 	vlapic_set_irq(V(0), 0x41);
-	assert_int_equal(vlapic_pending(V(0)), -1); /* disabled by software */
+	assert_int_equal(vlapic_pending(V(0)), -1); /* disabled by software: not accepted */
+	enable(0);
+	assert_int_equal(vlapic_pending(V(0)), -1);
+	vlapic_set_irq(V(0), 0x41);
+	wr(0, SVR, 0xff); /* one that was accepted waits, for as long as it is disabled */
+	assert_int_equal(vlapic_pending(V(0)), -1);
 	enable(0);
 	vlapic_set_irq(V(0), 0x31);
 	vlapic_set_irq(V(0), 0xf0);

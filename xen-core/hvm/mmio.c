@@ -21,6 +21,7 @@
 
 /* Debug output of guests, where Xen has it for them too. */
 #define DEBUG_PORT   0xe9
+#define PIT_COUNTER2 0x42
 
 /* The default operand size, in the attributes of CS in the VMCB's packed form. */
 #define ATTR_DEFAULT (1u << 10)
@@ -318,12 +319,13 @@ bool hvm_mmio(struct vcpu *v, gpa_t gpa, bool write)
 
 /*
  * No port belongs to a guest, but for the debug port. Reads give all ones, writes are dropped; no
- * line for it, since every kernel probes for a PC's devices.
+ * line for it, since every kernel probes for a PC's devices. The PIT's counter reads as zero: to a
+ * Linux that times its CPU by it, ones are one that has just begun, and it reads on 100,000 times.
  */
 void hvm_pio(struct vcpu *v, uint16_t port, unsigned int size, bool write, uint32_t *value)
 {
 	if (!write)
-		*value = ~0u;
+		*value = port == PIT_COUNTER2 ? 0 : ~0u;
 	else if (port == DEBUG_PORT && size == 1)
 		guest_console_putc(v->domain, (char)*value);
 }

@@ -179,6 +179,9 @@ void vlapic_set_irq(struct vcpu *v, uint8_t vector)
 		__atomic_fetch_or(&l->esr_pending, APIC_ESR_RECEIVE_ILLEGAL, __ATOMIC_SEQ_CST);
 		return;
 	}
+	/* One that is off accepts none; svr_write() makes up for upcalls. */
+	if (!(__atomic_load_n(&l->reg[REG_SVR], __ATOMIC_SEQ_CST) & APIC_SVR_ENABLE))
+		return;
 	if (!test_and_set_bit(vector, l->irr))
 		hvm_vcpu_notice(v);
 }
@@ -255,9 +258,10 @@ static void lvt_write(struct vcpu *v, uint32_t reg, uint32_t value)
 
 static void svr_write(struct vcpu *v, uint32_t value)
 {
-	v->hvm->reg[REG_SVR] = value;
+	/* The APIC first, then the look at the flag: who sets that does it the other way round. */
+	__atomic_store_n(&v->hvm->reg[REG_SVR], value, __ATOMIC_SEQ_CST);
 	if (value & APIC_SVR_ENABLE) {
-		/* A reset has lost the vector of an upcall whose flag is set, and who set it sends no more. */
+		/* The vector of an upcall that is due was not accepted, or a reset has lost it. */
 		if (evtchn_upcall_pending(v))
 			hvm_event_pending(v);
 		return;
