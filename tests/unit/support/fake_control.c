@@ -45,6 +45,7 @@ int control_setup(void **state)
 	dom1->d.state = DOMAIN_BUILDING;
 	dom1->d.controller_pauses = 1;
 	dom1->vcpus[0].initialised = true;
+	memset(affinity, 0, sizeof(affinity));
 	affinity[0].bits[0] = affinity[1].bits[0] = ~0UL;
 	fake_current(dom0, 0);
 	return 0;
@@ -162,8 +163,7 @@ int vcpu_create(struct domain *d, unsigned int id)
 
 void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
-	info->domain = d->id;
-	info->max_pages = 77;
+	*info = (struct xen_domctl_getdomaininfo) { .domain = d->id, .max_pages = 77 };
 }
 
 void domain_update_wallclock(struct domain *d)
@@ -372,12 +372,19 @@ void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t at_system_time)
 	control_log.wall_at = at_system_time;
 }
 
+/* The text stays as it is when there is no room: a fuzz target writes more than any test. */
+static void append(char *text, size_t room, const char *s, size_t len)
+{
+	if (strlen(text) + len < room)
+		strncat(text, s, len);
+}
+
 void console_write(const char *s, size_t len, unsigned int where)
 {
 	if (where & CONSOLE_RING)
-		strncat(control_log.console, s, len);
+		append(control_log.console, sizeof(control_log.console), s, len);
 	if (where & CONSOLE_SERIAL)
-		strncat(control_log.serial, s, len);
+		append(control_log.serial, sizeof(control_log.serial), s, len);
 }
 
 size_t console_ring_read(uint32_t *index, char *buf, size_t len)
