@@ -15,6 +15,7 @@
  */
 #include <stdint.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -381,8 +382,10 @@ static void refuse_update(struct raw_client *dom0)
 	static const char *const others[] = { "/bin/true", "/bin/false" };
 	static const char start[] = "live-update\0-s";
 	struct raw_client *patient = raw_open_socket(socket_path);
-	char text[100];
+	char text[100], asked[200], told[200];
 
+	snprintf(asked, sizeof(asked), "%s/asked", getenv("FAKE_XEN_DIR"));
+	snprintf(told, sizeof(told), "%s/told", getenv("FAKE_XEN_DIR"));
 	for (size_t i = 0; i < 2; i++) {
 		snprintf(text, sizeof(text), "live-update|-f|%s|", others[i]);
 		expect(dom0, XS_CONTROL, 0, text, "OK|");
@@ -391,15 +394,20 @@ static void refuse_update(struct raw_client *dom0)
 			exit(1);
 		}
 	}
-	/* While one thinks about it all others are served. */
+	/* While one thinks about it, until it is told, all others are served. */
 	expect(dom0, XS_CONTROL, 0, "live-update|-f|/bin/sh|", "OK|");
-	expect(dom0, XS_CONTROL, 0, "live-update|-c|-c sleep\t1|", "OK|");
+	expect(dom0, XS_CONTROL, 0,
+	       "live-update|-c|"
+	       "-c cd\t$FAKE_XEN_DIR;>asked;until\ttest\t-e\ttold;do\tsleep\t0.1;done|",
+	       "OK|");
 	raw_send(patient, XS_CONTROL, 0, start, sizeof(start));
-	usleep(100000);
+	while (access(asked, F_OK))
+		usleep(10000);
 	expect(dom0, XS_CONTROL, 0, "live-update|-s|", "BUSY|");
 	for (int i = 0; i < 100; i++)
 		expect(dom0, XS_READ, 0, "/tool|", "");
-	if (!raw_receive(patient, 5000) || !strcmp(patient->payload, "OK")) {
+	close(open(told, O_WRONLY | O_CREAT, 0600));
+	if (!raw_receive(patient, RAW_PATIENCE_MS) || !strcmp(patient->payload, "OK")) {
 		fprintf(stderr, "a shell was taken for a store\n");
 		exit(1);
 	}
@@ -429,7 +437,7 @@ static void update_amid(struct raw_client *dom0, struct raw_client *guest, const
 	snprintf(text, sizeof(text), "amid|token-%d|", round);
 	expect(guest, XS_WATCH, 0, text, "OK|");
 	snprintf(text, sizeof(text), "amid|token-%d", round);
-	if (strcmp(raw_event(guest, 5000), text))
+	if (strcmp(raw_event(guest, RAW_PATIENCE_MS), text))
 		exit(1);
 	tx = raw_begin(guest);
 	expect(guest, XS_READ, tx, "probe|", "value");
@@ -440,7 +448,7 @@ static void update_amid(struct raw_client *dom0, struct raw_client *guest, const
 	raw_send_bytes(guest, bytes, 19);
 	update(dom0, program);
 	raw_send_bytes(guest, bytes + 19, sizeof(bytes) - 19);
-	if (!raw_receive(guest, 5000) || guest->header.req_id != 78 ||
+	if (!raw_receive(guest, RAW_PATIENCE_MS) || guest->header.req_id != 78 ||
 	    strcmp(guest->payload, "value")) {
 		fprintf(stderr, "the message that was cut in two: \"%.60s\"\n", guest->payload);
 		exit(1);
@@ -452,7 +460,7 @@ static void update_amid(struct raw_client *dom0, struct raw_client *guest, const
 	snprintf(text, sizeof(text), "amid/%d", round);
 	/* The answer and the event, in either order. */
 	for (int i = 0; i < 2; i++) {
-		if (raw_receive(guest, 5000) &&
+		if (raw_receive(guest, RAW_PATIENCE_MS) &&
 		    !strcmp(guest->payload, guest->header.type == XS_TRANSACTION_END ? "OK" : text))
 			continue;
 		fprintf(stderr, "the end after the update: \"%.60s\"\n", guest->payload);

@@ -216,7 +216,7 @@ void raw_send_bytes(struct raw_client *client, const void *bytes, size_t len)
 
 		from += sent;
 		len -= sent;
-		if (len && !await(client, client->ring ? POLLIN : POLLOUT, 5000)) {
+		if (len && !await(client, client->ring ? POLLIN : POLLOUT, RAW_PATIENCE_MS)) {
 			fprintf(stderr, "the store takes no more\n");
 			exit(2);
 		}
@@ -308,6 +308,17 @@ bool raw_closed(struct raw_client *client, int ms)
 	return false;
 }
 
+bool raw_turned_away(struct raw_client *client)
+{
+	struct xsd_sockmsg header = { XS_DIRECTORY, 77, 0, 2 };
+	char bytes[sizeof(header) + 2];
+
+	memcpy(bytes, &header, sizeof(header));
+	memcpy(bytes + sizeof(header), "/", 2);
+	raw_send_some(client, bytes, sizeof(bytes));
+	return !raw_receive(client, RAW_PATIENCE_MS) && raw_closed(client, RAW_PATIENCE_MS);
+}
+
 const char *raw_ask(struct raw_client *client, uint32_t type, uint32_t tx, const char *text)
 {
 	char payload[XENSTORE_PAYLOAD_MAX];
@@ -320,7 +331,7 @@ const char *raw_ask(struct raw_client *client, uint32_t type, uint32_t tx, const
 		payload[i] = text[i] == '|' ? '\0' : text[i];
 	raw_send(client, type, tx, payload, len);
 	do {
-		if (!raw_receive(client, 5000))
+		if (!raw_receive(client, RAW_PATIENCE_MS))
 			return "no answer";
 	} while (client->header.type == XS_WATCH_EVENT);
 	if (client->header.type != XS_ERROR && client->header.type != type)

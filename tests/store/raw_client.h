@@ -39,10 +39,14 @@ size_t raw_send_some(struct raw_client *client, const void *bytes, size_t len);
 void raw_send_bytes(struct raw_client *client, const void *bytes, size_t len);
 void raw_send(struct raw_client *client, uint32_t type, uint32_t tx, const void *payload,
 	      size_t len);
+/* Waits for what is sure to come have this limit: it ends only what hangs, however busy the machine is. */
+#define RAW_PATIENCE_MS 60000
 /* Receives one message into header and payload (NUL-ended); false after `ms` without one. */
 bool raw_receive(struct raw_client *client, int ms);
 /* Whether the other side has closed the connection. */
 bool raw_closed(struct raw_client *client, int ms);
+/* Whether the daemon ends the connection rather than answer a question. */
+bool raw_turned_away(struct raw_client *client);
 
 /*
  * Sends a request whose payload is `text`, where each '|' stands for a NUL, and waits for the

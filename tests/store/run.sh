@@ -15,8 +15,9 @@ else
 	"$daemon" -N >"$dir/log" 2>&1 &
 fi
 pid=$!
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-	[ -S "$dir/socket" ] && [ -S "$dir/evtchn" ] && break
+# Until it listens (its flag): a socket that is only there may still refuse.
+until [ -S "$dir/evtchn" ] && grep -q "^[^ ]* [^ ]* [^ ]* 00010000 .* $dir/socket\$" /proc/net/unix; do
+	kill -0 "$pid" 2>/dev/null || break
 	sleep 0.1
 done
 "$program" "$dir/socket" "$@"

@@ -24,8 +24,8 @@
 #include "raw_client.h"
 
 #define WORDS_MAX     24
-#define PATIENCE      500 /* hundredths of a second */
-#define UNDERSTOOD    93  /* daemon.h: UPDATE_UNDERSTOOD */
+#define PATIENCE      (RAW_PATIENCE_MS / 10) /* hundredths of a second */
+#define UNDERSTOOD    93		     /* daemon.h: UPDATE_UNDERSTOOD */
 #define FEW_FILES     24
 #define MANY_CLIENTS  40
 #define STOPPED_BY_US (128 + SIGTERM)
@@ -378,7 +378,7 @@ static void test_nothing_left(void)
 	for (size_t i = 0; i < sizeof(new_client) / sizeof(new_client[0]); i++) {
 		fail_call(new_client[i]);
 		late = client();
-		EXPECT_TRUE(raw_closed(late, 2000));
+		EXPECT_TRUE(raw_closed(late, RAW_PATIENCE_MS));
 		raw_close(late);
 		fail_call("");
 		EXPECT_SERVED(c);
@@ -460,7 +460,7 @@ static void test_few_descriptors(void)
 		many[i] = client();
 	EXPECT_SERVED(c);
 	for (unsigned int i = 0; i < MANY_CLIENTS; i++) {
-		if (!raw_closed(many[i], 20)) {
+		if (!raw_turned_away(many[i])) {
 			served++;
 			EXPECT_SERVED(many[i]);
 		}
@@ -489,7 +489,7 @@ static void test_client_that_does_not_read(void)
 	memset(value, 'v', sizeof(value));
 	memcpy(value, "/a", 3);
 	raw_send(c, XS_WRITE, 0, value, sizeof(value));
-	EXPECT_TRUE(raw_receive(c, 2000) && c->header.type == XS_WRITE);
+	EXPECT_TRUE(raw_receive(c, RAW_PATIENCE_MS) && c->header.type == XS_WRITE);
 	memcpy(request, &header, sizeof(header));
 	memcpy(request + sizeof(header), "/a", 3);
 	while (sent < 20000 && raw_send_some(slow, request, sizeof(request)) == sizeof(request))
@@ -497,7 +497,7 @@ static void test_client_that_does_not_read(void)
 	EXPECT_TRUE(sent > 100);
 	EXPECT(raw_ask(c, XS_WRITE, 0, "/b|1"), "OK|");
 	for (unsigned int i = 0; i < sent; i++)
-		if (!raw_receive(slow, 2000) || slow->header.len != sizeof(value) - 3) {
+		if (!raw_receive(slow, RAW_PATIENCE_MS) || slow->header.len != sizeof(value) - 3) {
 			EXPECT("an answer is missing", "");
 			break;
 		}
@@ -578,7 +578,7 @@ static void test_updates_that_lose(void)
 		update(in_place("loser"));
 		EXPECT(raw_ask(c, XS_READ, 0, "/local/domain/7|"), "");
 		EXPECT(raw_ask(stays, XS_WRITE, 0, "x|1"), "OK|");
-		EXPECT_TRUE(raw_closed(lost, 2000));
+		EXPECT_TRUE(raw_closed(lost, RAW_PATIENCE_MS));
 		raw_close(lost);
 	}
 	raw_close(guest);
@@ -593,10 +593,10 @@ static void test_domain_states(void)
 
 	begin();
 	EXPECT(raw_ask(c, XS_WATCH, 0, "@releaseDomain|t|"), "OK|");
-	EXPECT(raw_event(c, 2000), "@releaseDomain|t");
+	EXPECT(raw_event(c, RAW_PATIENCE_MS), "@releaseDomain|t");
 	guest = raw_open_domain(c, 7);
 	raw_domain_state(c, 7, 's');
-	EXPECT(raw_event(c, 2000), "@releaseDomain|t");
+	EXPECT(raw_event(c, RAW_PATIENCE_MS), "@releaseDomain|t");
 	raw_domain_state(c, 7, 'd');
 	EXPECT(raw_ask(c, XS_READ, 0, "/none|"), "ENOENT");
 	raw_domain_state(c, 8, 'd');

@@ -48,7 +48,7 @@ want '/t/a = "value"
 want "" "$bin/xenstore-chmod" -r /t/dir r0
 want '/t/dir/c = "with "quotes""   (r0)' "$bin/xenstore-ls" -fp /t/dir
 "$bin/xenstore-watch" -n 3 /t/w >"$FAKE_XEN_DIR/events" &
-sleep 0.5
+until [ -s "$FAKE_XEN_DIR/events" ]; do sleep 0.1; done
 want "" "$bin/xenstore-write" /t/w/x 1
 want "" "$bin/xenstore-rm" /t/w
 wait $!
@@ -60,7 +60,7 @@ want "a
 b" "$bin/xenstore-list" /t
 want "" "$bin/xenstore-rm" /t
 # Reads, writes, long lists, transactions with conflicts of Xen's own test.
-timeout 60 "$private/test-xenstore" -i 20 >"$FAKE_XEN_DIR/test" 2>&1 || {
+timeout 300 "$private/test-xenstore" -i 20 >"$FAKE_XEN_DIR/test" 2>&1 || {
 	cat "$FAKE_XEN_DIR/test"
 	status=1
 }
