@@ -57,7 +57,8 @@ class Content:
 
 
 def _derived(path, source, convert):
-    if not path.exists() or path.stat().st_mtime < source.stat().st_mtime:
+    newest = max(file.stat().st_mtime for file in (source, pathlib.Path(__file__)))
+    if not path.exists() or path.stat().st_mtime < newest:
         part = path.with_name(f"{path.name}.{os.getpid()}")
         part.write_bytes(convert(source.read_bytes()))
         part.rename(path)
@@ -82,7 +83,22 @@ def _unpack_kernel(image):
         raise LaunchError(f"a kernel compressed in an unknown way: {payload[:6].hex()}")
     if kernel[:4] != b"\x7fELF":
         raise LaunchError("the Debian kernel's payload is no ELF file")
-    return kernel
+    return _without_zeroes(kernel)
+
+
+def _without_zeroes(kernel):
+    """An ELF64 file whose last segment does without the zeroes at its end: 25 of Linux's 66 MB."""
+    kernel = bytearray(kernel)
+    phoff, = struct.unpack_from("<Q", kernel, 32)
+    phentsize, phnum = struct.unpack_from("<HH", kernel, 54)
+    at = max((phoff + index * phentsize for index in range(phnum)),
+             key=lambda at: struct.unpack_from("<Q", kernel, at + 8))
+    offset, _, _, filesz = struct.unpack_from("<QQQQ", kernel, at + 8)
+    filesz = len(kernel[offset:offset + filesz].rstrip(b"\0"))
+    struct.pack_into("<Q", kernel, at + 32, filesz)
+    struct.pack_into("<Q", kernel, 40, 0)               # no section headers
+    struct.pack_into("<HHH", kernel, 58, 0, 0, 0)
+    return bytes(kernel[:offset + filesz])
 
 
 def needed_libraries(path):

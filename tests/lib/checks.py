@@ -13,7 +13,7 @@ from launcher.paths import LaunchError
 from launcher.platform import base_image
 
 from . import bench, coverage, guests, host, policy, system
-from .report import NOT_ASKED, Report, excuse
+from .report import BY_NAME, NOT_ASKED, Report, excuse
 
 PARTS = ("unit", "guests", "system", "bench", "coverage", "size", "rules")
 EMULATORS = 2
@@ -48,18 +48,21 @@ class Selection:
             return True
         return not self.words and part != "coverage"
 
+    def named(self, part, name):
+        """The words that ask for the test PART/NAME by its name (or NAME alone, when it has no part)."""
+        return {word for word in self.words if word.split("@")[0] in (name, f"{part}/{name}")}
+
     def test(self, part, name):
-        """Whether the test PART/NAME is wanted (or NAME alone, when it has no part)."""
+        """Whether the test PART/NAME is wanted."""
         if self.whole(part):
             return True
-        hits = {word for word in self.words if word.split("@")[0] in (name, f"{part}/{name}")}
+        hits = self.named(part, name)
         self.used |= hits
         return bool(hits)
 
     def core(self, part, name, core):
         """Whether PART/NAME is wanted on CORE: NAME@CORE asks for one alone."""
-        asked = [word for word in self.words
-                 if word.split("@")[0] in (name, f"{part}/{name}") and "@" in word]
+        asked = [word for word in self.named(part, name) if "@" in word]
         return not asked or any(word.endswith(f"@{core}") for word in asked)
 
     def unknown(self):
@@ -74,7 +77,8 @@ def _emulator_jobs(select, report, bench_jobs):
         def reason(core):
             if not select.core(part, name, core):
                 return NOT_ASKED
-            return excuse(f"{part}/{name}", core)
+            why = excuse(f"{part}/{name}", core)
+            return None if why and why.startswith(BY_NAME) and select.named(part, name) else why
         return reason
 
     # The longest first: two run beside each other, and the short ones fill what is left at the end.

@@ -13,6 +13,8 @@ DIFFERENCES = ROOT / "tests" / "differences.txt"
 
 
 NOT_ASKED = "not asked for"
+# Reasons that begin so are for tests that run when they are asked for by name.
+BY_NAME = "by name only"
 
 # What Xen says of each guest that is made: 22 lines that would hide the reason of a failure.
 NOISE = re.compile(r"\(XEN\) HVM ?d?\d+(v\d+)? (save|restore): ")

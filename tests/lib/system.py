@@ -61,10 +61,10 @@ class Scenario:
         self._judged = False
 
     def dom0(self, script, cpus=2, timeout=400, add=(), cmdline="", dom0_cmdline="",
-             options=("--icount",), expect=0, denied=(), unpacked=True, memory=None):
+             options=("--icount",), expect=0, denied=(), unpacked=True, memory=None, dom0_memory=512):
         """Boots Linux as Dom0 and runs SCRIPT (text) there; its status must be EXPECT, and only
-        what DENIED declares may be denied (policy.py). UNPACKED saves seconds in the emulator. MEMORY
-        is the machine's, in MiB."""
+        what DENIED declares may be denied (policy.py). UNPACKED saves seconds in the emulator, and so
+        does a DOM0_MEMORY that is small, as our core scrubs it. MEMORY is the machine's; both in MiB."""
         self._runs += 1
         folder = BUILD / "log"
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,6 +85,7 @@ class Scenario:
             options = [*options, "--unpacked"]
         command = [sys.executable, ROOT / "run", "--no-build", "--quiet", "--core", self.core,
                    "--tools", self.tools, "--cpus", str(cpus), "--timeout", str(max(timeout, PATIENCE)),
+                   "--dom0-memory", str(dom0_memory),
                    "--log", log, "--script", file, "--cmdline", cmdline,
                    "--dom0-cmdline", dom0_cmdline, *options]
         for item in ["tests/system/dom0lib.sh:/etc/bulkhead/testlib.sh", *add]:

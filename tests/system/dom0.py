@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """
 REQ core/1: Linux is Dom0, as a PVH domain that owns no hardware, with 1, 2 and 4 vCPUs. With one, its
-kernel on our core is a bzImage as Debian ships it.
+kernel is a bzImage as Debian ships it. Xen is asked for what it says with 2 alone.
 """
 
 import re
@@ -28,9 +28,9 @@ dmesg | grep -iE 'Booting paravirtualized|hypervisor detected' | sed 's/^\\[[^]]
 
 
 def run(scenario):
-    for cpus in (1, 2, 4):
-        unpacked = cpus != 1 or scenario.core == "xen"
-        outcome = scenario.dom0(SCRIPT, cpus=cpus, timeout=180, unpacked=unpacked)
+    for cpus in (2,) if scenario.core == "xen" else (1, 4, 2):
+        scenario.facts.clear()
+        outcome = scenario.dom0(SCRIPT, cpus=cpus, timeout=180, unpacked=cpus != 1)
         text = outcome.text()
         scenario.need(f"fact: vCPUs {cpus}\n" in text, f"Dom0 does not have {cpus} vCPUs", outcome)
         scenario.need("fact: guest type PVH" in text, "Dom0 is not PVH", outcome)

@@ -88,7 +88,7 @@ def run(scenario):
         files[f"/etc/xen/auto/{name}.cfg"] = GUEST.format(name=name, depends=depends)
     files["/etc/xen/auto/broken.cfg"] = 'name = "broken"\nkernel = \n'
     add = [*additions(folder, files), "BUILD/tests/system/programs/waiter:/boot/waiter"]
-    outcome = scenario.dom0(FIRST, timeout=240, add=add, expect=None, memory=4096)
+    outcome = scenario.dom0(FIRST, timeout=240, add=add, expect=None, memory=4096, dom0_memory=1024)
     failed = [line for line in outcome.lines if line.startswith("FAILED")]
     scenario.need(not failed, "; ".join(failed), outcome)
     position(scenario, outcome, "broken.cfg:2:")
@@ -101,4 +101,4 @@ def run(scenario):
     scenario.need(re.search("went off|powered off", outcome.verdict) is not None,
                   f"the machine does not power off: {outcome.verdict}", outcome)
     scenario.fact("guests end in the opposite order, then the host")
-    scenario.dom0(SECOND, add=additions(folder, {"/etc/xen/xend-config.sxp": SXP}))
+    scenario.dom0(SECOND, add=additions(folder, {"/etc/xen/xend-config.sxp": SXP}), dom0_memory=1024)
