@@ -4,6 +4,7 @@
  * the pseudo terminal that the stock daemon names in the store. Ctrl-] leaves.
  */
 #include "cli/cli.h"
+#include "cli/terminal.h"
 
 #include "console/console.h"
 #include "xsclient/xsclient.h"
@@ -17,7 +18,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <termios.h>
 #include <unistd.h>
 
 #define ESCAPE 0x1d /* Ctrl-] */
@@ -125,19 +125,16 @@ int console_open(uint16_t domid)
 
 int console_copy(int fd)
 {
-	struct termios old, raw;
-	bool terminal = tcgetattr(STDIN_FILENO, &old) == 0;
+	struct termios raw;
 
 	/* A daemon that ends while something is written must not leave the terminal raw. */
 	signal(SIGPIPE, SIG_IGN);
-	if (terminal) {
-		raw = old;
+	if (terminal_mode(&raw)) {
 		cfmakeraw(&raw);
-		tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+		terminal_enter(&raw, "");
 	}
 	copy(fd);
-	if (terminal)
-		tcsetattr(STDIN_FILENO, TCSANOW, &old);
+	terminal_leave();
 	close(fd);
 	return EXIT_SUCCESS;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* xl top: samples, keys and the terminal; top_table.c makes the picture. */
 #include "cli/cli.h"
+#include "cli/terminal.h"
 #include "cli/top_table.h"
 
 #include <ctype.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -107,26 +107,16 @@ static int sample(struct top *t)
 
 /* ---- the terminal ---- */
 
-static struct termios before;
-
-static void terminal_leave(void)
-{
-	static const char leave[] = "\033[?25h\033[?1049l";
-
-	(void)!write(STDOUT_FILENO, leave, sizeof(leave) - 1);
-	tcsetattr(STDIN_FILENO, TCSANOW, &before);
-}
-
-static void terminal_enter(void)
+/* Another screen, without a cursor. Keys come one by one; Ctrl-C is a key like Q. */
+static void other_screen(void)
 {
 	static const char enter[] = "\033[?1049h\033[?25l";
-	struct termios raw = before;
+	struct termios raw;
 
-	/* Keys come one by one; Ctrl-C is a key like Q, so that the terminal is left as it was. */
+	terminal_mode(&raw);
 	raw.c_lflag &= (tcflag_t) ~(ICANON | ECHO | ISIG);
-	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+	terminal_enter(&raw, "\033[?25h\033[?1049l");
 	(void)!write(STDOUT_FILENO, enter, sizeof(enter) - 1);
-	atexit(terminal_leave);
 }
 
 static void draw(struct top *t)
@@ -229,7 +219,7 @@ static int watch(struct top *t)
 	int rc = 0;
 
 	sigaction(SIGWINCH, &action, NULL);
-	terminal_enter();
+	other_screen();
 	while (!t->ended && !rc) {
 		int64_t next = t->now.taken_ns + (int64_t)t->delay * 1000000000;
 		int64_t left = (next - now_ns()) / 1000000;
@@ -321,7 +311,7 @@ int cmd_top(int argc, char **argv)
 	free(v);
 	t.view.version = t.version;
 	t.view.clock = t.clock;
-	if (!plain && (tcgetattr(STDIN_FILENO, &before) || !isatty(STDOUT_FILENO)))
+	if (!plain && !(isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)))
 		return fail("top needs a terminal; `xl top -b` prints a plain sample");
 	rc = sample(&t);
 	if (!rc)

@@ -317,6 +317,43 @@ static void test_console_by_daemon(void **state)
 	assert_int_equal(xl("console web"), 1);
 }
 
+static void assert_as_it_was(const struct screen *s)
+{
+	struct termios now = { 0 };
+
+	for (int tries = 0; !(now.c_lflag & ICANON) && tries < 500; tries++) {
+		usleep(20000);
+		assert_int_equal(tcgetattr(s->terminal, &now), 0);
+	}
+	assert_int_equal(now.c_lflag & (ICANON | ECHO | ISIG), ICANON | ECHO | ISIG);
+}
+
+/* Signals end xl as they end any program, with a terminal as it was. */
+static void test_terminal_signals(void **state)
+{
+	static const int ends[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
+	pid_t daemon;
+
+	daemon_kind = HOLDS;
+	for (unsigned int i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		daemon = start_daemon("\nlogin: ");
+		screen_start(&s, "console web", 24, 80);
+		screen_shows(&s, "login: ");
+		assert_int_equal(kill(s.child, ends[i]), 0);
+		assert_as_it_was(&s);
+		assert_int_equal(screen_end(&s), -1);
+		kill(daemon, SIGKILL);
+		assert_int_equal(waitpid(daemon, NULL, 0), daemon);
+	}
+	unlink(CONSOLE_SOCKET);
+	screen_start(&s, "top", 24, 80);
+	screen_shows(&s, "S sort (domid)");
+	assert_int_equal(kill(s.child, SIGTERM), 0);
+	screen_shows(&s, "\033[?1049l");
+	assert_as_it_was(&s);
+	assert_int_equal(screen_end(&s), -1);
+}
+
 /* Output that can't be written, and a daemon that takes nothing, end it: with a terminal as it was. */
 static void test_console_ends(void **state)
 {
@@ -344,11 +381,7 @@ static void test_console_ends(void **state)
 	assert_int_equal(now.c_lflag & ICANON, 0);
 	screen_type(&s, "root\r");
 	screen_shows(&s, "login: ");
-	for (int tries = 0; !(now.c_lflag & ICANON) && tries < 500; tries++) {
-		usleep(20000);
-		assert_int_equal(tcgetattr(s.terminal, &now), 0);
-	}
-	assert_int_equal(now.c_lflag & (ICANON | ECHO | ISIG), ICANON | ECHO | ISIG);
+	assert_as_it_was(&s);
 	assert_int_equal(screen_end(&s), 0);
 	kill(daemon, SIGKILL);
 	assert_int_equal(waitpid(daemon, NULL, 0), daemon);
@@ -386,12 +419,12 @@ static void test_progress(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_top_terminal), TEST(test_top_keys),
-		TEST(test_top_hangs_up), TEST(test_top_samples),
-		TEST(test_top_plain),	 TEST(test_console),
-		TEST(test_top_busy),	 TEST(test_console_by_daemon),
-		TEST(test_console_ends), TEST(test_create_with_console),
-		TEST(test_progress),
+		TEST(test_top_terminal),     TEST(test_top_keys),
+		TEST(test_top_hangs_up),     TEST(test_top_samples),
+		TEST(test_top_plain),	     TEST(test_console),
+		TEST(test_top_busy),	     TEST(test_console_by_daemon),
+		TEST(test_console_ends),     TEST(test_create_with_console),
+		TEST(test_terminal_signals), TEST(test_progress),
 	};
 
 	return cmocka_run_group_tests(tests, run_xl_setup_all, run_xl_teardown_all);
