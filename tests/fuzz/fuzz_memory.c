@@ -26,6 +26,7 @@
 static struct vcpu vcpu[DOMAINS];
 static const uint8_t *input;
 static size_t left;
+static unsigned int preempt_calls;
 static uint64_t core_frames; /* allocated for good by the set-up */
 
 static uint8_t byte(void)
@@ -85,9 +86,7 @@ unsigned int cpus_online(void)
 /* Now and then, as the input wants it: often enough for an end. */
 bool hypercall_preempt(void)
 {
-	static unsigned int calls;
-
-	return ++calls % (1 + (left ? *input & 7 : 0)) == 0;
+	return ++preempt_calls % (1 + (left ? *input & 7 : 0)) == 0;
 }
 
 void printk(const char *fmt, ...)
@@ -397,6 +396,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	input = data;
 	left = size < 512 ? size : 512;
+	preempt_calls = 0; /* an input does the same whatever went before */
 	arena_reset();
 	core_frames = heap_used();
 	build(&arena_domain[0]);
