@@ -151,7 +151,7 @@ def fuzz(name):
     kept = BUILD / "log" / f"fuzz-{name}-"
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        command = [str(programs[0]), f"-runs={wanted}", "-seed=1", "-timeout=10",
+        command = [str(programs[0]), f"-runs={wanted}", "-seed=1", "-timeout=60",
                    f"-artifact_prefix={kept}", "-print_final_stats=1", scratch]
         if corpus.is_dir():
             command.append(str(corpus))
