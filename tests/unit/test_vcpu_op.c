@@ -267,6 +267,7 @@ static void test_life(void **state)
 	c.pad = 1;
 	assert_int_equal(op(VCPUOP_initialise, 1, &c), -EINVAL);
 	c.pad = 0;
+	set_bit(PAUSE_POLL, &other->v.pause_flags); /* as INIT found it */
 	assert_int_equal(op(VCPUOP_initialise, 1, &c), 0);
 	assert_int_equal(op(VCPUOP_initialise, 1, &c), -EEXIST);
 	assert_int_equal(op(VCPUOP_initialise, 0, &c), -EEXIST);

@@ -274,8 +274,10 @@ static long op_initialise(struct vcpu *v, gva_t arg)
 		rc = -ERESTART_CALL; /* INIT has stopped it, but it is still on its CPU */
 	else
 		rc = vm_ops->set_hvm_cpu(v, &hw);
-	if (!rc)
+	if (!rc) {
 		v->initialised = true;
+		vcpu_unblock(v); /* INIT may have found it waiting */
+	}
 	spin_unlock(&v->domain->lock);
 	return rc;
 }

@@ -85,7 +85,7 @@ static void try_start(struct vcpu *v)
 		vcpu_start_sipi(v, startup & 0xff);
 		v->initialised = true;
 		clear_bit(PAUSE_DOWN, &v->pause_flags);
-		clear_bit(PAUSE_BLOCKED, &v->pause_flags);
+		vcpu_unblock(v); /* from what it waited for in its life before */
 	}
 	spin_unlock(&v->domain->lock);
 	if (startup)

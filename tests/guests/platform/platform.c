@@ -245,6 +245,52 @@ static int start_second(void)
 	return page[0x80] == 0x5a ? page[0x81] & 1 : -1;
 }
 
+/* Polls no port, and so waits for ever. */
+static void poll_main(void *data)
+{
+	struct sched_poll poll = { .nr_ports = 0 };
+
+	sched_op(SCHEDOP_poll, &poll);
+	*(volatile bool *)data = true;
+}
+
+static void set_main(void *data)
+{
+	*(volatile bool *)data = true;
+}
+
+/* The second vCPU waits, and INIT comes. */
+static void stop_waiting_second(void)
+{
+	static bool polled;
+	struct vcpu_runstate_info state = { 0 };
+	uint64_t end = system_time() + 5000000000UL;
+
+	probe_wrmsr(X2(ICR), 2UL << 32 | 0xc500);
+	CHECK_EQ("startup-poll", cpu_start(1, poll_main, &polled), 0);
+	while (state.state != RUNSTATE_blocked && system_time() < end)
+		vcpu_op(VCPUOP_get_runstate_info, 1, &state);
+	CHECK_EQ("startup-waits", state.state, RUNSTATE_blocked);
+	probe_wrmsr(X2(ICR), 2UL << 32 | 0xc500);
+	CHECK("startup-polls-on", !polled);
+}
+
+/* A vCPU that waited when INIT came does not wait when it is started, in either way. */
+static void check_startup_of_waiting(void)
+{
+	static volatile bool ran;
+	uint64_t end;
+
+	stop_waiting_second();
+	CHECK_EQ("startup-initialise", cpu_start(1, set_main, (void *)&ran), 0);
+	end = system_time() + 5000000000UL;
+	while (!ran && system_time() < end)
+		relax();
+	CHECK("startup-runs", ran);
+	stop_waiting_second();
+	CHECK("startup-ipi-runs", start_second() >= 0);
+}
+
 static void check_startup(void)
 {
 	struct xen_hvm_evtchn_upcall_vector upcall = { .vcpu = 1, .vector = UPCALL_VECTOR };
@@ -259,6 +305,7 @@ static void check_startup(void)
 	CHECK_EQ("startup-ipi", start_second(), 0);
 	/* Once more, of one that has run. */
 	CHECK_EQ("startup-ipi-again", start_second(), 0);
+	check_startup_of_waiting();
 	/* INIT forgets what the local APIC holds, but not that an upcall is due. */
 	CHECK_EQ("startup-vector", HYPERCALL2(hvm_op, HVMOP_set_evtchn_upcall_vector, &upcall), 0);
 	port = event_bind_ipi(1);

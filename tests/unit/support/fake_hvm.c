@@ -181,6 +181,8 @@ static struct fake_vcpu *state_of(struct vcpu *v)
 
 void vcpu_unblock(struct vcpu *v)
 {
+	clear_bit(PAUSE_BLOCKED, &v->pause_flags);
+	clear_bit(PAUSE_POLL, &v->pause_flags);
 	state_of(v)->unblocked++;
 }
 
