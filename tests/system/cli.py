@@ -14,4 +14,4 @@ def run(scenario):
     scenario.tools = "bulkhead"
     # One after the other on one Dom0; the second finds no console logs of the first's guests.
     scripts = [(folder / name).read_text(encoding="utf-8") for name in ("xl.sh", "_cli.sh")]
-    scenario.dom0(BETWEEN.join(scripts), timeout=1000)
+    scenario.dom0(BETWEEN.join(scripts), timeout=1000, dom0_memory=1024)
