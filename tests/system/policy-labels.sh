@@ -30,7 +30,7 @@ for type in domU_t tenant_a_t tenant_b_t isolated_t pvshim_t hvm_guest_t stubdom
 	need "unpause $type" xl unpause $type
 	need "destroy $type" xl destroy $type
 done
-need "Dom0's memory" xl mem-set 0 1000
+need "Dom0's memory" xl mem-set 0 500
 # One that can't be built is removed, under the label that it has then.
 guest broken 'kernel = "/root/bulkhead-flask"' 'ramdisk = ""' 'memory = 16' \
 	'init_seclabel = "system_u:system_r:sealed_t_building"' 'seclabel = "system_u:system_r:sealed_t"'
