@@ -48,6 +48,11 @@ def measure():
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     for stale in folder.rglob("*.gcda"):
         stale.unlink()
+    # Of objects that the build has no more.
+    _call(["ninja", "-C", str(folder), "-t", "cleandead"], "ninja can't clean up")
+    for notes in folder.rglob("*.gcno"):
+        if not notes.with_suffix(".o").exists():
+            notes.unlink()
     failing = [test["name"] for test in _host_tests(folder)
                if subprocess.run(test["cmd"], cwd=folder, stdin=subprocess.DEVNULL,
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

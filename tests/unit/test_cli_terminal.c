@@ -23,6 +23,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "cli/terminal.h"
 #include "console/console.h"
 #include "life/internal.h"
 #include "support/fake_host.h"
@@ -332,6 +333,8 @@ static void assert_as_it_was(const struct screen *s)
 static void test_terminal_signals(void **state)
 {
 	static const int ends[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
+	int null, input = dup(STDIN_FILENO);
+	struct termios mode;
 	pid_t daemon;
 
 	daemon_kind = HOLDS;
@@ -346,6 +349,15 @@ static void test_terminal_signals(void **state)
 		assert_int_equal(waitpid(daemon, NULL, 0), daemon);
 	}
 	unlink(CONSOLE_SOCKET);
+	/* Without a terminal there is nothing to enter. */
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_true(null >= 0 && input >= 0 && dup2(null, STDIN_FILENO) == STDIN_FILENO);
+	assert_false(terminal_mode(&mode));
+	terminal_enter(&mode, "not written");
+	terminal_leave();
+	assert_int_equal(dup2(input, STDIN_FILENO), STDIN_FILENO);
+	close(input);
+	close(null);
 	screen_start(&s, "top", 24, 80);
 	screen_shows(&s, "S sort (domid)");
 	assert_int_equal(kill(s.child, SIGTERM), 0);
