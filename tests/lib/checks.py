@@ -30,7 +30,7 @@ parts:
   NAME      tests of that name, as printed: system/cycle, guests/hello@xen, build, ...
 
 With no arguments: all but coverage. The last line is `N passed, N failed`, and `, N skipped` when
-tests are not enabled on a core yet (tests/not-run.txt says why).
+tests are left out on a core (tests/not-run.txt says why).
 """
 
 
